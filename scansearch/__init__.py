@@ -1,0 +1,1 @@
+"""scansearch: neural architecture search for the scan orders of vision state-space models."""

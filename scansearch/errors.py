@@ -1,0 +1,33 @@
+"""Errors that reach a user: one line that states the rule, the value, and what to do."""
+
+
+class ScansearchError(Exception):
+    """Bad input, or an environment that cannot do what was asked.
+
+    The message is one line. The command line prints it and leaves with ``exit_status``; there is no traceback unless
+    ``--debug`` is given.
+    """
+
+    exit_status = 2
+
+
+class BackendUnavailableError(ScansearchError):
+    """A numerical backend was asked for by name and cannot run here; the message says why."""
+
+
+class UnsupportedError(ScansearchError):
+    """A backend, model or exporter was given something it cannot do; the message says what it can."""
+
+
+class RunFolderError(ScansearchError):
+    """A run folder is in use, damaged, of another version, or cannot be written."""
+
+
+class DivergenceError(ScansearchError):
+    """The loss became infinite or NaN; the last good checkpoint is kept and the message names the step."""
+
+
+class InterruptedRunError(ScansearchError):
+    """The run was asked to stop (Ctrl-C or SIGTERM), saved its state and can be resumed."""
+
+    exit_status = 130

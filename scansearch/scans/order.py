@@ -1,0 +1,133 @@
+"""Scan orders: the sequence in which the tokens of a grid are visited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from scansearch.errors import ScansearchError
+from scansearch.registry import SCAN_ORDERS
+from scansearch.scans.family import ScanFamily
+
+FLIP = "_flip"
+
+
+@dataclass(frozen=True)
+class ScanOrder:
+    """A scan order by name, on any grid.
+
+    A name is a base (``h``, ``v``, ``w7``, ``w7_col``, ...) and, if the order is walked backwards, ``_flip``.
+
+    Args:
+        name: Name of the order.
+
+    Raises:
+        ScansearchError: If no family answers to the name.
+
+    Example:
+        >>> ScanOrder("v").indices(2, 3).tolist()
+        [0, 3, 1, 4, 2, 5]
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        _find_family(self.base)
+
+    @property
+    def base(self) -> str:
+        """The name without its flip."""
+        return self.name.removesuffix(FLIP)
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the base order is walked backwards."""
+        return self.name.endswith(FLIP)
+
+    @property
+    def family(self) -> ScanFamily:
+        """The family that defines the order."""
+        return _find_family(self.base)[0]
+
+    def indices(self, height: int, width: int, *, padded: bool = False) -> torch.Tensor:
+        """Visiting order: the token at each place of the sequence.
+
+        Args:
+            height: Rows of the grid, at least 1.
+            width: Columns of the grid, at least 1.
+            padded: Use LocalMamba's zero-padded windows.
+
+        Returns:
+            int64 of shape (H*W,), a permutation of the tokens counted row by row. With ``padded``, shape (L',) with
+            L' >= H*W and -1 for every zero token. Shared and cached: do not write to it.
+        """
+        return _indices(self.name, height, width, padded)
+
+    def inverse(self, height: int, width: int, *, padded: bool = False) -> torch.Tensor:
+        """Place of each token in the sequence, int64 of shape (H*W,): ``indices[inverse] == arange(H*W)``."""
+        return _inverse(self.name, height, width, padded)
+
+
+def distinct(names: Iterable[str], height: int, width: int) -> dict[str, str]:
+    """Merges the orders that coincide on a grid.
+
+    Args:
+        names: Scan orders, in order of preference.
+        height: Rows of the grid.
+        width: Columns of the grid.
+
+    Returns:
+        Each name, mapped to the first of ``names`` that visits this grid in the same sequence (often itself).
+    """
+    first: dict[bytes, str] = {}
+    return {n: first.setdefault(ScanOrder(n).indices(height, width).numpy().tobytes(), n) for n in names}
+
+
+@lru_cache(maxsize=4096)
+def _find_family(base: str) -> tuple[ScanFamily, tuple[str | None, ...]]:
+    matches = [(family, groups) for family in _families() if (groups := family.match(base)) is not None]
+    if len(matches) > 1:
+        names = ", ".join(family.name for family, _ in matches)
+        raise ScansearchError(f"scan order {base!r} is claimed by several families ({names}); uninstall all but one")
+    if not matches:
+        known = "; ".join(f"{', '.join(f.examples)} ({f.description})" for f in _families())
+        raise ScansearchError(f"unknown scan order {base!r}; there is: {known}; each also with {FLIP}")
+    return matches[0]
+
+
+def _families() -> list[ScanFamily]:
+    return [SCAN_ORDERS.get(name) for name in SCAN_ORDERS.names()]
+
+
+@lru_cache(maxsize=4096)
+def _indices(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
+    if height < 1 or width < 1:
+        raise ScansearchError(f"a grid has at least one row and one column, but got {height} x {width}")
+    order = ScanOrder(name)
+    family, groups = _find_family(order.base)
+    if padded and family.visit_padded is not None:
+        visited = family.visit_padded(height, width, *groups)
+    else:
+        visited = family.visit(height, width, *groups)
+        _check_permutation(name, visited, height, width)
+    return visited.flip(0) if order.flipped else visited.contiguous()
+
+
+@lru_cache(maxsize=4096)
+def _inverse(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
+    order = _indices(name, height, width, padded)
+    places = torch.nonzero(order >= 0).squeeze(1)
+    inverse = torch.empty(height * width, dtype=torch.int64)
+    inverse[order[places]] = places
+    return inverse
+
+
+def _check_permutation(name: str, visited: torch.Tensor, height: int, width: int) -> None:
+    if visited.shape != (height * width,) or not torch.equal(visited.sort().values, torch.arange(height * width)):
+        raise ScansearchError(
+            f"scan order {name!r} must visit each of the {height} x {width} tokens once; its family "
+            f"({_find_family(name.removesuffix(FLIP))[0].name}) returned something else"
+        )
