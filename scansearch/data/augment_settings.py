@@ -1,0 +1,68 @@
+"""Settings of the augmentation: validated, documented, and free of torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from scansearch.errors import ScansearchError
+
+
+class AugmentSettings(BaseModel):
+    """What is done to training images; everything is off by default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shift: float = Field(
+        0.0, ge=0, le=0.5, description="largest random shift, as a share of the side (0.125: 4 pixels of 32)"
+    )
+    shift_fill: Literal["edge", "mean"] = Field(
+        "edge", description="what a shift brings in: the edge pixels again, or the mean colour"
+    )
+    flip: float = Field(0.0, ge=0, le=1, description="probability that an image is mirrored left to right")
+    brightness: float = Field(
+        0.0, ge=0, le=2, description="largest random change of brightness, in standard deviations of the data"
+    )
+    contrast: float = Field(0.0, ge=0, lt=1, description="contrast is multiplied by 1 - contrast to 1 + contrast")
+    erase: float = Field(0.0, ge=0, le=1, description="probability that a random rectangle is erased")
+    erase_min: float = Field(0.02, gt=0, le=1, description="smallest area erased, as a share of the image")
+    erase_max: float = Field(0.33, gt=0, le=1, description="largest area erased, as a share of the image")
+    erase_fill: Literal["noise", "mean"] = Field("noise", description="what fills it: normal noise or the mean colour")
+    mixup: float = Field(0.0, ge=0, le=100, description="alpha of mixup's beta distribution; 0 is off")
+    cutmix: float = Field(0.0, ge=0, le=100, description="alpha of cutmix's beta distribution; 0 is off")
+    mix_probability: float = Field(1.0, ge=0, le=1, description="probability that an image is mixed with another")
+    cutmix_share: float = Field(
+        0.5, ge=0, le=1, description="share of the mixed images that get cutmix where both it and mixup are on"
+    )
+
+    @model_validator(mode="after")
+    def _areas_in_order(self) -> AugmentSettings:
+        if self.erase_min > self.erase_max:
+            raise ValueError(f"erase_min <= erase_max must hold, but got {self.erase_min} and {self.erase_max}")
+        return self
+
+    @property
+    def mixes(self) -> bool:
+        """Whether targets become soft."""
+        return self.mix_probability > 0 and (self.mixup > 0 or self.cutmix > 0)
+
+    def replace(self, **changes: Any) -> AugmentSettings:
+        """A validated copy with some settings changed.
+
+        Raises:
+            ScansearchError: If a setting is unknown or out of range.
+        """
+        try:
+            return AugmentSettings(**{**self.model_dump(), **changes})
+        except ValidationError as error:
+            problems = "; ".join(_explain(problem) for problem in error.errors())
+            raise ScansearchError(f"augmentation: {problems}") from None
+
+
+def _explain(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {name!r}; there is: {', '.join(AugmentSettings.model_fields)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}, but got {problem['input']!r}" if name else message

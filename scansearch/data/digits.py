@@ -1,0 +1,44 @@
+"""Handwritten digits that come with scikit-learn: the default, real images without a download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from scansearch.data.augment_settings import AugmentSettings
+from scansearch.data.base import DatasetSpec, Parts
+from scansearch.data.splits import TensorSplit
+from scansearch.errors import ScansearchError
+
+GREY_LEVELS = 16
+
+
+def read_digits(root: Path | None) -> Parts:
+    """1,797 images of 8x8 pixels, one pile (Alpaydin and Kaynak, UCI, 1998).
+
+    Raises:
+        ScansearchError: If a data root is given: there is nothing to read there.
+    """
+    if root is not None:
+        raise ScansearchError(
+            f"digits come with scikit-learn and take no data root, but got {root}; leave it out, or search on your own "
+            "images with --data imagefolder or --data npz"
+        )
+    from sklearn.datasets import load_digits  # takes a second to import
+
+    bunch = load_digits()
+    pixels = np.rint(bunch.images * (255 / GREY_LEVELS)).astype(np.uint8)
+    split = TensorSplit(torch.from_numpy(pixels)[:, None], torch.from_numpy(bunch.target.astype(np.int64)))
+    return Parts(split, tuple(str(digit) for digit in range(10)))
+
+
+DIGITS = DatasetSpec(
+    name="digits",
+    description="1,797 handwritten digits, 8x8, grey, 10 classes",
+    read=read_digits,
+    where="comes with scikit-learn",
+    # A mirrored digit is no digit; one pixel is an eighth of the image.
+    augment=AugmentSettings(shift=0.125),
+)
