@@ -1,0 +1,257 @@
+"""The training loop of a search, once for every strategy: batches, weights, alpha, logs, checkpoints, stop and resume."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.nn import functional as F
+
+from scansearch.data import Augmentation, ImageData, Split, normalise
+from scansearch.engine.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN, Batches, generator, split_off
+from scansearch.engine.diagnostics import History, entropy, margin
+from scansearch.engine.events import Listener, Progress
+from scansearch.engine.interrupt import StopRequest
+from scansearch.engine.optim import schedule, set_lr, weight_optimizer
+from scansearch.engine.run_folder import RunFolder
+from scansearch.engine.settings import RunConfig
+from scansearch.engine.strategy import Batch, Plan, Step, Strategy
+from scansearch.errors import DivergenceError, InterruptedRunError
+from scansearch.models import Selection, Supernet
+from scansearch.space import LayerSpace
+
+
+class SearchLoop:
+    """Trains a supernet under a strategy.
+
+    Args:
+        fabric: Device, precision and processes.
+        supernet: The supernet.
+        strategy: The strategy.
+        layers: What each layer chooses from.
+        data: The images; the test split is never touched.
+        config: The run's settings.
+        folder: Where everything is written; locked by the caller.
+        listener: Told about progress.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        supernet: Supernet,
+        strategy: Strategy,
+        layers: tuple[LayerSpace, ...],
+        data: ImageData,
+        config: RunConfig,
+        folder: RunFolder,
+        listener: Listener,
+    ) -> None:
+        self.fabric, self.strategy, self.layers, self.data = fabric, strategy, layers, data
+        self.settings, self.seed, self.folder, self.listener = config.train, config.seed, folder, listener
+        weights_part, held_out_part = split_off(len(data.train), strategy.held_out_share, config.seed)
+        self.batches = Batches(weights_part, self.settings.batch_size, config.seed, TRAIN)
+        self.held_out = Batches(held_out_part, self.settings.batch_size, config.seed, HELD_OUT) if len(held_out_part) else None
+        self.plan = Plan(self.settings.epochs, self.batches.steps_per_epoch, config.seed)
+        self.augment = Augmentation(config.augment, data.num_classes)
+        self.supernet = supernet
+        optimizer = weight_optimizer(supernet, self.settings)
+        self.module, self.optimizer = fabric.setup(supernet, optimizer)
+        strategy.setup(supernet, layers, self.plan)
+        self.history = History()
+        self.history.add(strategy.scores(), strategy.choose())
+        self.step = 0
+        self.sums = [0.0, 0.0, 0.0]  # of this epoch: loss, correct answers, images
+
+    def run(self) -> None:
+        """Trains to the last epoch, from wherever the run stands, and lets the strategy finish.
+
+        Raises:
+            InterruptedRunError: After Ctrl-C or SIGTERM, once the state is saved.
+            DivergenceError: If the loss is not finite.
+        """
+        with StopRequest() as stop:
+            while self.step < self.plan.steps:
+                self._epoch(stop)
+            self.strategy.finish(lambda selections: self.evaluate(selections)[1])
+
+    def _epoch(self, stop: StopRequest) -> None:
+        began, start = time.perf_counter(), self.step
+        end = (self.step // self.plan.steps_per_epoch + 1) * self.plan.steps_per_epoch
+        while self.step < end:
+            self._train_step()
+            self.listener.stepped(self.progress())
+            if stop.requested:
+                self._leave(stop.requested)
+            if self.step < end and self.step % self.settings.checkpoint_steps == 0:
+                self.save()
+        seconds = time.perf_counter() - began
+        self._log_epoch(seconds, (end - start) * self.batches.size / seconds)
+        self.save()
+
+    def _leave(self, reason: str) -> None:
+        if self.step % self.plan.steps_per_epoch:
+            self.save()
+        raise InterruptedRunError(
+            f"stopped by {reason} after step {self.step} of {self.plan.steps}; nothing is lost: "
+            f"continue with `scansearch resume {self.folder.path}`"
+        )
+
+    def _train_step(self) -> None:
+        self.module.train()
+        step = self._step()
+        set_lr(self.optimizer, self.settings.lr * step.schedule)
+        self.strategy.before_weights(step)
+        self.optimizer.zero_grad()
+        selections = self.strategy.select(self.step)
+        logits = self.module(step.train.images, selections)
+        loss = self.loss(logits, step.train.targets)
+        self._check(loss)
+        self.fabric.backward(loss)
+        self.strategy.after_backward(step)
+        if self.settings.clip_norm:
+            weights = [p for _, p in self.supernet.weight_parameters() if p.grad is not None]
+            torch.nn.utils.clip_grad_norm_(weights, self.settings.clip_norm)
+        self.optimizer.step()
+        count = len(step.train.images)
+        self.sums[0] += float(loss.detach()) * count
+        self.sums[1] += correct(logits.detach(), step.train.targets)
+        self.sums[2] += count
+        self.step += 1
+
+    def _step(self) -> Step:
+        warmup = round(self.settings.warmup_epochs * self.plan.steps_per_epoch)
+        held_out = None
+        if self.held_out is not None:
+            held_out = self._batch(self.held_out[self.step], HELD_OUT_AUGMENT)
+        return Step(
+            number=self.step,
+            schedule=schedule(self.step, self.plan.steps, warmup, self.settings.min_lr / self.settings.lr),
+            train=self._batch(self.batches[self.step], AUGMENT),
+            held_out=held_out,
+            loss=lambda batch, selections: self.loss(self.module(batch.images, selections), batch.targets),
+            optimizer=self.optimizer,
+            backward=self.fabric.backward,
+        )
+
+    def _batch(self, samples: torch.Tensor, stream: int) -> Batch:
+        mine = samples[self.fabric.global_rank :: self.fabric.world_size]
+        images, labels = self.data.train.batch(mine)
+        images = normalise(images, self.data.mean, self.data.std)
+        randomness = generator(self.seed, stream, self.step, self.fabric.global_rank)
+        images, targets = self.augment(images, labels, randomness)
+        return Batch(self.fabric.to_device(images), self.fabric.to_device(targets))
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy with label smoothing, in float32."""
+        return F.cross_entropy(logits.float(), targets, label_smoothing=self.settings.label_smoothing)
+
+    def _check(self, loss: torch.Tensor) -> None:
+        if not bool(torch.isfinite(loss)):
+            raise DivergenceError(
+                f"the loss became {float(loss)} at step {self.step}; the last good checkpoint is kept in "
+                f"{self.folder.path / 'checkpoints'}; start anew with a lower rate, for example --set lr={self.settings.lr / 3:.1g}"
+            )
+
+    @torch.no_grad()
+    def evaluate(self, selections: Sequence[Selection], split: Split | None = None) -> tuple[float, float]:
+        """Mean loss and accuracy in [0, 1] of the supernet under ``selections`` on a split (by default validation)."""
+        split = self.data.validation if split is None else split
+        was_training = self.module.training
+        self.module.eval()
+        sums = torch.zeros(3, dtype=torch.float64)
+        for samples in torch.arange(len(split)).split(self.settings.batch_size):
+            mine = samples[self.fabric.global_rank :: self.fabric.world_size]
+            if len(mine) == 0:
+                continue
+            images, labels = split.batch(mine)
+            images = self.fabric.to_device(normalise(images, self.data.mean, self.data.std))
+            labels = self.fabric.to_device(labels)
+            logits = self.module(images, selections).float()
+            sums += torch.tensor([float(F.cross_entropy(logits, labels, reduction="sum")), correct(logits, labels), len(mine)])
+        self.module.train(was_training)
+        loss, hits, count = self._all_ranks(sums)
+        return loss / count, hits / count
+
+    def _all_ranks(self, sums: torch.Tensor) -> list[float]:
+        if self.fabric.world_size > 1:
+            sums = self.fabric.all_reduce(self.fabric.to_device(sums), reduce_op="sum").cpu()  # type: ignore[union-attr]
+        return [float(value) for value in sums]
+
+    def _log_epoch(self, seconds: float, images_per_second: float) -> None:
+        scores, kept = self.strategy.scores(), self.strategy.choose()
+        self.history.add(scores, kept)
+        val_loss, val_accuracy = self.evaluate(self.strategy.evaluation())
+        epoch = self.step // self.plan.steps_per_epoch
+        layers = [
+            (epoch, i, entropy(s), margin(s, k), self.history.changes(i)) for i, (s, k) in enumerate(zip(scores, kept, strict=True))
+        ]
+        loss, hits, count = self._all_ranks(torch.tensor(self.sums, dtype=torch.float64))
+        row = {
+            "epoch": epoch,
+            "step": self.step,
+            "train_loss": loss / count,
+            "train_accuracy": hits / count,
+            "val_loss": val_loss,
+            "val_accuracy": val_accuracy,
+            "lr": float(self.optimizer.param_groups[0]["lr"]),
+            "alpha_lr": self.strategy.alpha_lr(),
+            "entropy": math.fsum(line[2] for line in layers) / len(layers),
+            "margin": min(line[3] for line in layers),
+            "genotype_changes": sum(line[4] for line in layers),
+        }
+        self.sums = [0.0, 0.0, 0.0]
+        if self.fabric.is_global_zero:
+            self.folder.append("metrics.csv", [list(row.values())])
+            self.folder.append("layers.csv", layers)
+            self.folder.append("scores.csv", self._score_rows(epoch, scores, kept))
+            self.folder.append("timing.csv", [[epoch, seconds, images_per_second]])
+        self.listener.epoch_done(row)
+
+    def _score_rows(self, epoch: int, scores: list[torch.Tensor], kept: list[tuple[int, ...]]) -> list[tuple[Any, ...]]:
+        return [
+            (epoch, i, name, float(score), int(j in kept[i]))
+            for i, layer in enumerate(self.layers)
+            for j, (name, score) in enumerate(zip(layer.candidates, scores[i], strict=True))
+        ]
+
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        epoch = min(self.step // self.plan.steps_per_epoch + 1, self.plan.epochs)
+        count = max(self.sums[2], 1.0)
+        return Progress(epoch, self.plan.epochs, self.step, self.plan.steps, self.sums[0] / count, self.sums[1] / count)
+
+    def save(self) -> None:
+        """Writes everything that makes the next step."""
+        if not self.fabric.is_global_zero:
+            return
+        state = {
+            "step": self.step,
+            "sums": self.sums,
+            "supernet": dict(self.supernet.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "strategy": self.strategy.state_dict(),
+            "history": self.history.state_dict(),
+            "random": {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []},
+        }
+        self.folder.save(self.step, state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what ``save`` wrote."""
+        self.step, self.sums = state["step"], state["sums"]
+        self.supernet.load_state_dict(state["supernet"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.strategy.load_state_dict(state["strategy"])
+        self.history = History(**state["history"])
+        torch.set_rng_state(state["random"]["cpu"])
+        if state["random"]["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+
+
+def correct(logits: torch.Tensor, targets: torch.Tensor) -> float:
+    """Number of images whose largest logit (B, classes) is the target, or the target's largest share when mixed."""
+    labels = targets if targets.ndim == 1 else targets.argmax(1)
+    return float((logits.argmax(1) == labels).sum())

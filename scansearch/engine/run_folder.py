@@ -1,0 +1,162 @@
+"""The folder of a run: who may write to it, its tables, its checkpoints. Everything in it survives a kill."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from filelock import FileLock, Timeout
+
+from scansearch.engine.checkpoint import load_checkpoint, save_checkpoint
+from scansearch.engine.settings import RUN_FORMAT, RunConfig, validated
+from scansearch.errors import RunFolderError, ScansearchError
+from scansearch.files import write_text, writing
+
+TABLES = {
+    "metrics.csv": (
+        "epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "alpha_lr", "entropy", "margin",
+        "genotype_changes",
+    ),
+    "layers.csv": ("epoch", "layer", "entropy", "margin", "changes"),
+    "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
+}  # fmt: skip
+TIMING = ("epoch", "seconds", "images_per_second")
+
+
+class RunFolder:
+    """One run on disk.
+
+    ``metrics.csv``, ``layers.csv`` and ``scores.csv`` hold only what a repeated run would write byte for byte the same;
+    wall-clock times go to ``timing.csv``.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = FileLock(self.path / ".lock", timeout=0)
+
+    @classmethod
+    def create(cls, path: str | Path, config: RunConfig) -> RunFolder:
+        """Makes a new run folder and locks it.
+
+        Raises:
+            RunFolderError: If there is something there already, or the disk refuses.
+        """
+        folder = cls(path)
+        if (folder.path / "config.toml").exists():
+            raise RunFolderError(
+                f"{path} holds a run already; continue it with `scansearch resume {path}` or choose another --out"
+            )
+        if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+            raise RunFolderError(f"a run needs a new or empty folder, but {path} is not one; choose another --out")
+        with writing(folder.path):
+            (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        folder.lock()
+        for name, columns in TABLES.items():
+            write_text(folder.path / name, ",".join(columns) + "\n")
+        write_text(folder.path / "timing.csv", ",".join(TIMING) + "\n")
+        write_text(folder.path / "config.toml", tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Opens an existing run.
+
+        Raises:
+            RunFolderError: If there is no run in ``path``, or it is of another version.
+        """
+        folder = cls(path)
+        if not (folder.path / "config.toml").is_file():
+            raise RunFolderError(f"{path} holds no run (it has no config.toml); start one with `scansearch run --out {path}`")
+        found = folder._toml().get("format")
+        if found != RUN_FORMAT:
+            raise RunFolderError(f"{path} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew")
+        return folder
+
+    @property
+    def config(self) -> RunConfig:
+        """What the run was told."""
+        config: RunConfig = validated(RunConfig, self._toml(), f"{self.path / 'config.toml'}: run")
+        return config
+
+    def _toml(self) -> dict[str, Any]:
+        return read_toml(self.path / "config.toml")
+
+    def lock(self) -> None:
+        """Takes the folder for this process; the system frees it when the process ends, however it ends.
+
+        Raises:
+            RunFolderError: If another process has it.
+        """
+        with writing(self.path):
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise RunFolderError(f"{self.path} is in use by another process; wait for it or choose another --out") from error
+        for left_over in (*self.path.glob(".*.??????*"), *(self.path / "checkpoints").glob(".step-*")):
+            left_over.unlink(missing_ok=True)
+
+    def unlock(self) -> None:
+        """Gives the folder back."""
+        self._lock.release()
+
+    def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Appends rows to a table and waits until they are on disk."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
+        with writing(self.path / name), (self.path / name).open("ab") as file:
+            file.write(text.getvalue().encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Writes a checkpoint; it remembers how long each table is."""
+        sizes = {name: (self.path / name).stat().st_size for name in TABLES}
+        save_checkpoint(self.path / "checkpoints", step, {"tables": sizes, **state})
+
+    def load(self, warn: Callable[[str], None]) -> dict[str, Any] | None:
+        """The newest good checkpoint, with the tables cut back to where it was taken.
+
+        Raises:
+            RunFolderError: If every checkpoint is damaged, or a table has lost rows.
+        """
+        state = load_checkpoint(self.path / "checkpoints", warn)
+        sizes = state["tables"] if state else {name: len(",".join(c)) + 1 for name, c in TABLES.items()}
+        for name, size in sizes.items():
+            self._truncate(self.path / name, size)
+        return state
+
+    def _truncate(self, path: Path, size: int) -> None:
+        if not path.exists() or path.stat().st_size < size:
+            raise RunFolderError(f"{path} is shorter than at the checkpoint ({size} bytes); restore it or start the run anew")
+        with writing(path):
+            os.truncate(path, size)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Reads a TOML file.
+
+    Raises:
+        ScansearchError: In one line, if it is missing, binary or not TOML.
+    """
+    try:
+        import tomllib
+    except ModuleNotFoundError:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise ScansearchError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ScansearchError(f"{path} is not TOML: {str(error).splitlines()[0].lower()}") from error
+
+
+def _cell(value: Any) -> Any:
+    return f"{value:.9g}" if isinstance(value, float) else value

@@ -1,0 +1,182 @@
+"""Everything a run is told: names of its parts and their settings, validated, from defaults, presets, file and flags."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scansearch.data.augment_settings import AugmentSettings
+from scansearch.errors import ScansearchError
+from scansearch.files import first_problem
+from scansearch.registry import DATASETS, STRATEGIES, unknown_name
+
+RUN_FORMAT = "scansearch/run/1"
+SECTIONS = ("train", "strategy", "model", "augment", "space")
+
+
+class TrainSettings(BaseModel):
+    """How the supernet's weights are trained. The defaults suit short runs of small models on a CPU."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(15, ge=1, description="Passes over the training data.")
+    batch_size: int = Field(64, ge=1, description="Images in a step, over all processes.")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="Optimiser of the weights.")
+    lr: float = Field(3e-3, gt=0, description="Peak learning rate of the weights.")
+    min_lr: float = Field(1e-6, ge=0, description="Learning rate at the end of the cosine schedule.")
+    warmup_epochs: float = Field(1.0, ge=0, description="Epochs of linear warm-up.")
+    weight_decay: float = Field(0.04, ge=0, description="Weight decay; biases, norms and other 1-D parameters have none.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
+    clip_norm: float = Field(1.0, ge=0, description="Largest norm of the weights' gradient; 0 does not clip.")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing.")
+    precision: Literal["auto", "32", "bf16", "16"] = Field(
+        "auto", description="Number format: auto is 32 on a CPU and bf16 mixed precision on a GPU."
+    )
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to run.")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice.")
+    checkpoint_steps: int = Field(50, ge=1, description="Steps between checkpoints; one more at the end of each epoch.")
+    limit: int = Field(0, ge=0, description="Use at most this many training images; 0 uses all.")
+    image_size: int = Field(0, ge=0, description="Resize the images to this size; 0 leaves them.")
+
+
+class RunConfig(BaseModel):
+    """A whole run. Written to ``config.toml`` of the run folder, and all that a resume needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["scansearch/run/1"] = RUN_FORMAT
+    strategy: str = Field("darts", description="Search strategy.")
+    model: str = Field("local_vim_micro", description="Model to search.")
+    data: str = Field("digits", description="Dataset.")
+    data_root: str = Field("", description="Folder of the dataset; empty if it needs none.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random.")
+    space: dict[str, Any] = Field(description="The search space itself.")
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    augment: AugmentSettings = Field(default_factory=AugmentSettings)
+    strategy_settings: dict[str, Any] = Field(default_factory=dict)
+    model_settings: dict[str, Any] = Field(default_factory=dict)
+
+
+def validated(model: type[BaseModel], values: dict[str, Any], section: str) -> Any:
+    """``model(**values)``, with one line that names the setting, its rule and its value if that fails."""
+    unknown = [key for key in values if key not in model.model_fields]
+    if unknown:
+        raise unknown_name(f"{section} setting", unknown[0], sorted(model.model_fields))
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise ScansearchError(f"{section} setting {first_problem(error)}") from error
+
+
+class Overrides:
+    """Settings by section, later layers winning over earlier ones.
+
+    Args:
+        fields: The names that each section knows.
+    """
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        self.fields = fields
+        self.values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+
+    def update(self, layer: dict[str, Any], source: str) -> None:
+        """Adds a layer of ``{section: {key: value}}``."""
+        for section, values in layer.items():
+            if section not in SECTIONS or not isinstance(values, dict):
+                raise unknown_name(f"section in {source}", section, list(SECTIONS))
+            for key in values:
+                if key not in self.fields[section]:
+                    raise unknown_name(f"{section} setting in {source}", key, sorted(self.fields[section]))
+            self.values[section].update(values)
+
+    def assign(self, assignment: str) -> None:
+        """Adds one ``key=value`` or ``section.key=value`` of ``--set``."""
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ScansearchError(f"--set takes key=value, but got {assignment!r}; for example --set lr=0.001")
+        section, name = self._find(key.strip())
+        self.values[section][name] = parse_value(text.strip())
+
+    def _find(self, key: str) -> tuple[str, str]:
+        section, dot, name = key.partition(".")
+        if dot and section in SECTIONS:
+            if name not in self.fields[section]:
+                raise unknown_name(f"{section} setting", name, sorted(self.fields[section]))
+            return section, name
+        owners = [section for section in SECTIONS if key in self.fields[section]]
+        if len(owners) > 1:
+            raise ScansearchError(f"setting {key!r} is ambiguous; write {' or '.join(f'{o}.{key}' for o in owners)}")
+        if not owners:
+            raise unknown_name("setting", key, sorted({n for names in self.fields.values() for n in names}))
+        return owners[0], key
+
+
+def parse_value(text: str) -> Any:
+    """A value of ``--set`` as TOML reads it (numbers, true, false, lists); anything else is a string."""
+    try:
+        import tomllib
+    except ModuleNotFoundError:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def make_config(
+    *,
+    space: Any,
+    strategy: str,
+    model: str,
+    data: str,
+    data_root: str = "",
+    seed: int = 0,
+    preset: str | None = None,
+    layers: list[tuple[str, dict[str, Any]]] | None = None,
+    assignments: list[str] | None = None,
+) -> RunConfig:
+    """Puts a run together: strategy defaults < preset < ``layers`` (files, flags) < ``assignments`` (``--set``).
+
+    Raises:
+        ScansearchError: For every unknown name or setting and every value out of range.
+    """
+    from scansearch.models import model_options
+    from scansearch.registry import MODELS
+
+    kind, spec, dataset = STRATEGIES.get(strategy), MODELS.get(model), DATASETS.get(data)
+    overrides = Overrides(
+        {
+            "train": list(TrainSettings.model_fields),
+            "strategy": list(kind.Settings.model_fields),
+            "model": model_options(spec),
+            "augment": list(AugmentSettings.model_fields),
+            "space": ["keep"],
+        }
+    )
+    overrides.update({"augment": dataset.augment.model_dump()}, f"dataset {data}")
+    if preset is not None:
+        if preset not in kind.presets:
+            raise unknown_name(f"preset of strategy {strategy}", preset, sorted(kind.presets))
+        overrides.update(kind.presets[preset], f"preset {preset}")
+    for source, layer in layers or []:
+        overrides.update(layer, source)
+    for assignment in assignments or []:
+        overrides.assign(assignment)
+    values = overrides.values
+    settings = validated(kind.Settings, values["strategy"], "strategy")
+    if "keep" in values["space"]:
+        space = space.from_dict({**space.model_dump(by_alias=True), "keep": values["space"]["keep"]}, "space setting keep")
+    spec.configure(**values["model"])
+    return RunConfig(
+        strategy=strategy,
+        model=model,
+        data=data,
+        data_root=data_root,
+        seed=seed,
+        space=space.model_dump(mode="json", by_alias=True),
+        train=validated(TrainSettings, {**kind(settings).train_defaults(), **values["train"]}, "train"),
+        augment=validated(AugmentSettings, values["augment"], "augment"),
+        strategy_settings=settings.model_dump(mode="json", exclude_none=True),
+        model_settings=values["model"],
+    )

@@ -1,0 +1,159 @@
+"""The base class of search strategies.
+
+The life of a strategy, as the loop (``engine/loop.py``) drives it::
+
+    setup(supernet, layers, plan)
+    every step:    before_weights(step)       alpha from held-out data (bilevel search), if the strategy wants it
+                   select(step)               which branches run, with what weights
+                   after_backward(step)       alpha from the weights' own gradient (joint search), if it wants it
+    every epoch:   scores()                   logged: probabilities, entropy, margin, genotype changes
+    at the end:    finish(evaluate), scores(), choose()
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from scansearch.models import Selection, Supernet
+from scansearch.space import LayerSpace
+
+
+class StrategySettings(BaseModel):
+    """Base of a strategy's settings: validated, documented by their field descriptions, listed by the command line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long the search will be.
+
+    Args:
+        epochs: Epochs of the search.
+        steps_per_epoch: Weight updates in an epoch.
+        seed: Seed of the run.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        """Weight updates of the whole search."""
+        return self.epochs * self.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (B, C, H, W), normalised and augmented, and targets: int64 (B,), or float (B, classes) when mixed."""
+
+    images: torch.Tensor
+    targets: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a strategy may use in one step.
+
+    Args:
+        number: Weight updates so far, from 0.
+        schedule: The learning-rate schedule's factor at this step, between 0 and 1.
+        train: The batch that the weights learn from.
+        held_out: A batch of the held-out part of the training data, if the strategy asked for one.
+        loss: ``loss(batch, selections)`` runs the supernet and returns the training loss.
+        optimizer: The weights' optimiser.
+        backward: Back-propagates a loss (through the precision plug-in).
+    """
+
+    number: int
+    schedule: float
+    train: Batch
+    held_out: Batch | None
+    loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
+    optimizer: torch.optim.Optimizer
+    backward: Callable[[torch.Tensor], None]
+
+
+class Strategy(ABC):
+    """A way to search: says which branches of the supernet run, and which directions are kept in the end.
+
+    A strategy is registered under the entry-point group ``scansearch.strategies``. It must draw random numbers from
+    torch's global generator only, or keep its own generator in ``state_dict``: a resumed run continues bit for bit.
+    """
+
+    description: ClassVar[str] = ""
+    Settings: ClassVar[type[StrategySettings]] = StrategySettings
+    presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}
+    """Named recipes: ``{"paper": {"train": {...}, "strategy": {...}}}``."""
+
+    def __init__(self, settings: StrategySettings) -> None:
+        self.settings = settings
+        self.supernet: Supernet
+        self.layers: tuple[LayerSpace, ...] = ()
+        self.plan: Plan
+
+    @property
+    def held_out_share(self) -> float:
+        """Share of the training data that only ``before_weights`` sees; 0 means that it needs none."""
+        return 0.0
+
+    def train_defaults(self) -> dict[str, Any]:
+        """Training settings that this strategy wants unless the user says otherwise."""
+        return {}
+
+    def setup(self, supernet: Supernet, layers: tuple[LayerSpace, ...], plan: Plan) -> None:
+        """Called once, when the supernet exists and before the first step or a resume."""
+        self.supernet, self.layers, self.plan = supernet, layers, plan
+
+    @abstractmethod
+    def select(self, step: int) -> list[Selection]:
+        """The selection of every layer for the weights' update number ``step``."""
+
+    def before_weights(self, step: Step) -> None:
+        """Called before the weights' forward pass of each step."""
+        return
+
+    def after_backward(self, step: Step) -> None:
+        """Called when the gradients of the weights' loss are there, before the weights move."""
+        return
+
+    def finish(self, evaluate: Callable[[Sequence[Selection]], float]) -> None:
+        """Called once after the last epoch; ``evaluate(selections)`` gives the validation accuracy in [0, 1]."""
+        return
+
+    @abstractmethod
+    def scores(self) -> list[torch.Tensor]:
+        """What each layer thinks of its candidates, float64 of shape (N,) each, the larger the better."""
+
+    def choose(self) -> list[tuple[int, ...]]:
+        """The candidates each layer keeps, in candidate order: by default the ``keep`` best by ``scores``."""
+        return [top(scores, layer.keep) for scores, layer in zip(self.scores(), self.layers, strict=True)]
+
+    def evaluation(self) -> list[Selection]:
+        """The selections under which the supernet's own accuracy is reported."""
+        return self.select(0)
+
+    def alpha_lr(self) -> float:
+        """Current learning rate of the architecture parameters, for the log; 0 if there is none."""
+        return 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """State that is not in the supernet: optimisers, schedules, populations. Tensors, numbers, lists and dicts."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state_dict`` gave."""
+        return
+
+
+def top(scores: torch.Tensor, keep: int) -> tuple[int, ...]:
+    """Indices of the ``keep`` largest scores, ascending; of equal scores the earlier candidate wins."""
+    order = torch.sort(scores, descending=True, stable=True).indices
+    return tuple(sorted(order[:keep].tolist()))

@@ -1,0 +1,158 @@
+"""The selective scan, forward: lanes are channels, so that nothing is summed across a vector.
+
+Order of the loops: block of LANES channels, chunk of CHUNK steps, STATES states, step. The state stays in registers
+while time runs; a chunk's step sizes, inputs and sums stay in the first-level cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray, njit
+
+from scansearch.ops.cpu.kernel import Kernel
+from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.cpu.panel import OPTIONS, panel_of, row_of, sizes_of
+from scansearch.ops.cpu.simd import (
+    LANES,
+    STATES,
+    add,
+    fill,
+    fma,
+    fma_states,
+    load,
+    load_scalar,
+    load_spread,
+    load_wide,
+    multiply,
+    spread,
+    store,
+    store_scalar,
+)
+from scansearch.ops.cpu.vector_math import exp2, softplus
+
+CHUNK = 32
+"""Steps between two states that are kept for the backward pass, which recomputes the states between them."""
+
+GROUP = STATES * LANES
+VALUES = 10 + 5 * 8
+
+
+@njit(**OPTIONS)
+def read(row, i, lane, count, edge):  # type: ignore[no-untyped-def]
+    """LANES channels of a row; those from ``count`` on are 0. ``edge`` is scratch, and 0 from ``count`` on."""
+    if lane == 1 and count >= LANES:
+        return load(row, i)
+    for k in range(count):
+        edge[k] = load_scalar(row, i + k * lane)
+    return load(edge, 0)
+
+
+@njit(**OPTIONS)
+def write(row, i, lane, count, edge, x):  # type: ignore[no-untyped-def]
+    """The reverse of ``read``; ``edge`` is scratch of its own."""
+    if lane == 1 and count >= LANES:
+        store(row, i, x)
+    else:
+        store(edge, 0, x)
+        for k in range(count):
+            store_scalar(row, i + k * lane, edge[k])
+
+
+@njit(**OPTIONS)
+def step_size(raw, use_softplus):  # type: ignore[no-untyped-def]
+    """delta from its raw value (bias added)."""
+    if use_softplus != 0:
+        return softplus(raw)
+    return raw
+
+
+@njit(**OPTIONS)
+def _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out):  # type: ignore[no-untyped-def]
+    """Runs STATES states over a chunk and adds what they give to ``out``."""
+    h = load_wide(state, n * LANES)
+    a = load_wide(a_row, n * LANES)
+    for i in range(steps):
+        decay = exp2(multiply(spread(load(delta, i * LANES)), a))
+        inflow = multiply(spread(load(drive, i * LANES)), load_spread(b_row, i * b.step + n * b.lane, b.lane))
+        h = fma(decay, h, inflow)
+        total = fma_states(h, load_spread(c_row, i * c.step + n * c.lane, c.lane), load(out, i * LANES))
+        store(out, i * LANES, total)
+    store(state, n * LANES, h)
+
+
+@njit(**OPTIONS)
+def _block(values, group, batch, block, scratch):  # type: ignore[no-untyped-def]
+    """One block of channels of one panel, over all steps."""
+    sizes = sizes_of(values)
+    u, raw, y, b, c = (
+        panel_of(values, 0),
+        panel_of(values, 1),
+        panel_of(values, 2),
+        panel_of(values, 3),
+        panel_of(values, 4),
+    )
+    state, delta, drive, out, edge, edge_out = scratch
+    first = block * LANES
+    count = min(LANES, sizes.channels - first)
+    u_row, raw_row, y_row = (
+        row_of(u, group, batch, first),
+        row_of(raw, group, batch, first),
+        row_of(y, group, batch, first),
+    )
+    a_row = row_of(panel_of(values, 5), group, block, 0)
+    constants = row_of(panel_of(values, 6), group, block, 0)
+    kept = panel_of(values, 7)
+    kept_row = row_of(kept, group * sizes.batch + batch, block, 0)
+    skip, bias = load(constants, 0), load(constants, LANES)
+    state[:] = 0.0
+    edge[:] = 0.0
+    for start in range(0, sizes.length, CHUNK):
+        steps = min(CHUNK, sizes.length - start)
+        if kept.data != 0 and start > 0:
+            for n in range(0, sizes.states, STATES):
+                store(kept_row, (start // CHUNK - 1) * kept.step + n * LANES, load_wide(state, n * LANES))
+        for i in range(steps):
+            t = start + i
+            x = read(u_row, t * u.step, u.lane, count, edge)
+            d = step_size(add(read(raw_row, t * raw.step, raw.lane, count, edge), bias), sizes.softplus)
+            store(delta, i * LANES, d)
+            store(drive, i * LANES, multiply(d, x))
+            store(out, i * LANES, multiply(skip, x))
+        b_row = row_of(b, group, batch, 0) + 4 * start * b.step
+        c_row = row_of(c, group, batch, 0) + 4 * start * c.step
+        for n in range(0, sizes.states, STATES):
+            _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out)
+        for i in range(steps):
+            write(y_row, (start + i) * y.step, y.lane, count, edge_out, load(out, i * LANES))
+
+
+@njit(**OPTIONS)
+def _run(values):  # type: ignore[no-untyped-def]
+    sizes = sizes_of(values)
+    rows = CHUNK * LANES
+    scratch = (
+        np.empty(sizes.states * LANES, np.float32),
+        np.empty(rows, np.float32),
+        np.empty(rows, np.float32),
+        np.empty(rows, np.float32),
+        np.empty(LANES, np.float32),
+        np.empty(LANES, np.float32),
+    )
+    per_split = (sizes.blocks + sizes.splits - 1) // sizes.splits
+    task = take_ticket(values)
+    while task < values[1]:
+        panel, split = divmod(task, sizes.splits)
+        for block in range(split * per_split, min(sizes.blocks, (split + 1) * per_split)):
+            _block(values, panel // sizes.batch, panel % sizes.batch, block, scratch)
+        task = take_ticket(values)
+
+
+def _scan_forward(address: Any) -> None:
+    before = flush_denormals()
+    _run(carray(address, (VALUES,)))
+    restore_denormals(before)
+
+
+scan_forward = Kernel(_scan_forward)
