@@ -1,1 +1,50 @@
-"""scansearch: neural architecture search for the scan orders of vision state-space models."""
+"""scansearch: neural architecture search for the scan orders of vision state-space models.
+
+Everything here is imported on first use, so that ``import scansearch`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scansearch.api import build, load_genotype, resume, search
+    from scansearch.errors import ScansearchError
+    from scansearch.genotype import Genotype, published
+    from scansearch.space import SearchSpace
+
+_HOMES = {
+    "search": "scansearch.api",
+    "resume": "scansearch.api",
+    "build": "scansearch.api",
+    "load_genotype": "scansearch.api",
+    "published": "scansearch.genotype",
+    "Genotype": "scansearch.genotype",
+    "SearchSpace": "scansearch.space",
+    "ScansearchError": "scansearch.errors",
+}
+_MODULES = ("data", "models", "ops", "scans")
+
+__all__ = [
+    "Genotype",
+    "ScansearchError",
+    "SearchSpace",
+    "build",
+    "load_genotype",
+    "published",
+    "resume",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return import_module(f"scansearch.{name}")
+    raise AttributeError(f"module 'scansearch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES])

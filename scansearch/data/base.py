@@ -197,4 +197,6 @@ def _check_parts(name: str, parts: Parts, splits: dict[str, Split]) -> None:
     counts = torch.bincount(parts.train.labels, minlength=len(parts.class_names))
     if int(counts.min()) == 0:
         empty = int(counts.argmin())
-        raise ScansearchError(f"{name}: every class needs training images, but class {parts.class_names[empty]!r} has none")
+        raise ScansearchError(
+            f"{name}: every class needs training images, but class {parts.class_names[empty]!r} has none"
+        )

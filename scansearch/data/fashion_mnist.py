@@ -70,14 +70,15 @@ def _find_file(folder: Path, part: str, kind: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
+def _require_file(folder: Path, part: str, kind: str) -> Path:
+    path = _find_file(folder, part, kind)
+    if path is None:
+        raise ScansearchError(f"Fashion-MNIST is incomplete: {folder} has no {part}-{kind}-idx*-ubyte[.gz]; {GET}")
+    return path
+
+
 def _read_part(folder: Path, part: str) -> TensorSplit:
-    found = {kind: _find_file(folder, part, kind) for kind in ("images", "labels")}
-    for kind, path in found.items():
-        if path is None:
-            raise ScansearchError(f"Fashion-MNIST is incomplete: {folder} has no {part}-{kind}-idx*-ubyte[.gz]; {GET}")
-    images_path, labels_path = found["images"], found["labels"]
-    assert images_path is not None
-    assert labels_path is not None
+    images_path, labels_path = _require_file(folder, part, "images"), _require_file(folder, part, "labels")
     images, labels = read_idx(images_path, 3), read_idx(labels_path, 1).astype(np.int64)
     if len(images) != len(labels):
         raise ScansearchError(

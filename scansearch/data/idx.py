@@ -43,7 +43,9 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         raise ScansearchError(f"{path} cannot be read: {error.strerror or error}") from None
     if len(data) != size:
         found = "more" if len(data) > size else f"only {len(data):,}"
-        raise ScansearchError(f"{path} must hold {size:,} bytes after its header, but holds {found}; get the file again")
+        raise ScansearchError(
+            f"{path} must hold {size:,} bytes after its header, but holds {found}; get the file again"
+        )
     return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
 
 

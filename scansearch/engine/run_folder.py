@@ -140,6 +140,15 @@ class RunFolder:
             os.truncate(path, size)
 
 
+def new_folder(parent: Path, stem: str) -> Path:
+    """The first of ``parent/stem``, ``parent/stem-2``, ... that does not exist."""
+    path, number = parent / stem, 1
+    while path.exists():
+        number += 1
+        path = parent / f"{stem}-{number}"
+    return path
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Reads a TOML file.
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem
-from scansearch.registry import DATASETS, STRATEGIES, unknown_name
+from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 
 RUN_FORMAT = "scansearch/run/1"
 SECTIONS = ("train", "strategy", "model", "augment", "space")
@@ -95,8 +95,12 @@ class Overrides:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise ScansearchError(f"--set takes key=value, but got {assignment!r}; for example --set lr=0.001")
-        section, name = self._find(key.strip())
-        self.values[section][name] = parse_value(text.strip())
+        self.set(key.strip(), parse_value(text.strip()))
+
+    def set(self, key: str, value: Any) -> None:
+        """Adds one setting, by its name or ``section.name``."""
+        section, name = self._find(key)
+        self.values[section][name] = value
 
     def _find(self, key: str) -> tuple[str, str]:
         section, dot, name = key.partition(".")
@@ -135,21 +139,20 @@ def make_config(
     preset: str | None = None,
     layers: list[tuple[str, dict[str, Any]]] | None = None,
     assignments: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> RunConfig:
-    """Puts a run together: strategy defaults < preset < ``layers`` (files, flags) < ``assignments`` (``--set``).
+    """Puts a run together: strategy defaults < preset < ``layers`` (files, flags) < ``assignments`` (``--set``)
+    < ``settings``.
 
     Raises:
         ScansearchError: For every unknown name or setting and every value out of range.
     """
-    from scansearch.models import model_options
-    from scansearch.registry import MODELS
-
     kind, spec, dataset = STRATEGIES.get(strategy), MODELS.get(model), DATASETS.get(data)
     overrides = Overrides(
         {
             "train": list(TrainSettings.model_fields),
             "strategy": list(kind.Settings.model_fields),
-            "model": model_options(spec),
+            "model": spec.options(),
             "augment": list(AugmentSettings.model_fields),
             "space": ["keep"],
         }
@@ -163,8 +166,10 @@ def make_config(
         overrides.update(layer, source)
     for assignment in assignments or []:
         overrides.assign(assignment)
+    for key, value in (settings or {}).items():
+        overrides.set(key, value)
     values = overrides.values
-    settings = validated(kind.Settings, values["strategy"], "strategy")
+    chosen = validated(kind.Settings, values["strategy"], "strategy")
     if "keep" in values["space"]:
         space = space.from_dict({**space.model_dump(by_alias=True), "keep": values["space"]["keep"]}, "space setting keep")
     spec.configure(**values["model"])
@@ -175,8 +180,8 @@ def make_config(
         data_root=data_root,
         seed=seed,
         space=space.model_dump(mode="json", by_alias=True),
-        train=validated(TrainSettings, {**kind(settings).train_defaults(), **values["train"]}, "train"),
+        train=validated(TrainSettings, {**kind(chosen).train_defaults(), **values["train"]}, "train"),
         augment=validated(AugmentSettings, values["augment"], "augment"),
-        strategy_settings=settings.model_dump(mode="json", exclude_none=True),
+        strategy_settings=chosen.model_dump(mode="json", exclude_none=True),
         model_settings=values["model"],
     )

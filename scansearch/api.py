@@ -1,0 +1,130 @@
+"""The Python interface: search, resume, build, load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scansearch.errors import ScansearchError
+from scansearch.genotype import Genotype
+from scansearch.registry import MODELS, SEARCH_SPACES
+from scansearch.space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from scansearch.engine.events import Listener
+
+
+def load_genotype(path: str | Path) -> Genotype:
+    """Reads a genotype file, ours or LocalMamba's list of lists as JSON."""
+    return Genotype.load(path)
+
+
+def find_space(space: str | SearchSpace) -> SearchSpace:
+    """A space by registered name or JSON file; a space is returned as it is."""
+    if isinstance(space, SearchSpace):
+        return space
+    if space.endswith(".json"):
+        return SearchSpace.load(space)
+    found: SearchSpace = SEARCH_SPACES.get(space)
+    return found
+
+
+def search(
+    out: str | Path,
+    *,
+    space: str | SearchSpace = "default8",
+    strategy: str = "darts",
+    model: str = "local_vim_micro",
+    data: str = "digits",
+    data_root: str | Path = "",
+    seed: int = 0,
+    preset: str | None = None,
+    listener: Listener | None = None,
+    **settings: Any,
+) -> Genotype:
+    """Searches scan orders and returns the genotype.
+
+    Args:
+        out: The run folder; it must be new or empty.
+        space: A registered space, a JSON file, or a ``SearchSpace``.
+        strategy: A registered strategy.
+        model: A registered model.
+        data: A registered dataset.
+        data_root: Folder of the dataset, if it needs one.
+        seed: Seed of everything random.
+        preset: A named recipe of the strategy, for example ``"paper"``.
+        listener: Told about progress.
+        **settings: Settings of any section, for example ``epochs=5``, ``alpha_lr=0.01``.
+
+    Raises:
+        ScansearchError: For bad input, in one line.
+
+    Example:
+        >>> genotype = search("runs/first", epochs=1, limit=200)  # doctest: +SKIP
+    """
+    from scansearch.engine.search import start
+    from scansearch.engine.settings import make_config
+
+    config = make_config(
+        space=find_space(space),
+        strategy=strategy,
+        model=model,
+        data=data,
+        data_root=str(data_root),
+        seed=seed,
+        preset=preset,
+        settings=settings,
+    )
+    return start(config, out, listener)
+
+
+def resume(path: str | Path, *, listener: Listener | None = None) -> Genotype:
+    """Continues an interrupted run; a finished one only returns its genotype."""
+    from scansearch.engine.search import resume as resume_run
+
+    return resume_run(path, listener)
+
+
+def build(
+    model: str,
+    *,
+    genotype: Genotype | Sequence[Sequence[str]] | None = None,
+    space: str | SearchSpace | None = None,
+    num_classes: int = 1000,
+    image_size: int | tuple[int, int] = 224,
+    in_channels: int = 3,
+    **options: Any,
+) -> nn.Module:
+    """Builds a derived network from a genotype, or a supernet from a space.
+
+    Args:
+        model: A registered model.
+        genotype: The directions of every layer; gives the network that computes just these.
+        space: A search space; gives the supernet over it.
+        num_classes: Classes of the head.
+        image_size: Side of square images, or (height, width), in pixels.
+        in_channels: Colour channels of the images.
+        **options: Options of the model, for example ``drop_path=0.1``.
+
+    Returns:
+        A network from images (B, C, H, W) to logits (B, num_classes), or a ``Supernet``.
+
+    Raises:
+        ScansearchError: If not exactly one of ``genotype`` and ``space`` is given, or they do not fit the model.
+    """
+    if (genotype is None) == (space is None):
+        raise ScansearchError("build takes either a genotype (a network) or a space (a supernet), exactly one of them")
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    spec = MODELS.get(model).configure(**options)
+    sizes: dict[str, Any] = {"num_classes": num_classes, "image_size": size, "in_channels": in_channels}
+    if space is not None:
+        layers = find_space(space).bind([info.grid for info in spec.layers(size)])
+        supernet: nn.Module = spec.supernet([layer.candidates for layer in layers], **sizes)
+        return supernet
+    chosen = genotype if isinstance(genotype, Genotype) else Genotype.from_directions(genotype or [])
+    chosen.check_layers(len(spec.layers(size)), model)
+    network: nn.Module = spec.network(chosen.directions, **sizes)
+    return network

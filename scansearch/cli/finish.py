@@ -1,0 +1,54 @@
+"""The end of a run: figures, exported files, and a summary that says what comes next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.markup import escape
+
+from scansearch.cli.console import out
+from scansearch.genotype import Genotype
+
+
+def finish(folder: Path, genotype: Genotype) -> None:
+    """Draws the figures, writes the exports and prints the genotype and the next commands."""
+    from scansearch.registry import EXPORTERS
+    from scansearch.report import ReportSource, render
+
+    figures = render(ReportSource.open(folder), folder / "figures")
+    exports = EXPORTERS.get("localmamba").write(genotype, folder / "export")
+    show_genotype(genotype)
+    accuracy = genotype.search.get("supernet_accuracy")
+    if accuracy is not None:
+        out.print(
+            f"\nsupernet {accuracy:.1%} on validation images; the kept directions alone, equally weighted and without further "
+            f"training, {genotype.search['derived_accuracy']:.1%}"
+        )
+    warn_noise(genotype)
+    out.print(f"\n[bold]{folder}[/]")
+    for path in (folder / "genotype.json", *figures, *exports):
+        out.print(f"  {path.relative_to(folder)}", style="dim")
+    out.print(f"\nnext: [bold]scansearch plot {escape(str(folder))}[/]  ·  [bold]scansearch export {escape(str(folder))} --to localmamba[/]")
+
+
+def show_genotype(genotype: Genotype) -> None:
+    """Prints a row a layer: chosen candidates as filled dots."""
+    candidates = genotype.candidates
+    widths = [max(len(name), 1) for name in candidates]
+    out.print("\n[bold]layer  " + "  ".join(name for name in candidates) + "   margin[/]")
+    for i, layer in enumerate(genotype.layers, start=1):
+        dots = "  ".join(("●" if n in layer.directions else "·").ljust(w) for n, w in zip(candidates, widths, strict=True))
+        margin = "" if layer.margin is None else f"{layer.margin:.1e}"
+        doubt = "  not above noise" if layer.above_noise is False else ""
+        out.print(f"{i:>5}  {dots}   {margin}[yellow]{doubt}[/]")
+
+
+def warn_noise(genotype: Genotype) -> None:
+    """Says plainly which layers' choices are no more than chance."""
+    unsure = [str(i) for i, layer in enumerate(genotype.layers, start=1) if layer.above_noise is False]
+    if unsure:
+        out.print(
+            f"[yellow]note:[/] in {len(unsure)} of {len(genotype.layers)} layers ({', '.join(unsure)}) the margin between the last "
+            "direction kept and the first left out is not above its own fluctuation: another seed may well choose otherwise. "
+            "More epochs or a larger --set alpha_lr help."
+        )

@@ -1,0 +1,71 @@
+"""The progress of a run on a terminal: one bar, one line an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from scansearch.engine.events import Progress as Standing
+
+
+class RichListener:
+    """Shows a run with loss, accuracy and time left; without a terminal, only a line an epoch."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[accuracy]:.1%}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("search", total=None, epoch="", loss=0.0, accuracy=0.0, start=False)
+
+    def __enter__(self) -> RichListener:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
+        """Prints what will be searched."""
+        verb = f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
+        candidates = "/".join(str(n) for n in facts["candidates"])
+        self.console.print(
+            f"[bold]{facts['model']}[/]: {facts['layers']} layers, each keeps {facts['keep']} of {candidates} directions "
+            f"({facts['genotypes']:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
+            f"{facts['images']:,} training images; {verb}; {facts['device']}, scan backend {facts['scan_backend']}"
+        )
+        self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
+
+    def stepped(self, progress: Standing) -> None:
+        """Moves the bar."""
+        self.bar.update(self.task, completed=progress.step, **self._fields(progress))
+
+    def epoch_done(self, row: Mapping[str, Any]) -> None:
+        """Prints one line of the epoch."""
+        self.console.print(
+            f"epoch {row['epoch']:>3}  train loss {row['train_loss']:.3f}  acc {row['train_accuracy']:6.1%}   "
+            f"val loss {row['val_loss']:.3f}  acc {row['val_accuracy']:6.1%}   "
+            f"entropy {row['entropy']:.3f}  smallest margin {row['margin']:.1e}  changes {row['genotype_changes']}"
+        )
+
+    def warned(self, message: str) -> None:
+        """Prints a warning."""
+        self.console.print(f"[yellow]note:[/] {escape(message)}")
+
+    @staticmethod
+    def _fields(progress: Standing) -> dict[str, Any]:
+        return {"epoch": f"{progress.epoch}/{progress.epochs}", "loss": progress.loss, "accuracy": progress.accuracy}

@@ -1,0 +1,28 @@
+"""``scansearch resume``: continue an interrupted run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scansearch.cli.console import guarded, out
+
+
+@guarded
+def command(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+) -> None:
+    """Continue an interrupted run, bit for bit.
+
+    The run goes on from its newest undamaged checkpoint and ends with the same metrics.csv and the same genotype as if it
+    had never stopped (on the same machine with the same number of threads).
+    """
+    from scansearch.cli.finish import finish
+    from scansearch.cli.progress import RichListener
+    from scansearch.engine.search import resume
+
+    with RichListener(out) as listener:
+        genotype = resume(run, listener)
+    finish(run, genotype)

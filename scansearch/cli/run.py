@@ -1,0 +1,70 @@
+"""``scansearch run``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scansearch.cli.console import guarded, out
+
+
+@guarded
+def command(
+    space: Annotated[str, typer.Option(help="Search space: a name (`scansearch spaces`) or a JSON file.")] = "default8",
+    strategy: Annotated[str, typer.Option(help="Search strategy (`scansearch strategies`).")] = "darts",
+    model: Annotated[str, typer.Option(help="Model to search (`scansearch models`).")] = "local_vim_micro",
+    data: Annotated[str, typer.Option(help="digits, fashion-mnist, cifar10, cifar100, imagefolder or npz.")] = "digits",
+    data_root: Annotated[str, typer.Option(help="Folder (or file) of the data; digits needs none.")] = "",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training data. [default: 15]", min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in a step. [default: 64]", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<a new name>]")] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option(help="TOML file with sections train, strategy, model, augment, space; repeatable.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as alpha_lr=3e-4; repeatable.")
+    ] = None,
+) -> None:
+    """Search scan orders: the main job.
+
+    Trains a supernet in which every layer holds all directions of the space, finds the ones each layer should keep, and
+    writes the genotype, the figures and the files for LocalMamba's code into the run folder. Ctrl-C is safe:
+    `scansearch resume` goes on where it stopped. Flags win over --config, --config over --preset.
+
+    Examples:
+
+      scansearch run --space default8 --strategy darts
+
+      scansearch run --data fashion-mnist --epochs 10 --set limit=12000 --out runs/fashion
+
+      scansearch run --data imagefolder --data-root photos --set image_size=64 --set patch_size=4
+    """
+    from scansearch.api import find_space
+    from scansearch.cli.finish import finish
+    from scansearch.cli.progress import RichListener
+    from scansearch.engine.run_folder import new_folder, read_toml
+    from scansearch.engine.search import start
+    from scansearch.engine.settings import make_config
+
+    flags = {"epochs": epochs, "batch_size": batch_size}
+    layers = [(str(path), read_toml(path)) for path in config or []]
+    layers.append(("flags", {"train": {key: value for key, value in flags.items() if value is not None}}))
+    made = make_config(
+        space=find_space(space),
+        strategy=strategy,
+        model=model,
+        data=data,
+        data_root=data_root,
+        seed=seed,
+        preset=preset,
+        layers=layers,
+        assignments=settings,
+    )
+    folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{strategy}-{data}")
+    with RichListener(out) as listener:
+        genotype = start(made, folder, listener)
+    finish(folder, genotype)

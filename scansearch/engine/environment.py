@@ -1,0 +1,86 @@
+"""What a run depended on: versions, machine, threads, data, command."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scansearch.data import ImageData
+from scansearch.files import read_json, write_text
+
+PACKAGES = ("scansearch", "torch", "numpy", "numba", "lightning-fabric", "scikit-learn", "mamba-ssm")
+
+
+def describe(data: ImageData, device: torch.device, backend: str) -> dict[str, Any]:
+    """Facts about this process, as JSON data.
+
+    Args:
+        data: The images, for their fingerprint.
+        device: Where the supernet runs.
+        backend: Backend of the selective scan.
+    """
+    return {
+        "command": command(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "versions": versions(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "threads": torch.get_num_threads(),
+        "scan_backend": backend,
+        "data": {"name": data.name, "fingerprint": data.fingerprint},
+    }
+
+
+def command() -> str:
+    """The command line of this process, the program by its name alone."""
+    program = Path(sys.argv[0]).name or "python"
+    return shlex.join([program, *sys.argv[1:]])
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that numbers depend on, as far as they are installed."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_environment(folder: Path, facts: dict[str, Any]) -> None:
+    """Writes ``environment.json``."""
+    write_text(folder / "environment.json", json.dumps(facts, indent=2) + "\n")
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Reads ``environment.json``; a run that died before writing it has none."""
+    path = folder / "environment.json"
+    return dict(read_json(path, "run environment")) if path.exists() else {}
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What a resumed run finds changed, one line each: such a run continues, but not bit for bit."""
+    lines = []
+    for key in ("versions", "processor", "device", "threads", "scan_backend"):
+        if before.get(key) != now.get(key):
+            lines.append(f"{key.replace('_', ' ')} changed since the run began: {before.get(key)} -> {now.get(key)}")
+    return lines
+
+
+def processor() -> str:
+    """The name of the CPU."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

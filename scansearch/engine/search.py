@@ -1,0 +1,197 @@
+"""A search from its settings to its genotype: puts the parts together, starts or resumes, and writes the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from scansearch.data import ImageData
+from scansearch.engine.diagnostics import margin
+from scansearch.engine.environment import describe, differences, read_environment, write_environment
+from scansearch.engine.events import Listener, Silent
+from scansearch.engine.log import Logged
+from scansearch.engine.loop import SearchLoop
+from scansearch.engine.run_folder import RunFolder
+from scansearch.engine.settings import RunConfig, validated
+from scansearch.errors import ScansearchError
+from scansearch.genotype import Genotype
+from scansearch.models import Selection
+from scansearch.ops import resolve_backend
+from scansearch.registry import DATASETS, MODELS, STRATEGIES
+from scansearch.space import SearchSpace
+
+
+def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
+    """Runs a search in a new folder.
+
+    Args:
+        config: The run's settings.
+        out: The run folder; it must be new or empty.
+        listener: Told about progress.
+
+    Returns:
+        The genotype, also written to ``genotype.json``.
+
+    Raises:
+        ScansearchError: For bad input; before anything is written if it can be known by then.
+    """
+    parts = _assemble(config)
+    folder = RunFolder.create(out, config)
+    return _run(parts, config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+
+
+def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
+    """Continues a run from its newest good checkpoint, bit for bit; a finished run only returns its genotype."""
+    folder = RunFolder.open(path)
+    config = folder.config
+    folder.lock()
+    if (folder.path / "genotype.json").exists():
+        folder.unlock()
+        return Genotype.load(folder.path / "genotype.json")
+    threads = read_environment(folder.path).get("threads")
+    if threads and not config.train.threads:
+        torch.set_num_threads(int(threads))
+    return _run(_assemble(config), config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+
+
+def _assemble(config: RunConfig) -> dict[str, Any]:
+    train = config.train
+    spec = MODELS.get(config.model).configure(**config.model_settings)
+    data: ImageData = DATASETS.get(config.data).load(
+        config.data_root or None, image_size=train.image_size or None, limit=train.limit or None
+    )
+    space = SearchSpace.from_dict(config.space)
+    infos = spec.layers(data.image_size)
+    kind = STRATEGIES.get(config.strategy)
+    return {
+        "spec": spec,
+        "data": data,
+        "space": space,
+        "infos": infos,
+        "layers": space.bind([info.grid for info in infos]),
+        "strategy": kind(validated(kind.Settings, config.strategy_settings, "strategy")),
+        "fabric": _fabric(config),
+    }
+
+
+def _fabric(config: RunConfig) -> Fabric:
+    train = config.train
+    if train.accelerator == "cuda" and not torch.cuda.is_available():
+        raise ScansearchError("accelerator=cuda needs a CUDA GPU, but torch finds none here; use --set accelerator=cpu")
+    if train.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise ScansearchError("accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu")
+    on_gpu = train.accelerator == "cuda" or (train.accelerator == "auto" and torch.cuda.is_available())
+    names = {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    return Fabric(accelerator=train.accelerator, devices=1, precision=names[train.precision])  # type: ignore[arg-type]
+
+
+def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> Genotype:
+    fabric, data, layers, strategy = parts["fabric"], parts["data"], parts["layers"], parts["strategy"]
+    fabric.launch()
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(config.seed)
+    supernet = parts["spec"].supernet(
+        [layer.candidates for layer in layers],
+        num_classes=data.num_classes,
+        image_size=data.image_size,
+        in_channels=data.channels,
+    )
+    loop = SearchLoop(fabric, supernet, strategy, layers, data, config, folder, listener)
+    environment = _environment(parts, config, folder, listener)
+    _warn_merged(parts, listener)
+    state = folder.load(listener.warned)
+    if state is None:
+        loop.save()
+    else:
+        loop.restore(state)
+    facts = {
+        "model": config.model,
+        "layers": len(layers),
+        "candidates": sorted({len(layer.candidates) for layer in layers}),
+        "keep": parts["space"].keep,
+        "genotypes": parts["space"].size([layer.grid for layer in layers]),
+        "parameters": sum(p.numel() for p in supernet.parameters()),
+        "images": len(data.train),
+        "device": environment["device"],
+        "scan_backend": environment["scan_backend"],
+        "resumed": state is not None,
+    }
+    listener.started(facts, loop.progress())
+    loop.run()
+    genotype = _genotype(parts, config, loop, environment)
+    genotype.save(folder.path / "genotype.json")
+    folder.unlock()
+    return genotype
+
+
+def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> dict[str, Any]:
+    wanted = str(config.model_settings.get("scan_backend", "auto"))
+    probe = torch.empty(0, device=parts["fabric"].device)
+    now = describe(parts["data"], parts["fabric"].device, resolve_backend(wanted, probe))
+    before = read_environment(folder.path)
+    if not before:
+        write_environment(folder.path, now)
+        return now
+    if before["data"] != now["data"]:
+        raise ScansearchError(
+            f"the images of {config.data} changed since the run began (fingerprint {before['data']['fingerprint'][:12]} -> "
+            f"{now['data']['fingerprint'][:12]}); restore them or start a new run"
+        )
+    for line in differences(before, now):
+        listener.warned(f"{line}; the run continues, but not bit for bit")
+    return before
+
+
+def _warn_merged(parts: dict[str, Any], listener: Listener) -> None:
+    for grid in dict.fromkeys(layer.grid for layer in parts["layers"]):
+        merged = next(layer.merged for layer in parts["layers"] if layer.grid == grid)
+        if merged:
+            pairs = ", ".join(f"{name} is {target}" for name, target in merged.items())
+            listener.warned(f"on the {grid[0]} x {grid[1]} grid some directions coincide and are offered once: {pairs}")
+
+
+def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, environment: dict[str, Any]) -> Genotype:
+    strategy, scores, kept = parts["strategy"], parts["strategy"].scores(), parts["strategy"].choose()
+    layers = []
+    for i, (info, layer) in enumerate(zip(parts["infos"], parts["layers"], strict=True)):
+        gap, noise = margin(scores[i], kept[i]), loop.history.noise(i, kept[i])
+        decided = gap != float("inf")
+        layers.append(
+            {
+                "stage": info.stage,
+                "grid": list(layer.grid),
+                "directions": [layer.candidates[j] for j in kept[i]],
+                "scores": {name: round(float(s), 9) for name, s in zip(layer.candidates, scores[i], strict=True)},
+                "margin": round(gap, 9) if decided else None,
+                "margin_noise": None if noise is None else round(noise, 9),
+                "above_noise": None if not decided else bool(noise is not None and gap > noise),
+            }
+        )
+    loss, accuracy = loop.evaluate(strategy.evaluation())
+    derived = loop.evaluate([_uniform(k) for k in kept])[1]
+    search = {
+        "strategy": config.strategy,
+        "settings": config.strategy_settings,
+        "seed": config.seed,
+        "data": environment["data"],
+        "epochs": config.train.epochs,
+        "supernet_accuracy": round(accuracy, 9),
+        "supernet_loss": round(loss, 9),
+        "derived_accuracy": round(derived, 9),
+        "accuracy_on": "validation",
+        "versions": environment["versions"],
+        "command": environment["command"],
+    }
+    space = {"name": parts["space"].name, "candidates": list(parts["space"].candidates), "keep": parts["space"].keep}
+    return Genotype.from_dict({"model": config.model, "space": space, "layers": layers, "search": search})
+
+
+def _uniform(kept: tuple[int, ...]) -> Selection:
+    """The kept branches alone, equally weighted and normalised as in the search: the chosen sub-network, untrained."""
+    return Selection(kept, torch.full((len(kept),), 1.0 / len(kept)))
