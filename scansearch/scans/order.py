@@ -103,6 +103,7 @@ def _families() -> list[ScanFamily]:
 
 
 @lru_cache(maxsize=4096)
+@torch.device("cpu")  # whatever the caller's default device is: the result is cached
 def _indices(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
     if height < 1 or width < 1:
         raise ScansearchError(f"a grid has at least one row and one column, but got {height} x {width}")
@@ -117,6 +118,7 @@ def _indices(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
 
 
 @lru_cache(maxsize=4096)
+@torch.device("cpu")
 def _inverse(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
     order = _indices(name, height, width, padded)
     places = torch.nonzero(order >= 0).squeeze(1)

@@ -1,0 +1,48 @@
+"""SCAttn, LocalMamba's spatial and channel attention (arXiv 2403.09338, section 4.2)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class SCAttn(nn.Module):
+    """Weighs channels, and in the paper's form also tokens, of a branch.
+
+    Channel weights: sigmoid(W2 GELU(W1 mean over tokens of LN(x))). Token weights: sigmoid of a linear map of the token's own
+    reduced feature joined with the global one. Both multiply x itself. The released code computes channel weights only.
+
+    Args:
+        channels: Channels D.
+        reduction: The inner width is D / reduction.
+        form: ``"channel"`` (released) or ``"channel_spatial"`` (paper).
+    """
+
+    def __init__(self, channels: int, reduction: int, form: Literal["channel", "channel_spatial"]) -> None:
+        super().__init__()
+        inner = max(1, channels // reduction)
+        self.norm = nn.LayerNorm(channels)
+        self.global_reduce = nn.Linear(channels, inner)
+        self.channel_select = nn.Linear(inner, channels)
+        self.spatial = form == "channel_spatial"
+        if self.spatial:
+            self.local_reduce = nn.Linear(channels, inner)
+            self.spatial_select = nn.Linear(2 * inner, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Weighs x of shape (..., L, D); returns the same shape."""
+        normed = self.norm(x)
+        summary = F.gelu(self.global_reduce(normed.mean(-2, keepdim=True)))  # (..., 1, D/r)
+        weights = self.channel_select(summary).sigmoid()
+        if self.spatial:
+            weights = weights * self._tokens(normed, summary)
+        return x * weights
+
+    def _tokens(self, normed: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:
+        local = F.gelu(self.local_reduce(normed))
+        # The linear map of (local, global) joined is the sum of its two halves: the global half once a sequence.
+        own, shared = self.spatial_select.weight.chunk(2, dim=1)
+        return (F.linear(local, own) + F.linear(summary, shared, self.spatial_select.bias)).sigmoid()

@@ -1,0 +1,174 @@
+"""LocalVim (arXiv 2403.09338): a plain stack of scan mixers, as a network or as a supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from scansearch.models.config import LocalVimConfig
+from scansearch.models.mixer import VECTORS, ScanMixer
+from scansearch.models.rotary import RotaryEmbedding
+from scansearch.models.supernet import Selection, Supernet
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm with a weight, computed in float32.
+
+    Args:
+        channels: Channels E.
+        eps: Added to the mean square.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.eps = eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalises x (..., E)."""
+        wide = x if x.dtype == torch.float64 else x.float()
+        return F.rms_norm(wide, self.weight.shape, self.weight.to(wide.dtype), self.eps)
+
+
+class PatchEmbed(nn.Module):
+    """Cuts images into patches and embeds each: (B, C, H, W) to (B, L, E)."""
+
+    def __init__(self, patch: int, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(in_channels, channels, patch, patch)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Embeds the patches row by row."""
+        return self.proj(images).flatten(2).transpose(1, 2)
+
+
+class Block(nn.Module):
+    """Adds the incoming hidden state to the residual, normalises and mixes."""
+
+    def __init__(self, mixer: ScanMixer, channels: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm = RMSNorm(channels)
+        self.mixer = mixer
+        self.drop_path = drop_path
+
+    def forward(
+        self, hidden: torch.Tensor, residual: torch.Tensor | None, selection: Selection | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns (hidden, residual), both (B, L, E); the residual stays in float32."""
+        residual = add(residual, drop_path(hidden, self.drop_path, self.training))
+        return self.mixer(self.norm(residual).to(hidden.dtype), selection), residual
+
+
+class LocalVim(nn.Module):
+    """Images (B, C, H, W) to logits (B, num_classes).
+
+    Args:
+        config: Options of the model.
+        directions: The directions of each layer.
+        num_classes: Classes of the head.
+        image_size: (height, width) of the images.
+        in_channels: Colour channels of the images.
+    """
+
+    searchable = False
+
+    def __init__(
+        self,
+        config: LocalVimConfig,
+        directions: Sequence[Sequence[str]],
+        num_classes: int,
+        image_size: tuple[int, int],
+        in_channels: int,
+    ) -> None:
+        super().__init__()
+        channels, grid = config.embed_dim, config.grid(image_size)
+        self.config, self.grid, self.candidates = config, grid, [tuple(names) for names in directions]
+        tokens = grid[0] * grid[1]
+        self.patch_embed = PatchEmbed(config.patch(image_size), in_channels, channels)
+        self.class_place = tokens // 2 if config.class_token == "middle" else None
+        if self.class_place is not None:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, channels))
+        self.pos_embed = nn.Parameter(torch.empty(1, tokens + (self.class_place is not None), channels))
+        self.rope = RotaryEmbedding(channels, grid) if self.class_place is None else None
+        # Block i drops what block i - 1 gave, hence the leading zero and one rate more than blocks.
+        *rates, self.last_drop = [0.0, *torch.linspace(0, config.drop_path, config.depth, device="cpu").tolist()]
+        self.layers = nn.ModuleList(
+            Block(ScanMixer(config, names, grid, searchable=self.searchable), channels, rate)
+            for names, rate in zip(directions, rates, strict=True)
+        )
+        self.norm_f = RMSNorm(channels)
+        self.head = nn.Linear(channels, num_classes)
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        nn.init.trunc_normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
+        """Logits of the images."""
+        hidden = self.embed(images)
+        residual: torch.Tensor | None = None
+        for layer, selection in zip(self.layers, selections or [None] * len(self.layers), strict=True):
+            if self.rope is not None:
+                hidden = self.rope(hidden)
+                residual = None if residual is None else self.rope(residual)
+            hidden, residual = layer(hidden, residual, selection)
+        final = self.norm_f(add(residual, drop_path(hidden, self.last_drop, self.training)))
+        pooled = final.mean(1) if self.class_place is None else final[:, self.class_place]
+        return self.head(pooled.to(hidden.dtype))
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Tokens (B, L, E) of the images, with their positions and the class token."""
+        tokens = self.patch_embed(images)
+        if self.class_place is not None:
+            token = self.cls_token.expand(len(tokens), -1, -1).to(tokens.dtype)
+            tokens = torch.cat([tokens[:, : self.class_place], token, tokens[:, self.class_place :]], dim=1)
+        return tokens + self.pos_embed
+
+    def no_weight_decay(self) -> set[str]:
+        """Parameters that are 1-D in LocalMamba's layout: biases, norms and D. Its code decays all others."""
+        return {name for name, p in self.named_parameters() if p.ndim <= 1 or name.rpartition(".")[2] in VECTORS}
+
+
+class LocalVimSupernet(LocalVim, Supernet):
+    """A LocalVim that holds every candidate of each layer; ``forward`` takes one selection a layer."""
+
+    searchable = True
+
+    def architecture_parameters(self) -> list[nn.Parameter]:
+        """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
+        return [layer.mixer.multi_scan.weights for layer in self.layers]
+
+    def derived_state(self, directions: Sequence[Sequence[str]]) -> dict[str, torch.Tensor]:
+        """State dict of the derived network that keeps ``directions``, with the weights of this supernet."""
+        state = self.state_dict()
+        renamed = {}
+        for key, value in state.items():
+            parts = key.split(".")
+            if "multi_scan" in parts:
+                continue
+            if parts[0] == "layers" and parts[2] == "mixer":
+                stem, _, number = parts[3].rpartition("_")
+                if number.isdigit():
+                    name = self.candidates[int(parts[1])][int(number)]
+                    kept = list(directions[int(parts[1])])
+                    if name not in kept:
+                        continue
+                    parts[3] = f"{stem}_{kept.index(name)}"
+            renamed[".".join(parts)] = value.clone()
+        return renamed
+
+
+def add(residual: torch.Tensor | None, hidden: torch.Tensor) -> torch.Tensor:
+    """residual + hidden, in float32 (or float64 if that is what came in)."""
+    wide = hidden if hidden.dtype == torch.float64 else hidden.float()
+    return wide if residual is None else residual + wide
+
+
+def drop_path(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
+    """Stochastic depth: zeroes whole samples of x (B, L, E) with probability ``rate`` and scales the others up."""
+    if not training or rate == 0:
+        return x
+    keep = torch.rand(len(x), 1, 1, device=x.device) >= rate
+    return x * keep / (1 - rate)

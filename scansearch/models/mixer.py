@@ -1,0 +1,176 @@
+"""The mixer of LocalVim: one selective scan a direction, all directions in one grouped call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from scansearch.models.attention import SCAttn
+from scansearch.models.config import LocalVimConfig
+from scansearch.models.supernet import Selection
+from scansearch.ops import reorder_conv_silu, restore_order, selective_scan_grouped
+from scansearch.scans import ScanOrder
+
+PER_DIRECTION = {
+    "A_log": "A_log_{}",
+    "D": "D_{}",
+    "conv_weight": "conv1d_{}.weight",
+    "conv_bias": "conv1d_{}.bias",
+    "x_proj_weight": "x_proj_{}.weight",
+    "dt_proj_weight": "dt_proj_{}.weight",
+    "dt_proj_bias": "dt_proj_{}.bias",
+}
+"""Our stacked parameters, and LocalMamba's names of their slices."""
+VECTORS = {"D", "conv_bias", "dt_proj_bias"}
+"""Stacked parameters whose slices are 1-D in LocalMamba, and so not decayed there."""
+DT_MIN, DT_MAX, DT_FLOOR = 1e-3, 0.1, 1e-4
+
+
+class Alpha(nn.Module):
+    """Holds a layer's architecture parameters under LocalMamba's name, ``multi_scan.weights``."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(1e-3 * torch.randn(count, 1, 1, 1))
+
+
+class ScanMixer(nn.Module):
+    """Scans the tokens along several directions and adds the results up.
+
+    The parameters of all G directions are stacked in one tensor a kind; ``state_dict`` gives and takes them under the names of
+    LocalMamba (``A_log_0``, ``conv1d_0.weight``, ...).
+
+    Args:
+        config: Options of the model.
+        directions: The G directions.
+        grid: Rows and columns of the tokens.
+        searchable: Whether the layer is part of a supernet and holds alpha.
+    """
+
+    def __init__(
+        self, config: LocalVimConfig, directions: Sequence[str], grid: tuple[int, int], *, searchable: bool = False
+    ) -> None:
+        super().__init__()
+        groups, inner, states, rank = len(directions), config.inner, config.d_state, config.rank
+        self.config, self.rank, self.states = config, rank, states
+        self.in_proj = nn.Linear(config.embed_dim, 2 * inner, bias=False)
+        self.out_proj = nn.Linear(inner, config.embed_dim, bias=False)
+        self.A_log = nn.Parameter(torch.empty(groups, inner, states))
+        self.D = nn.Parameter(torch.empty(groups, inner))
+        self.conv_weight = nn.Parameter(torch.empty(groups, inner, config.d_conv))
+        self.conv_bias = nn.Parameter(torch.empty(groups, inner))
+        self.x_proj_weight = nn.Parameter(torch.empty(groups, rank + 2 * states, inner))
+        self.dt_proj_weight = nn.Parameter(torch.empty(groups, inner, rank))
+        self.dt_proj_bias = nn.Parameter(torch.empty(groups, inner))
+        self.attn = None if config.attention == "none" else SCAttn(inner, config.reduction, config.attention)
+        if searchable:
+            self.multi_scan = Alpha(groups)
+        self._orders = _place_orders(directions, grid, config)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the initial weights."""
+        fan_in = 1 / math.sqrt(self.D.shape[1])
+        with torch.no_grad():
+            self.A_log.copy_(torch.arange(1, self.states + 1).log().expand_as(self.A_log))
+            self.D.fill_(1.0)
+            nn.init.uniform_(self.conv_weight, -1 / math.sqrt(self.config.d_conv), 1 / math.sqrt(self.config.d_conv))
+            nn.init.uniform_(self.conv_bias, -1 / math.sqrt(self.config.d_conv), 1 / math.sqrt(self.config.d_conv))
+            if self.config.dt_init == "released":
+                for weight in (self.in_proj.weight, self.out_proj.weight, self.x_proj_weight, self.dt_proj_weight):
+                    nn.init.trunc_normal_(weight, std=0.02)
+                self.dt_proj_bias.zero_()
+                return
+            nn.init.uniform_(self.x_proj_weight, -fan_in, fan_in)
+            nn.init.uniform_(self.dt_proj_weight, -(self.rank**-0.5), self.rank**-0.5)
+            low, high = math.log(DT_MIN), math.log(DT_MAX)
+            dt = torch.empty_like(self.dt_proj_bias).uniform_(low, high).exp().clamp(min=DT_FLOOR)
+            self.dt_proj_bias.copy_(dt + torch.log(-torch.expm1(-dt)))  # the inverse of softplus
+            self.out_proj.weight /= math.sqrt(self.config.depth)
+
+    def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
+        """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""
+        indices = None if selection is None or len(selection.indices) == len(self.D) else list(selection.indices)
+        x, z = self.in_proj(hidden).chunk(2, dim=-1)
+        branches = self.branches(x, z, indices)  # (G, B, L, D)
+        if selection is None or selection.weights is None:
+            mixed = branches.sum(0)
+        else:
+            normed = F.layer_norm(branches, branches.shape[-1:])
+            weights = selection.weights.to(normed)
+            mixed = (weights @ normed.flatten(1)).view(normed.shape[1:])
+        return self.out_proj(mixed.to(hidden.dtype))
+
+    def branches(self, x: torch.Tensor, z: torch.Tensor, indices: list[int] | None) -> torch.Tensor:
+        """The output of each direction in token order, (G, B, L, D), from x and z (B, L, D)."""
+        pick = (lambda t: t) if indices is None else (lambda t: t[indices])
+        backend = self.config.scan_backend
+        order, inverse = (pick(t) for t in self._orders_on(x.device))
+        u = reorder_conv_silu(x, order, pick(self.conv_weight), pick(self.conv_bias), backend=backend)
+        groups, batch, length, inner = u.shape
+        projected = torch.bmm(u.reshape(groups, -1, inner), pick(self.x_proj_weight).transpose(1, 2))
+        dt, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
+        delta = torch.bmm(dt, pick(self.dt_proj_weight).transpose(1, 2)).view(u.shape)
+        B, C = (t.reshape(groups, batch, length, self.states) for t in (B, C))
+        A = -torch.exp(pick(self.A_log).float())
+        y = selective_scan_grouped(u, delta, A, B, C, pick(self.D), delta_bias=pick(self.dt_proj_bias), backend=backend)
+        # The gate is reordered like the tokens and back again: in token order it is the gate itself.
+        y = restore_order(y, order, inverse, backend=backend) * F.silu(z)
+        return y if self.attn is None else self.attn(y)
+
+    def _orders_on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        if self._orders[0].device != device and device.type != "meta":
+            self._orders = (self._orders[0].to(device), self._orders[1].to(device))
+        return self._orders
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for ours, theirs in PER_DIRECTION.items():
+            stacked = destination.pop(prefix + ours)
+            for i, part in enumerate(stacked):
+                destination[prefix + theirs.format(i)] = part.unsqueeze(1) if ours == "conv_weight" else part
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, metadata: Any, strict: bool, missing: list[str], *lists: list[str]
+    ) -> None:
+        absent = []
+        for ours, theirs in PER_DIRECTION.items():
+            names = [prefix + theirs.format(i) for i in range(len(self.D))]
+            absent += [name for name in names if name not in state_dict]
+            parts = [state_dict.pop(name) for name in names if name in state_dict]
+            if len(parts) == len(names):
+                stacked = torch.stack(parts)
+                state_dict[prefix + ours] = stacked.squeeze(2) if ours == "conv_weight" else stacked
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *lists)
+        missing[:] = [name for name in missing if name.removeprefix(prefix) not in PER_DIRECTION]
+        missing += absent if strict else []
+
+
+@torch.device("cpu")  # index tables are small and read by the host: never on a default device such as "meta"
+def _place_orders(
+    directions: Sequence[str], grid: tuple[int, int], config: LocalVimConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Visiting orders (G, L') and their inverses (G, L), shorter ones filled up with zero tokens at the end."""
+    padded = config.windows == "padded"
+    orders = [ScanOrder(name).indices(*grid, padded=padded) for name in directions]
+    if config.class_token == "middle":
+        orders = [_with_class_token(order, grid[0] * grid[1] // 2) for order in orders]
+    tokens = grid[0] * grid[1] + (config.class_token == "middle")
+    order = nn.utils.rnn.pad_sequence(orders, batch_first=True, padding_value=-1)
+    inverse = torch.empty(len(orders), tokens, dtype=torch.int64)
+    for row, places in zip(inverse, order, strict=True):
+        at = torch.nonzero(places >= 0).squeeze(1)
+        row[places[at]] = at
+    return order, inverse
+
+
+def _with_class_token(order: torch.Tensor, place: int) -> torch.Tensor:
+    """Adds a class token that stands at ``place`` of the tokens, and in the middle of the sequence."""
+    shifted = order + (order >= place)
+    middle = len(order) // 2
+    return torch.cat([shifted[:middle], torch.tensor([place]), shifted[middle:]])

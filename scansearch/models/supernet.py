@@ -1,0 +1,50 @@
+"""Supernets: networks that hold every candidate of every layer and run those that a strategy selects."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+
+class Selection(NamedTuple):
+    """Which candidate branches of a layer run.
+
+    Args:
+        indices: Candidates, by their place in the layer's list.
+        weights: Shape (k,): the layer gives sum_j weights[j] * LN(branch_j) with an affine-free LayerNorm, LocalMamba's form
+            in the search. ``None``: the plain sum of the branches, as the derived network computes it.
+    """
+
+    indices: tuple[int, ...]
+    weights: torch.Tensor | None = None
+
+
+class Supernet(nn.Module, ABC):
+    """What strategies and the engine need of a supernet.
+
+    Attributes:
+        candidates: The candidate directions of each layer.
+    """
+
+    candidates: list[tuple[str, ...]]
+
+    @abstractmethod
+    def forward(self, images: torch.Tensor, selections: Sequence[Selection]) -> torch.Tensor:
+        """Logits (B, classes) of images (B, C, H, W) under one selection a layer."""
+
+    @abstractmethod
+    def architecture_parameters(self) -> list[nn.Parameter]:
+        """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
+
+    @abstractmethod
+    def no_weight_decay(self) -> set[str]:
+        """Names of the weights that weight decay must spare."""
+
+    def weight_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """Every parameter but alpha, by name."""
+        alphas = {id(alpha) for alpha in self.architecture_parameters()}
+        return [(name, p) for name, p in self.named_parameters() if id(p) not in alphas]
