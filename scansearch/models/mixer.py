@@ -14,7 +14,7 @@ from scansearch.models.attention import SCAttn
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.supernet import Selection
 from scansearch.ops import reorder_conv_silu, restore_order, selective_scan_grouped
-from scansearch.scans import ScanOrder
+from scansearch.scans import ScanOrder, invert
 
 PER_DIRECTION = {
     "A_log": "A_log_{}",
@@ -151,22 +151,18 @@ class ScanMixer(nn.Module):
         missing += absent if strict else []
 
 
-@torch.device("cpu")  # index tables are small and read by the host: never on a default device such as "meta"
 def _place_orders(
     directions: Sequence[str], grid: tuple[int, int], config: LocalVimConfig
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Visiting orders (G, L') and their inverses (G, L), shorter ones filled up with zero tokens at the end."""
-    padded = config.windows == "padded"
-    orders = [ScanOrder(name).indices(*grid, padded=padded) for name in directions]
-    if config.class_token == "middle":
-        orders = [_with_class_token(order, grid[0] * grid[1] // 2) for order in orders]
-    tokens = grid[0] * grid[1] + (config.class_token == "middle")
-    order = nn.utils.rnn.pad_sequence(orders, batch_first=True, padding_value=-1)
-    inverse = torch.empty(len(orders), tokens, dtype=torch.int64)
-    for row, places in zip(inverse, order, strict=True):
-        at = torch.nonzero(places >= 0).squeeze(1)
-        row[places[at]] = at
-    return order, inverse
+    padded, tokens = config.windows == "padded", grid[0] * grid[1]
+    with torch.device("cpu"):  # index tables are small and read by the host: never on a default device such as "meta"
+        orders = [ScanOrder(name).indices(*grid, padded=padded) for name in directions]
+        if config.class_token == "middle":
+            orders = [_with_class_token(order, tokens // 2) for order in orders]
+            tokens += 1
+        order = nn.utils.rnn.pad_sequence(orders, batch_first=True, padding_value=-1)
+        return order, torch.stack([invert(row, tokens) for row in order])
 
 
 def _with_class_token(order: torch.Tensor, place: int) -> torch.Tensor:

@@ -103,26 +103,33 @@ def _families() -> list[ScanFamily]:
 
 
 @lru_cache(maxsize=4096)
-@torch.device("cpu")  # whatever the caller's default device is: the result is cached
 def _indices(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
     if height < 1 or width < 1:
         raise ScansearchError(f"a grid has at least one row and one column, but got {height} x {width}")
     order = ScanOrder(name)
+    with torch.device("cpu"):  # whatever the caller's default device is: the result is cached
+        visited = _visit(order, height, width, padded)
+        return visited.flip(0) if order.flipped else visited.contiguous()
+
+
+def _visit(order: ScanOrder, height: int, width: int, padded: bool) -> torch.Tensor:
     family, groups = _find_family(order.base)
     if padded and family.visit_padded is not None:
-        visited = family.visit_padded(height, width, *groups)
-    else:
-        visited = family.visit(height, width, *groups)
-        _check_permutation(name, visited, height, width)
-    return visited.flip(0) if order.flipped else visited.contiguous()
+        return family.visit_padded(height, width, *groups)
+    visited = family.visit(height, width, *groups)
+    _check_permutation(order.name, visited, height, width)
+    return visited
 
 
 @lru_cache(maxsize=4096)
-@torch.device("cpu")
 def _inverse(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
-    order = _indices(name, height, width, padded)
+    return invert(_indices(name, height, width, padded), height * width)
+
+
+def invert(order: torch.Tensor, tokens: int) -> torch.Tensor:
+    """Place of each of ``tokens`` tokens in a visiting order (L',) that may hold -1 for zero tokens; int64 (tokens,)."""
     places = torch.nonzero(order >= 0).squeeze(1)
-    inverse = torch.empty(height * width, dtype=torch.int64)
+    inverse = torch.empty(tokens, dtype=torch.int64, device=order.device)
     inverse[order[places]] = places
     return inverse
 
