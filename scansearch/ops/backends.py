@@ -81,7 +81,7 @@ def _cpu_problem(device: str) -> str | None:
     if find_spec("numba") is None:
         return "the package numba is missing; pip install numba"
     try:
-        import scansearch.ops.cpu  # noqa: F401
+        import scansearch.ops.cpu_backend  # noqa: F401
     except Exception as error:  # a broken numba fails in many ways; all mean that this backend cannot run
         return f"numba does not work here ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
     return None

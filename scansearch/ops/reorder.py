@@ -38,7 +38,7 @@ def reorder_conv_silu(
             f"{tuple(order.shape)}, {tuple(weight.shape)} and {tuple(bias.shape)}"
         )
     if resolve_backend(backend, x) == "cpu" and taps == CPU_TAPS:
-        from scansearch.ops.cpu import reorder_conv_silu as fused
+        from scansearch.ops.cpu_backend import reorder_conv_silu as fused
 
         return fused(x, order, weight, bias)
     tokens = gather(x, order)  # (G, B, L', D)

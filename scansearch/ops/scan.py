@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from scansearch.errors import ScansearchError
 from scansearch.ops.backends import resolve_backend
 
-MODULES = {"reference": "reference", "torch": "time_major", "cpu": "cpu", "mamba_ssm": "mamba"}
+MODULES = {"reference": "reference", "torch": "time_major", "cpu": "cpu_backend", "mamba_ssm": "mamba"}
 
 
 def selective_scan_grouped(
