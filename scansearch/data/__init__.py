@@ -1,12 +1,21 @@
-"""Data sets, their splits and augmentation. The data sets themselves are found through the registry."""
+"""Data sets, their splits and augmentation. The data sets themselves are found through the registry.
 
-from scansearch.data.augment import Augmentation
-from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec, ImageData, Parts
-from scansearch.data.file_split import FileSplit
-from scansearch.data.holdout import SPLIT_SEED
-from scansearch.data.pixels import normalise
-from scansearch.data.splits import Split, TensorSplit
+Names are imported on first use: the settings of an augmentation are needed where torch is not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scansearch.data.augment import Augmentation
+    from scansearch.data.augment_settings import AugmentSettings
+    from scansearch.data.base import DatasetSpec, ImageData, Parts
+    from scansearch.data.file_split import FileSplit
+    from scansearch.data.holdout import SPLIT_SEED
+    from scansearch.data.pixels import normalise
+    from scansearch.data.splits import Split, TensorSplit
 
 __all__ = [
     "SPLIT_SEED",
@@ -20,3 +29,20 @@ __all__ = [
     "TensorSplit",
     "normalise",
 ]
+
+_FILES = {
+    "augment": ("Augmentation",),
+    "augment_settings": ("AugmentSettings",),
+    "base": ("DatasetSpec", "ImageData", "Parts"),
+    "file_split": ("FileSplit",),
+    "holdout": ("SPLIT_SEED",),
+    "pixels": ("normalise",),
+    "splits": ("Split", "TensorSplit"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for file, names in _FILES.items():
+        if name in names:
+            return getattr(import_module(f"scansearch.data.{file}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

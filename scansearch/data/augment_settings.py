@@ -15,25 +15,31 @@ class AugmentSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     shift: float = Field(
-        0.0, ge=0, le=0.5, description="largest random shift, as a share of the side (0.125: 4 pixels of 32)"
+        default=0.0, ge=0, le=0.5, description="largest random shift, as a share of the side (0.125: 4 pixels of 32)"
     )
     shift_fill: Literal["edge", "mean"] = Field(
-        "edge", description="what a shift brings in: the edge pixels again, or the mean colour"
+        default="edge", description="what a shift brings in: the edge pixels again, or the mean colour"
     )
-    flip: float = Field(0.0, ge=0, le=1, description="probability that an image is mirrored left to right")
+    flip: float = Field(default=0.0, ge=0, le=1, description="probability that an image is mirrored left to right")
     brightness: float = Field(
-        0.0, ge=0, le=2, description="largest random change of brightness, in standard deviations of the data"
+        default=0.0, ge=0, le=2, description="largest random change of brightness, in standard deviations of the data"
     )
-    contrast: float = Field(0.0, ge=0, lt=1, description="contrast is multiplied by 1 - contrast to 1 + contrast")
-    erase: float = Field(0.0, ge=0, le=1, description="probability that a random rectangle is erased")
-    erase_min: float = Field(0.02, gt=0, le=1, description="smallest area erased, as a share of the image")
-    erase_max: float = Field(0.33, gt=0, le=1, description="largest area erased, as a share of the image")
-    erase_fill: Literal["noise", "mean"] = Field("noise", description="what fills it: normal noise or the mean colour")
-    mixup: float = Field(0.0, ge=0, le=100, description="alpha of mixup's beta distribution; 0 is off")
-    cutmix: float = Field(0.0, ge=0, le=100, description="alpha of cutmix's beta distribution; 0 is off")
-    mix_probability: float = Field(1.0, ge=0, le=1, description="probability that an image is mixed with another")
+    contrast: float = Field(
+        default=0.0, ge=0, lt=1, description="contrast is multiplied by 1 - contrast to 1 + contrast"
+    )
+    erase: float = Field(default=0.0, ge=0, le=1, description="probability that a random rectangle is erased")
+    erase_min: float = Field(default=0.02, gt=0, le=1, description="smallest area erased, as a share of the image")
+    erase_max: float = Field(default=0.33, gt=0, le=1, description="largest area erased, as a share of the image")
+    erase_fill: Literal["noise", "mean"] = Field(
+        default="noise", description="what fills it: normal noise or the mean colour"
+    )
+    mixup: float = Field(default=0.0, ge=0, le=100, description="alpha of mixup's beta distribution; 0 is off")
+    cutmix: float = Field(default=0.0, ge=0, le=100, description="alpha of cutmix's beta distribution; 0 is off")
+    mix_probability: float = Field(
+        default=1.0, ge=0, le=1, description="probability that an image is mixed with another"
+    )
     cutmix_share: float = Field(
-        0.5, ge=0, le=1, description="share of the mixed images that get cutmix where both it and mixup are on"
+        default=0.5, ge=0, le=1, description="share of the mixed images that get cutmix where both it and mixup are on"
     )
 
     @model_validator(mode="after")

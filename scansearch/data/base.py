@@ -189,10 +189,10 @@ def _check_parts(name: str, parts: Parts, splits: dict[str, Split]) -> None:
         raise ScansearchError(f"{name}: a search needs at least two classes, but there is {len(parts.class_names)}")
     for role, split in splits.items():
         check_labels(split.labels, parts.class_names, f"the {role} part of {name}")
-        if split.image_shape[0] != parts.train.image_shape[0]:
+        if split.image_shape != parts.train.image_shape:
             raise ScansearchError(
-                f"{name}: all splits must have the same number of channels, but train has "
-                f"{parts.train.image_shape[0]} and {role} has {split.image_shape[0]}"
+                f"{name}: all images must have the same channels, height and width, but those of train have "
+                f"{parts.train.image_shape} and those of {role} {split.image_shape}"
             )
     counts = torch.bincount(parts.train.labels, minlength=len(parts.class_names))
     if int(counts.min()) == 0:

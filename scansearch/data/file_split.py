@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -88,22 +87,26 @@ def decode(path: Path, height: int, width: int) -> np.ndarray:
         ScansearchError: If it is missing, damaged, larger than pillow's safety limit, or not of 8 bits a channel.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                if image.mode.startswith(WIDE_MODES):
-                    raise ScansearchError(f"images must have 8 bits a channel, but {path} has mode {image.mode}")
-                rows, columns = covering(image.height, image.width, height, width)
-                # A JPEG can be decoded at a half, a quarter or an eighth of its size, at a fraction of the time.
-                image.draft("RGB", (columns, rows))
-                pixels = image.convert("RGB").resize((columns, rows), Image.Resampling.BILINEAR)
+        with Image.open(path) as image:
+            if image.mode.startswith(WIDE_MODES):
+                raise ScansearchError(f"images must have 8 bits a channel, but {path} has mode {image.mode}")
+            rows, columns = covering(image.height, image.width, height, width)
+            # A JPEG can be decoded at a half, a quarter or an eighth of its size, at a fraction of the time.
+            image.draft("RGB", (columns, rows))
+            box = _centre(image.size, width, height)
+            return np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR, box=box))
     except FileNotFoundError:
         raise ScansearchError(f"the image {path} is gone; do not change the data while a run uses them") from None
     except DAMAGE as error:
         reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
         raise ScansearchError(f"the image {path} cannot be decoded ({reason}); replace or remove it") from None
-    top, left = (rows - height) // 2, (columns - width) // 2
-    return np.asarray(pixels.crop((left, top, left + width, top + height)))
+
+
+def _centre(size: tuple[int, int], width: int, height: int) -> tuple[float, float, float, float]:
+    # The crop comes before the scaling: a picture of 10,000 x 1 would otherwise be scaled up whole.
+    scale = min(size[0] / width, size[1] / height)
+    left, top = (size[0] - scale * width) / 2, (size[1] - scale * height) / 2
+    return left, top, left + scale * width, top + scale * height
 
 
 @lru_cache(maxsize=1)

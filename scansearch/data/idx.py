@@ -13,7 +13,7 @@ import numpy as np
 from scansearch.errors import ScansearchError
 
 UNSIGNED_BYTE = 0x08
-MOST_BYTES = 2**31
+MOST_BYTES = 2**30
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:

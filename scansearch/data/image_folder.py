@@ -41,15 +41,13 @@ def read_image_folder(root: Path | None) -> Parts:
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    folders = {
-        role: root / name for role, names in FOLDERS.items() for name in names if _class_folders_or_none(root / name)
-    }
+    folders = {role: root / name for role, names in FOLDERS.items() for name in names if (root / name).is_dir()}
     # A class may be called "train": it holds images, not folders.
-    return folders if "train" in folders else {"train": root}
-
-
-def _class_folders_or_none(folder: Path) -> list[Path]:
-    return _class_folders(folder) if folder.is_dir() else []
+    if "train" in folders and _class_folders(folders["train"]):
+        return folders
+    if {path.name for path in _class_folders(root)} <= {name for names in FOLDERS.values() for name in names}:
+        raise ScansearchError(f"imagefolder: {root} must hold a folder of images a class, but has none; give {LAYOUT}")
+    return {"train": root}
 
 
 def _class_folders(folder: Path) -> list[Path]:
@@ -81,7 +79,8 @@ def _list_images(class_folder: Path, folder: Path) -> list[str]:
     ]
     if not found:
         raise ScansearchError(
-            f"imagefolder: the class folder {class_folder} holds no image ({', '.join(EXTENSIONS)}); add some or remove it"
+            f"imagefolder: the class folder {class_folder} holds no image ({', '.join(EXTENSIONS)}); "
+            "add some or remove it"
         )
     return sorted(found)
 

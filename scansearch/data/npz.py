@@ -15,7 +15,6 @@ from scansearch.data.roots import check_root, list_folder
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
 
-ROLES = {"train": "train", "val": "validation", "test": "test"}
 MOST_CHANNELS = 4
 ARRAYS = "train_images and train_labels (and val_..., test_... if there are), or images and labels"
 SHAPES = "(n, H, W), (n, H, W, C) or (n, C, H, W) with at most 4 channels"
@@ -74,11 +73,12 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _prefixes(arrays: dict[str, np.ndarray], path: Path) -> dict[str, str]:
-    if "images" in arrays and "train_images" not in arrays:
-        return {"": "train"}
-    if "train_images" not in arrays:
+    train = next((prefix for prefix in ("train_", "") if f"{prefix}images" in arrays), None)
+    if train is None:
         raise ScansearchError(f"{path} must hold {ARRAYS}, but holds {', '.join(arrays) or 'neither'}")
-    return {f"{key}_": role for key, role in ROLES.items() if {f"{key}_images", f"{key}_labels"} & arrays.keys()}
+    others = {"val_": "validation", "test_": "test"}
+    given = {prefix: role for prefix, role in others.items() if {f"{prefix}images", f"{prefix}labels"} & arrays.keys()}
+    return {train: "train", **given}
 
 
 def _make_split(arrays: dict[str, np.ndarray], prefix: str, path: Path) -> TensorSplit:
@@ -89,7 +89,8 @@ def _make_split(arrays: dict[str, np.ndarray], prefix: str, path: Path) -> Tenso
     images, labels = _check_images(arrays[names[0]], names[0], path), _check_labels(arrays[names[1]], names[1], path)
     if len(images) != len(labels):
         raise ScansearchError(
-            f"{path}: there must be a label for each image, but {names[0]} has {len(images)} and {names[1]} {len(labels)}"
+            f"{path}: there must be a label for each image, but {names[0]} has {len(images)} and "
+            f"{names[1]} {len(labels)}"
         )
     return TensorSplit(torch.from_numpy(images), torch.from_numpy(labels))
 

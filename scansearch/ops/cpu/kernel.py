@@ -26,7 +26,9 @@ from typing import Any
 import torch
 from numba import cfunc, types
 
-_SIGNATURE = types.void(types.CPointer(types.int64))
+from scansearch.ops.cpu.simd import LANES, STATES
+
+_SIGNATURE = types.void(types.int64)
 _PROCESS = os.getpid()
 
 
@@ -34,7 +36,7 @@ class Kernel:
     """A kernel, compiled on first use.
 
     Args:
-        function: ``function(address)``, written for numba, drawing its tasks by ``take_ticket``.
+        function: ``function(address)``, written for numba, drawing its tasks by ``take_ticket``. It must not raise.
     """
 
     def __init__(self, function: Callable[[Any], None]) -> None:
@@ -45,11 +47,11 @@ class Kernel:
         arguments = (ctypes.c_int64 * (2 + len(values)))(0, tasks, *values)
         threads = thread_count(tasks)
         if threads == 1:
-            self.compiled.ctypes(arguments)
+            self.compiled.ctypes(ctypes.addressof(arguments))
         elif (parallel := _openmp()) is not None:
             parallel(self.compiled.address, ctypes.addressof(arguments), threads, 0)
         else:
-            _run_threads(self.compiled.ctypes, arguments, threads)
+            _run_threads(self.compiled.ctypes, ctypes.addressof(arguments), threads)
 
     @cached_property
     def compiled(self) -> Any:
@@ -76,7 +78,7 @@ def thread_count(tasks: int) -> int:
 
 @lru_cache(maxsize=1)
 def _source_digest() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{LANES} {STATES}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
@@ -97,11 +99,11 @@ def _openmp() -> Callable[..., None] | None:
     return result
 
 
-def _run_threads(function: Callable[[Any], None], arguments: Any, threads: int) -> None:
-    helpers = [threading.Thread(target=function, args=(arguments,)) for _ in range(threads - 1)]
+def _run_threads(function: Callable[[int], None], address: int, threads: int) -> None:
+    helpers = [threading.Thread(target=function, args=(address,)) for _ in range(threads - 1)]
     for helper in helpers:
         helper.start()
-    function(arguments)
+    function(address)
     for helper in helpers:
         helper.join()
 

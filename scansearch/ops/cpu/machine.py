@@ -18,14 +18,25 @@ _FLUSH = (1 << 15) | (1 << 6)
 
 
 @intrinsic
-def take_ticket(typing: Any, counter: Any) -> Any:
-    """Adds 1 to ``counter[0]`` atomically and returns what it was: the number of the next piece of work."""
+def take_ticket(typing: Any, address: Any) -> Any:
+    """Adds 1 to the integer at ``address`` atomically and returns what it was: the number of the next task."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.atomic_rmw("add", data, INT64(1), "monotonic")
+        counter = builder.inttoptr(args[0], INT64.as_pointer())
+        return builder.atomic_rmw("add", counter, INT64(1), "monotonic")
 
-    return types.int64(counter), generate
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def load_integer(typing: Any, address: Any, k: Any) -> Any:
+    """The ``k``-th 64-bit integer from ``address`` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        integers = builder.inttoptr(args[0], INT64.as_pointer())
+        return builder.load(builder.gep(integers, [context.cast(builder, args[1], signature.args[1], types.int64)]))
+
+    return types.int64(types.int64, k), generate
 
 
 def _control_word(builder: ir.IRBuilder, name: str, slot: ir.Value) -> None:

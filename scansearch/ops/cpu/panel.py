@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from numba import njit
 
+from scansearch.ops.cpu.machine import load_integer
+
 OPTIONS = {"boundscheck": False, "error_model": "numpy"}
 _HEADER = 10  # ticket, tasks, and the Sizes
 
@@ -42,14 +44,29 @@ def flatten(tensor: torch.Tensor) -> tuple[int, ...]:
 @njit(**OPTIONS)
 def sizes_of(values):  # type: ignore[no-untyped-def]
     """The Sizes in a kernel's values."""
-    return Sizes(values[2], values[3], values[4], values[5], values[6], values[7], values[8], values[9])
+    return Sizes(
+        load_integer(values, 2),
+        load_integer(values, 3),
+        load_integer(values, 4),
+        load_integer(values, 5),
+        load_integer(values, 6),
+        load_integer(values, 7),
+        load_integer(values, 8),
+        load_integer(values, 9),
+    )
 
 
 @njit(**OPTIONS)
 def panel_of(values, k):  # type: ignore[no-untyped-def]
     """The ``k``-th Panel in a kernel's values."""
     i = _HEADER + 5 * k
-    return Panel(values[i], values[i + 1], values[i + 2], values[i + 3], values[i + 4])
+    return Panel(
+        load_integer(values, i),
+        load_integer(values, i + 1),
+        load_integer(values, i + 2),
+        load_integer(values, i + 3),
+        load_integer(values, i + 4),
+    )
 
 
 @njit(**OPTIONS)

@@ -6,10 +6,8 @@ while time runs; a chunk's step sizes, inputs and sums stay in the first-level c
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from scansearch.ops.cpu.kernel import Kernel
 from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
@@ -35,8 +33,6 @@ from scansearch.ops.cpu.vector_math import exp2, softplus
 CHUNK = 32
 """Steps between two states that are kept for the backward pass, which recomputes the states between them."""
 
-GROUP = STATES * LANES
-VALUES = 10 + 5 * 8
 
 
 @njit(**OPTIONS)
@@ -45,7 +41,7 @@ def read(row, i, lane, count, edge):  # type: ignore[no-untyped-def]
     if lane == 1 and count >= LANES:
         return load(row, i)
     for k in range(count):
-        edge[k] = load_scalar(row, i + k * lane)
+        store_scalar(edge, k, load_scalar(row, i + k * lane))
     return load(edge, 0)
 
 
@@ -57,7 +53,7 @@ def write(row, i, lane, count, edge, x):  # type: ignore[no-untyped-def]
     else:
         store(edge, 0, x)
         for k in range(count):
-            store_scalar(row, i + k * lane, edge[k])
+            store_scalar(row, i + k * lane, load_scalar(edge, k))
 
 
 @njit(**OPTIONS)
@@ -93,7 +89,9 @@ def _block(values, group, batch, block, scratch):  # type: ignore[no-untyped-def
         panel_of(values, 3),
         panel_of(values, 4),
     )
-    state, delta, drive, out, edge, edge_out = scratch
+    row = 4 * LANES
+    edge, edge_out, delta = scratch, scratch + row, scratch + 2 * row
+    drive, out, state = delta + CHUNK * row, delta + 2 * CHUNK * row, delta + 3 * CHUNK * row
     first = block * LANES
     count = min(LANES, sizes.channels - first)
     u_row, raw_row, y_row = (
@@ -106,8 +104,9 @@ def _block(values, group, batch, block, scratch):  # type: ignore[no-untyped-def
     kept = panel_of(values, 7)
     kept_row = row_of(kept, group * sizes.batch + batch, block, 0)
     skip, bias = load(constants, 0), load(constants, LANES)
-    state[:] = 0.0
-    edge[:] = 0.0
+    store(edge, 0, fill(0.0))
+    for n in range(sizes.states):
+        store(state, n * LANES, fill(0.0))
     for start in range(0, sizes.length, CHUNK):
         steps = min(CHUNK, sizes.length - start)
         if kept.data != 0 and start > 0:
@@ -129,29 +128,23 @@ def _block(values, group, batch, block, scratch):  # type: ignore[no-untyped-def
 
 
 @njit(**OPTIONS)
-def _run(values):  # type: ignore[no-untyped-def]
+def _run(values, scratch):  # type: ignore[no-untyped-def]
     sizes = sizes_of(values)
-    rows = CHUNK * LANES
-    scratch = (
-        np.empty(sizes.states * LANES, np.float32),
-        np.empty(rows, np.float32),
-        np.empty(rows, np.float32),
-        np.empty(rows, np.float32),
-        np.empty(LANES, np.float32),
-        np.empty(LANES, np.float32),
-    )
     per_split = (sizes.blocks + sizes.splits - 1) // sizes.splits
+    tasks = sizes.groups * sizes.batch * sizes.splits
     task = take_ticket(values)
-    while task < values[1]:
+    while task < tasks:
         panel, split = divmod(task, sizes.splits)
         for block in range(split * per_split, min(sizes.blocks, (split + 1) * per_split)):
             _block(values, panel // sizes.batch, panel % sizes.batch, block, scratch)
         task = take_ticket(values)
 
 
-def _scan_forward(address: Any) -> None:
+def _scan_forward(values: int) -> None:
     before = flush_denormals()
-    _run(carray(address, (VALUES,)))
+    memory = np.empty((sizes_of(values).states + 3 * CHUNK + 2) * LANES, np.float32)
+    _run(values, memory.ctypes.data)
+    memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
     restore_denormals(before)
 
 

@@ -4,8 +4,8 @@ numba vectorises a loop only if LLVM recognises it, and a call to ``exp`` in the
 kernels say themselves what a vector is. LLVM splits the vectors into whatever registers the processor has, so the same
 code runs on AVX-512, AVX2, SSE2 and NEON.
 
-Memory is addressed in floats. ``base`` is either an array (scratch of a kernel) or an integer (the address of a tensor's
-data); ``i`` counts floats from there.
+Memory is addressed as ``base``, an address in bytes, and ``i``, a number of floats from there. Kernels hand addresses
+around and never arrays: numba counts references to an array, atomically, in every function that takes one.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ def _host_lanes() -> int:
     return 16 if features.get("avx512f") else 8
 
 
-LANES = _host_lanes()
+import os
+LANES = int(os.environ.get("SSL") or _host_lanes())
 """Channels that a vector holds: a kernel works on this many channels at once."""
 
-STATES = 4
+STATES = int(os.environ.get("SSS") or 4)
 """States that a wide vector holds: it has ``STATES * LANES`` floats, lanes innermost."""
 
 
@@ -90,12 +91,8 @@ def fused(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Va
     return call(builder, f"llvm.fmuladd.v{x.type.count}f32", x.type, x, y, z)
 
 
-def _address(context: Any, builder: ir.IRBuilder, base_type: types.Type, base: ir.Value, i: ir.Value) -> ir.Value:
-    if isinstance(base_type, types.Array):
-        data = context.make_array(base_type)(context, builder, base).data
-    else:
-        data = builder.inttoptr(base, FLOAT.as_pointer())
-    return builder.gep(data, [i])
+def _address(builder: ir.IRBuilder, base: ir.Value, i: ir.Value) -> ir.Value:
+    return builder.gep(builder.inttoptr(base, FLOAT.as_pointer()), [i])
 
 
 def _load(builder: ir.IRBuilder, pointer: ir.Value, vector: ir.VectorType) -> ir.Value:
@@ -111,7 +108,7 @@ def _loader(vector: Vector) -> Callable[..., Any]:
     def load(typing: Any, base: Any, i: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             index = _index(context, builder, signature, args, 1)
-            pointer = _address(context, builder, signature.args[0], args[0], index)
+            pointer = _address(builder, args[0], index)
             return _load(builder, pointer, vector.llvm)
 
         return vector(base, i), generate
@@ -128,7 +125,7 @@ def store(typing: Any, base: Any, i: Any, x: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = _index(context, builder, signature, args, 1)
-        pointer = _address(context, builder, signature.args[0], args[0], index)
+        pointer = _address(builder, args[0], index)
         builder.store(args[2], builder.bitcast(pointer, args[2].type.as_pointer()), align=4)
         return context.get_dummy_value()
 
@@ -141,7 +138,7 @@ def load_scalar(typing: Any, base: Any, i: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = _index(context, builder, signature, args, 1)
-        return builder.load(_address(context, builder, signature.args[0], args[0], index), align=4)
+        return builder.load(_address(builder, args[0], index), align=4)
 
     return types.float32(base, i), generate
 
@@ -152,7 +149,7 @@ def store_scalar(typing: Any, base: Any, i: Any, x: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = _index(context, builder, signature, args, 1)
-        builder.store(args[2], _address(context, builder, signature.args[0], args[0], index), align=4)
+        builder.store(args[2], _address(builder, args[0], index), align=4)
         return context.get_dummy_value()
 
     return types.void(base, i, types.float32), generate
@@ -166,7 +163,7 @@ def load_spread(typing: Any, base: Any, i: Any, step: Any) -> Any:
         index, step = (_index(context, builder, signature, args, k) for k in (1, 2))
         parts = []
         for _ in range(STATES):
-            pointer = _address(context, builder, signature.args[0], args[0], index)
+            pointer = _address(builder, args[0], index)
             parts.append(_splat(builder, builder.load(pointer, align=4), LANES))
             index = builder.add(index, step)
         return _concatenate(builder, parts)

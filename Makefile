@@ -1,0 +1,69 @@
+# make demo    search on real images and draw the heatmap
+# make test    everything a change must pass
+# Both build .venv first, once; a change of pyproject.toml or constraints.txt builds it anew.
+#
+# PYTHON=python3.12   another interpreter (3.10 or newer)
+# TORCH_INDEX=URL     where to take PyTorch from, for example its CPU builds; see README, "Install"
+# PYTEST_ARGS="-x"    more arguments for pytest
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint bench clean
+
+help:
+	@echo "make demo       build $(VENV), search on real images, draw the heatmap (a few minutes)"
+	@echo "make test       build $(VENV), run ruff, mypy and pytest"
+	@echo "make test-slow  the long tests as well"
+	@echo "make lint       ruff and mypy alone"
+	@echo "make bench      every figure of the README's tables"
+	@echo "make clean      remove $(VENV) and caches; runs/ stays"
+
+demo: $(VENV)/.installed
+	@out=runs/demo; n=1; while [ -e "$$out" ]; do n=$$((n + 1)); out=runs/demo-$$n; done; \
+	echo "scansearch run --space default8 --strategy darts --out $$out"; \
+	$(BIN)/scansearch run --space default8 --strategy darts --out "$$out" && \
+	echo && echo "heatmap: $$out/figures/heatmap.png"
+
+test: lint
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.installed-test
+	$(BIN)/pytest -m "slow or not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# A stamp is written last: an installation that was interrupted starts again.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	sys.exit(0 if v >= (3, 10) else "scansearch needs Python 3.10 or newer, but $(PYTHON) is %d.%d; try make PYTHON=python3.11" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.created constraints.txt
+	@if [ -n "$(TORCH_INDEX)" ]; then set -x; $(BIN)/pip install -q -c constraints.txt --index-url "$(TORCH_INDEX)" torch; fi
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "installing scansearch into $(VENV); this takes a few minutes"
+	$(BIN)/pip install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "installing scansearch into $(VENV); this takes a few minutes"
+	$(BIN)/pip install -q -c constraints.txt -e ".[test]"
+	@touch $@ $(VENV)/.installed

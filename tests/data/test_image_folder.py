@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from scansearch.data.image_folder import IMAGE_FOLDER, read_image_folder
+from scansearch.errors import ScansearchError
+
+
+def test_one_pile_is_split(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path, {"cat": 10, "ant": 12})
+    (tmp_path / "cat" / "notes.txt").write_text("no image")
+    (tmp_path / "README").write_text("no folder")
+    data = IMAGE_FOLDER.load(tmp_path)
+    assert data.class_names == ("ant", "cat")
+    assert (data.channels, data.image_size) == (3, (12, 10))
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [16, 3, 3]
+    assert len({*data.train.files, *data.validation.files, *data.test.files}) == 22
+    for file, label in zip(data.train.files, data.train.labels.tolist(), strict=True):
+        assert file.startswith(data.class_names[label])
+
+
+def test_given_splits_are_kept(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path / "train", {"a": 10, "b": 10})
+    write_images(tmp_path / "val", {"b": 2})
+    data = IMAGE_FOLDER.load(tmp_path)
+    assert data.validation.root == tmp_path / "val"
+    assert data.validation.labels.tolist() == [1, 1]
+    assert (len(data.train), len(data.test)) == (18, 2)
+    write_images(tmp_path / "test", {"a": 3, "b": 3})
+    data = IMAGE_FOLDER.load(tmp_path)
+    assert data.test.root == tmp_path / "test"
+    assert len(data.train) == 20
+
+
+def test_pixels_are_those_of_the_files(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path, {"a": 4, "b": 4})
+    split = read_image_folder(tmp_path).train
+    images, labels = split.batch(torch.tensor([5, 0]))
+    assert labels.tolist() == [1, 0]
+    assert np.array_equal(images[0].permute(1, 2, 0).numpy(), np.asarray(Image.open(tmp_path / "b" / "1.png")))
+
+
+def test_images_of_several_sizes_become_224_or_what_is_asked(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path / "a", {".": 4}, size=(20, 30))
+    write_images(tmp_path / "b", {".": 4}, size=(30, 20))
+    assert read_image_folder(tmp_path).train.image_shape == (3, 224, 224)
+    data = IMAGE_FOLDER.load(tmp_path, image_size=16)
+    assert data.train.batch(torch.tensor([0, 1]))[0].shape == (2, 3, 16, 16)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path, {"train": 5, "bus": 5})
+    assert read_image_folder(tmp_path).class_names == ("bus", "train")
+
+
+def test_splits_without_classes_are_no_classes(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path, {"train": 5, "val": 5})
+    with pytest.raises(ScansearchError, match="a folder of images a class"):
+        read_image_folder(tmp_path)
+
+
+def test_bad_layouts(tmp_path: Path, write_images) -> None:
+    with pytest.raises(ScansearchError, match="needs --data-root"):
+        IMAGE_FOLDER.load()
+    with pytest.raises(ScansearchError, match="is empty"):
+        IMAGE_FOLDER.load(tmp_path)
+    (tmp_path / "0.png").touch()
+    with pytest.raises(ScansearchError, match="a folder of images a class"):
+        IMAGE_FOLDER.load(tmp_path)
+    write_images(tmp_path, {"a": 5})
+    with pytest.raises(ScansearchError, match="at least two classes"):
+        IMAGE_FOLDER.load(tmp_path)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(ScansearchError, match="b holds no image"):
+        IMAGE_FOLDER.load(tmp_path)
+    write_images(tmp_path, {"b": 2})
+    with pytest.raises(ScansearchError, match="class 'b' has too few"):
+        IMAGE_FOLDER.load(tmp_path)
+
+
+def test_splits_that_disagree(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path / "train", {"a": 5, "b": 5})
+    (tmp_path / "val").mkdir()
+    with pytest.raises(ScansearchError, match="val must hold a folder a class"):
+        IMAGE_FOLDER.load(tmp_path)
+    write_images(tmp_path / "val", {"zebra": 1})
+    with pytest.raises(ScansearchError, match="'zebra' is in .*val only"):
+        IMAGE_FOLDER.load(tmp_path)
+
+
+def test_a_corrupt_first_image(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path, {"a": 5, "b": 5})
+    (tmp_path / "a" / "0.png").write_bytes(b"no image")
+    with pytest.raises(ScansearchError, match=r"0\.png cannot be opened"):
+        IMAGE_FOLDER.load(tmp_path)

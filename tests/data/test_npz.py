@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from scansearch.data.npz import NPZ, read_npz
+from scansearch.errors import ScansearchError
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.integers(0, 256, (40, 6, 5), dtype=np.uint8)
+LABELS = np.arange(40) % 2
+
+
+def save(path: Path, **arrays: np.ndarray) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None].astype(np.uint8)], ids=["(n,)", "(n, 1)"])
+def test_one_pile(tmp_path: Path, labels: np.ndarray) -> None:
+    data = NPZ.load(save(tmp_path / "data.npz", images=IMAGES, labels=labels))
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [28, 6, 6]
+    assert (data.num_classes, data.channels, data.image_size) == (2, 1, (6, 5))
+
+
+def test_given_splits_in_a_folder(tmp_path: Path) -> None:
+    arrays = {
+        f"{part}_{kind}": x for part in ("train", "val", "test") for kind, x in (("images", IMAGES), ("labels", LABELS))
+    }
+    save(tmp_path / "data.npz", **arrays)
+    data = NPZ.load(tmp_path)
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [40, 40, 40]
+    del arrays["val_images"], arrays["val_labels"]
+    save(tmp_path / "data.npz", **arrays)
+    data = NPZ.load(tmp_path)
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [36, 4, 40]
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "channels"),
+    [
+        ((40, 6, 5), (0, 1, 2), 1),
+        ((40, 6, 5, 3), (0, 3, 1, 2), 3),
+        ((40, 3, 6, 5), (0, 1, 2, 3), 3),
+        ((40, 1, 6, 5), (0, 1, 2, 3), 1),
+        ((40, 6, 5, 1), (0, 3, 1, 2), 1),
+        ((40, 3, 6, 3), (0, 3, 1, 2), 3),
+    ],
+)
+def test_layouts(tmp_path: Path, shape: tuple[int, ...], axes: tuple[int, ...], channels: int) -> None:
+    images = RANDOM.integers(0, 256, shape, dtype=np.uint8)
+    split = read_npz(save(tmp_path / "data.npz", images=images, labels=LABELS)).train
+    assert split.image_shape[0] == channels
+    expected = torch.from_numpy(images.transpose(axes).copy())
+    assert torch.equal(split.batch(torch.arange(40))[0], expected if len(shape) == 4 else expected[:, None])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": IMAGES / 255, "labels": LABELS}, "images must be uint8.*float64"),
+        ({"images": IMAGES[:, 0], "labels": LABELS}, r"must have the shape .* has \(40, 5\)"),
+        ({"images": IMAGES.reshape(40, 6, 5, 1, 1), "labels": LABELS}, "must have the shape"),
+        ({"images": np.zeros((40, 8, 8, 8), np.uint8), "labels": LABELS}, "at most 4 channels"),
+        ({"images": IMAGES[:0], "labels": LABELS[:0]}, "must have the shape"),
+        ({"images": IMAGES, "labels": LABELS + 0.5}, "labels must be integers, but labels is float64"),
+        ({"images": IMAGES, "labels": np.array(["a", "b"] * 20)}, "labels must be integers"),
+        ({"images": IMAGES, "labels": np.eye(2, dtype=int)[LABELS]}, r"\(n,\) or \(n, 1\)"),
+        ({"images": IMAGES, "labels": LABELS[:-1]}, "images has 40 and labels 39"),
+        ({"images": IMAGES, "labels": LABELS * 2}, "1 is missing and 2 is there"),
+        ({"images": IMAGES, "labels": LABELS - 1}, "0 is missing and -1 is there"),
+        ({"images": IMAGES}, "has no labels"),
+        ({"x": IMAGES}, "must hold train_images"),
+        ({"train_images": IMAGES, "train_labels": LABELS, "val_labels": LABELS}, "has no val_images"),
+        (
+            {"images": IMAGES, "labels": LABELS, "test_images": IMAGES[:, :5], "test_labels": LABELS},
+            "all images must have the same",
+        ),
+        (
+            {"images": IMAGES, "labels": LABELS, "test_images": IMAGES, "test_labels": LABELS + 5},
+            r"0 \.\.\. 1 .*label 6",
+        ),
+    ],
+)
+def test_wrong_arrays(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    with pytest.raises(ScansearchError, match=message) as caught:
+        NPZ.load(save(tmp_path / "data.npz", **arrays))
+    assert "\n" not in str(caught.value)
+
+
+def test_pickles_are_not_opened(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return exec, ("raise SystemExit('a pickle was opened')",)
+
+    objects = np.array([Trap()] * 40, dtype=object)
+    with pytest.raises(ScansearchError, match="plain arrays of numbers"):
+        NPZ.load(save(tmp_path / "data.npz", images=IMAGES, labels=objects))
+
+
+def test_damaged_archives(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, images=IMAGES, labels=LABELS)
+    whole = path.read_bytes()
+    for damaged in (b"", b"no archive", whole[:-30], whole[:300] + b"\0" * 50 + whole[350:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ScansearchError, match=r"data\.npz"):
+            NPZ.load(path)
+    np.save(tmp_path / "bare.npy", IMAGES)
+    with pytest.raises(ScansearchError, match=r"is no \.npz archive"):
+        NPZ.load(tmp_path / "bare.npy")
+
+
+def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
+    whole = save(tmp_path / "data.npz", images=IMAGES[:4], labels=LABELS[:4]).read_bytes()
+    random = np.random.default_rng(2)
+    for place in random.integers(0, len(whole), 200):
+        damaged = bytearray(whole)
+        damaged[place] ^= int(random.integers(1, 256))
+        (tmp_path / "data.npz").write_bytes(damaged)
+        try:
+            NPZ.load(tmp_path / "data.npz")
+        except ScansearchError as error:
+            assert "\n" not in str(error)
+
+
+def test_no_archive_or_several(tmp_path: Path) -> None:
+    with pytest.raises(ScansearchError, match="needs --data-root"):
+        NPZ.load()
+    with pytest.raises(ScansearchError, match="there is no"):
+        NPZ.load(tmp_path / "missing.npz")
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ScansearchError, match="holds none"):
+        NPZ.load(tmp_path)
+    for name in ("a.npz", "b.npz"):
+        save(tmp_path / name, images=IMAGES, labels=LABELS)
+    with pytest.raises(ScansearchError, match=r"holds a\.npz, b\.npz"):
+        NPZ.load(tmp_path)

@@ -1,0 +1,85 @@
+"""A third party's package, installed by pip as any other, adds a scan order, a space and a strategy by entry points."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGIN = Path(__file__).parent / "plugin"
+MAIN = "from scansearch.cli.main import main; main()"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder that the plug-in is installed into; pip takes nothing from the network."""
+    folder = tmp_path_factory.mktemp("plugin")
+    shutil.copytree(PLUGIN, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    options = ["--no-index", "--no-deps", "--no-build-isolation", "--no-compile", "--disable-pip-version-check"]
+    target = ["--target", str(folder / "site"), str(folder / "source")]
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", *options, *target], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
+
+
+@pytest.fixture
+def scansearch(site, tmp_path):
+    """Runs a command line in a process that sees the plug-in."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(site)}
+        command = [sys.executable, "-c", MAIN, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=600)
+
+    return run
+
+
+def listing(scansearch, *arguments: str):
+    done = scansearch(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_space_is_listed_beside_the_built_in_ones(scansearch):
+    spaces = {space["name"]: space for space in listing(scansearch, "spaces")}
+    assert {"default8", "garden"} <= set(spaces)
+    assert spaces["garden"]["candidates"] == ["snail", "snail_flip", "h", "v", "w2"]
+
+
+def test_the_strategy_is_listed_with_its_settings(scansearch):
+    assert {"darts", "lottery"} <= {strategy["name"] for strategy in listing(scansearch, "strategies")}
+    assert "hold" in listing(scansearch, "strategies", "lottery")["settings"]["properties"]
+
+
+def test_the_scan_order_is_listed_and_works(scansearch):
+    assert "snail" in {family["family"] for family in listing(scansearch, "scans")}
+    assert listing(scansearch, "scans", "snail", "--grid", "3x3")["indices"] == [0, 1, 2, 5, 8, 7, 6, 3, 4]
+    assert listing(scansearch, "scans", "snail_flip", "--grid", "1x3")["indices"] == [2, 1, 0]
+
+
+def test_without_the_package_its_names_are_unknown(scansearch, monkeypatch, tmp_path):
+    command = [sys.executable, "-c", MAIN, "run", "--space", "garden", "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "garden" in done.stderr
+    assert "default8" in done.stderr
+
+
+def test_a_search_with_its_space_and_strategy(scansearch, tmp_path):
+    names = ["--space", "garden", "--strategy", "lottery", "--model", "local_vim_nano", "--data", "digits"]
+    sizes = ["--epochs", "2", "--set", "limit=128", "--set", "hold=2", "--out", "run"]
+    done = scansearch("run", *names, *sizes)
+    assert done.returncode == 0, done.stderr
+    genotype = json.loads((tmp_path / "run" / "genotype.json").read_text())
+    assert genotype["space"]["name"] == "garden"
+    assert genotype["search"]["strategy"] == "lottery"
+    for layer in genotype["layers"]:
+        assert len(layer["directions"]) == 2
+        assert set(layer["directions"]) <= {"snail", "snail_flip", "h", "v", "w2"}
+        assert sum(layer["scores"].values()) == pytest.approx(1, abs=1e-6)
+    assert (tmp_path / "run" / "figures" / "heatmap.png").stat().st_size > 1000
