@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,9 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise RunFolderError(f"cannot write {path}: {reason}; free space or choose another folder with --out") from error
+        raise RunFolderError(
+            f"cannot write {path}: {reason}; free space or choose another folder with --out"
+        ) from error
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -73,7 +76,9 @@ def read_json(path: Path, what: str) -> Any:
     try:
         size = path.stat().st_size
         if size > MAX_JSON_BYTES:
-            raise ScansearchError(f"{path}: a {what} is at most {MAX_JSON_BYTES >> 20} MB of JSON, but this is {size >> 20} MB")
+            raise ScansearchError(
+                f"{path}: a {what} is at most {MAX_JSON_BYTES >> 20} MB of JSON, but this is {size >> 20} MB"
+            )
         return json.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise ScansearchError(f"{path}: cannot read this {what}: {(error.strerror or str(error)).lower()}") from error
@@ -84,7 +89,36 @@ def read_json(path: Path, what: str) -> Any:
             f"{path}: a {what} is JSON, but line {error.lineno} column {error.colno} is not: {error.msg.lower()}"
         ) from error
     except RecursionError as error:
-        raise ScansearchError(f"{path}: a {what} is a shallow JSON document, but this one is nested too deeply") from error
+        raise ScansearchError(
+            f"{path}: a {what} is a shallow JSON document, but this one is nested too deeply"
+        ) from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parses TOML.
+
+    Raises:
+        ValueError: If it is not TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Reads a TOML file.
+
+    Raises:
+        ScansearchError: In one line, if it is missing, binary or not TOML.
+    """
+    try:
+        return parse_toml(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise ScansearchError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:
+        raise ScansearchError(f"{path} is not TOML: {str(error).splitlines()[0].lower()}") from error
 
 
 def first_problem(error: ValidationError) -> str:

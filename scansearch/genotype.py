@@ -15,7 +15,7 @@ from scansearch.files import first_problem, read_json, write_text
 from scansearch.registry import natural_key, unknown_name
 from scansearch.space import check_directions
 
-GENOTYPE_SCHEMA = "scansearch/genotype/1"
+GENOTYPE_SCHEMA: Literal["scansearch/genotype/1"] = "scansearch/genotype/1"
 
 
 class LayerGenotype(BaseModel):
@@ -48,11 +48,13 @@ class Genotype(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
-    schema_: Literal["scansearch/genotype/1"] = Field(GENOTYPE_SCHEMA, alias="schema")
+    schema_: Literal["scansearch/genotype/1"] = Field(default=GENOTYPE_SCHEMA, alias="schema")
     model: str | None = Field(None, description="Model that was searched.")
     space: dict[str, Any] | None = Field(None, description="Search space: name, candidates, keep.")
     layers: tuple[LayerGenotype, ...] = Field(min_length=1, description="One entry a layer, first layer first.")
-    search: dict[str, Any] = Field(default_factory=dict, description="Strategy, settings, seed, data, accuracy, versions.")
+    search: dict[str, Any] = Field(
+        default_factory=dict, description="Strategy, settings, seed, data, accuracy, versions."
+    )
 
     @property
     def directions(self) -> list[list[str]]:

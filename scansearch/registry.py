@@ -83,7 +83,9 @@ class Registry(Generic[T]):
             raise unknown_name(self.kind, name, self.names())
         if len(found) > 1:
             owners = ", ".join(sorted(f"{p.value} of {p.dist.name if p.dist else '?'}" for p in found))
-            raise ScansearchError(f"{self.kind} {name!r} is claimed by several packages ({owners}); uninstall all but one")
+            raise ScansearchError(
+                f"{self.kind} {name!r} is claimed by several packages ({owners}); uninstall all but one"
+            )
         try:
             return found[0].load()
         except (ImportError, AttributeError, SyntaxError) as error:

@@ -14,7 +14,7 @@ from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, read_json, write_text
 from scansearch.scans import ScanOrder, distinct
 
-SPACE_SCHEMA = "scansearch/space/1"
+SPACE_SCHEMA: Literal["scansearch/space/1"] = "scansearch/space/1"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class SearchSpace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal["scansearch/space/1"] = Field(SPACE_SCHEMA, alias="schema")
+    schema_: Literal["scansearch/space/1"] = Field(default=SPACE_SCHEMA, alias="schema")
     name: str = Field(min_length=1, description="Name of the space.")
     candidates: tuple[str, ...] = Field(min_length=1, description="Directions a layer may choose, in order.")
     keep: int = Field(ge=1, description="How many directions a layer keeps.")

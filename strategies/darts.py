@@ -57,7 +57,10 @@ class Darts(Strategy):
     settings: DartsSettings
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {
         "paper": {  # LocalMamba's search recipe, for long runs
-            "train": {"epochs": 100, "lr": 1e-3, "warmup_epochs": 20, "weight_decay": 0.04, "clip_norm": 0.0, "batch_size": 1024},
+            "train": {
+                "epochs": 100, "lr": 1e-3, "warmup_epochs": 20, "weight_decay": 0.04,
+                "clip_norm": 0.0, "batch_size": 1024,
+            },
             "strategy": {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04},
         },
         "darts": {  # Liu et al., for long runs
@@ -94,7 +97,8 @@ class Darts(Strategy):
     def select(self, step: int) -> list[Selection]:
         """Every candidate, weighted by the softmax of alpha."""
         return [
-            Selection(tuple(range(alpha.numel())), alpha.flatten().softmax(0)) for alpha in self.supernet.architecture_parameters()
+            Selection(tuple(range(alpha.numel())), alpha.flatten().softmax(0))
+            for alpha in self.supernet.architecture_parameters()
         ]
 
     def before_weights(self, step: Step) -> None:
@@ -105,7 +109,7 @@ class Darts(Strategy):
         if step.held_out is None:
             raise ScansearchError(f"level {self.settings.level} needs held-out data, but the loop gave none")
         if self.settings.level == "bilevel":
-            gradients = torch.autograd.grad(step.loss(step.held_out, self.select(step.number)), alphas)
+            gradients = list(torch.autograd.grad(step.loss(step.held_out, self.select(step.number)), alphas))
         else:
             weights = [p for _, p in self.supernet.weight_parameters()]
             gradients = unrolled_gradient(step, lambda: self.select(step.number), alphas, weights)
@@ -136,5 +140,3 @@ class Darts(Strategy):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back the optimiser."""
         self.optimizer.load_state_dict(state["optimizer"])
-
-

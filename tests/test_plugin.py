@@ -22,7 +22,9 @@ def site(tmp_path_factory):
     shutil.copytree(PLUGIN, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
     options = ["--no-index", "--no-deps", "--no-build-isolation", "--no-compile", "--disable-pip-version-check"]
     target = ["--target", str(folder / "site"), str(folder / "source")]
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", *options, *target], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", *options, *target], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return folder / "site"
 

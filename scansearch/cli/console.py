@@ -48,7 +48,10 @@ def explain(error: BaseException) -> tuple[str, int]:
         return "interrupted before anything was started or saved anew", 130
     text = (str(error).splitlines() or [""])[0]
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
-        return f"out of memory ({text or 'no memory left'}); use a smaller --batch-size, fewer candidates or a smaller model", 2
+        return (
+            f"out of memory ({text or 'no memory left'}); use a smaller --batch-size, fewer candidates or a smaller model",
+            2,
+        )
     return f"{type(error).__name__}: {text} (this looks like a defect; --debug shows where)", 1
 
 

@@ -19,7 +19,9 @@ def command(
         print_json(facts)
         return
     out.print(table(("package", "version"), list(facts["versions"].items())))
-    out.print(f"\npython {facts['python']}; {facts['processor']}; {facts['threads']} threads; GPU: {facts['gpu'] or 'none'}\n")
+    out.print(
+        f"\npython {facts['python']}; {facts['processor']}; {facts['threads']} threads; GPU: {facts['gpu'] or 'none'}\n"
+    )
     rows = [(b["name"], "yes" if b["available"] else "no", b["reason"]) for b in facts["backends"]]
     out.print(table(("scan backend", "works", "why"), rows))
     for device, backend in facts["auto"].items():

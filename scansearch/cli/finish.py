@@ -28,7 +28,10 @@ def finish(folder: Path, genotype: Genotype) -> None:
     out.print(f"\n[bold]{folder}[/]")
     for path in (folder / "genotype.json", *figures, *exports):
         out.print(f"  {path.relative_to(folder)}", style="dim")
-    out.print(f"\nnext: [bold]scansearch plot {escape(str(folder))}[/]  ·  [bold]scansearch export {escape(str(folder))} --to localmamba[/]")
+    out.print(
+        f"\nnext: [bold]scansearch plot {escape(str(folder))}[/] draws the figures again; "
+        f"[bold]scansearch export {escape(str(folder))} --to localmamba[/] writes the files for LocalMamba's code again"
+    )
 
 
 def show_genotype(genotype: Genotype) -> None:
@@ -37,7 +40,9 @@ def show_genotype(genotype: Genotype) -> None:
     widths = [max(len(name), 1) for name in candidates]
     out.print("\n[bold]layer  " + "  ".join(name for name in candidates) + "   margin[/]")
     for i, layer in enumerate(genotype.layers, start=1):
-        dots = "  ".join(("●" if n in layer.directions else "·").ljust(w) for n, w in zip(candidates, widths, strict=True))
+        dots = "  ".join(
+            ("●" if n in layer.directions else "·").ljust(w) for n, w in zip(candidates, widths, strict=True)
+        )
         margin = "" if layer.margin is None else f"{layer.margin:.1e}"
         doubt = "  not above noise" if layer.above_noise is False else ""
         out.print(f"{i:>5}  {dots}   {margin}[yellow]{doubt}[/]")
@@ -48,7 +53,7 @@ def warn_noise(genotype: Genotype) -> None:
     unsure = [str(i) for i, layer in enumerate(genotype.layers, start=1) if layer.above_noise is False]
     if unsure:
         out.print(
-            f"[yellow]note:[/] in {len(unsure)} of {len(genotype.layers)} layers ({', '.join(unsure)}) the margin between the last "
-            "direction kept and the first left out is not above its own fluctuation: another seed may well choose otherwise. "
+            f"[yellow]note:[/] in {len(unsure)} of {len(genotype.layers)} layers ({', '.join(unsure)}) the margin between the "
+            "last direction kept and the first left out is not above its own fluctuation: another seed may well choose otherwise. "
             "More epochs or a larger --set alpha_lr help."
         )

@@ -26,7 +26,9 @@ def command(
         return
     rows = [(f["name"], f["layers"], f["parameters"], f["supernet_parameters"], f["description"]) for f in facts]
     out.print(table(("model", "layers", "parameters", "supernet", ""), rows))
-    out.print(f"\nat {SHOWN_CLASSES} classes and {SHOWN_IMAGE[0]} x {SHOWN_IMAGE[1]} images; options of a model: --set NAME=VALUE")
+    out.print(
+        f"\nat {SHOWN_CLASSES} classes and {SHOWN_IMAGE[0]} x {SHOWN_IMAGE[1]} images; options of a model: --set NAME=VALUE"
+    )
     for fact in facts[:1]:
         out.print("options: " + ", ".join(fact["options"]))
 

@@ -36,12 +36,16 @@ class RichListener:
         self.bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.stop()
 
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         """Prints what will be searched."""
-        verb = f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
+        verb = (
+            f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
+        )
         candidates = "/".join(str(n) for n in facts["candidates"])
         self.console.print(
             f"[bold]{facts['model']}[/]: {facts['layers']} layers, each keeps {facts['keep']} of {candidates} directions "

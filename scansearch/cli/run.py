@@ -20,13 +20,17 @@ def command(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data. [default: 15]", min=1)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step. [default: 64]", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
-    out_folder: Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<a new name>]")] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="The run folder. [default: runs/<a new name>]")
+    ] = None,
     config: Annotated[
-        list[Path] | None, typer.Option(help="TOML file with sections train, strategy, model, augment, space; repeatable.")
+        list[Path] | None,
+        typer.Option(help="TOML file with sections train, strategy, model, augment, space; repeatable."),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as alpha_lr=3e-4; repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as alpha_lr=3e-4; repeatable."),
     ] = None,
 ) -> None:
     """Search scan orders: the main job.
@@ -36,7 +40,6 @@ def command(
     `scansearch resume` goes on where it stopped. Flags win over --config, --config over --preset.
 
     Examples:
-
       scansearch run --space default8 --strategy darts
 
       scansearch run --data fashion-mnist --epochs 10 --set limit=12000 --out runs/fashion
@@ -46,9 +49,10 @@ def command(
     from scansearch.api import find_space
     from scansearch.cli.finish import finish
     from scansearch.cli.progress import RichListener
-    from scansearch.engine.run_folder import new_folder, read_toml
+    from scansearch.engine.run_folder import new_folder
     from scansearch.engine.search import start
     from scansearch.engine.settings import make_config
+    from scansearch.files import read_toml
 
     flags = {"epochs": epochs, "batch_size": batch_size}
     layers = [(str(path), read_toml(path)) for path in config or []]

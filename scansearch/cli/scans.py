@@ -27,7 +27,9 @@ def command(
         if json:
             print_json(facts)
         else:
-            out.print(table(("family", "examples", ""), [(f.name, ", ".join(f.examples), f.description) for f in families]))
+            out.print(
+                table(("family", "examples", ""), [(f.name, ", ".join(f.examples), f.description) for f in families])
+            )
             out.print("\nevery order also comes reversed: add _flip")
         return
     height, width = parse_grid(grid)

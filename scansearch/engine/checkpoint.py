@@ -88,7 +88,9 @@ def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             warn(f"checkpoint {path.name} is damaged ({error}); falling back to the one before it")
     if found:
-        raise RunFolderError(f"{folder}: all {len(found)} checkpoints are damaged; start the run anew in another folder")
+        raise RunFolderError(
+            f"{folder}: all {len(found)} checkpoints are damaged; start the run anew in another folder"
+        )
     return None
 
 

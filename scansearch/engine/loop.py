@@ -54,7 +54,9 @@ class SearchLoop:
         self.settings, self.seed, self.folder, self.listener = config.train, config.seed, folder, listener
         weights_part, held_out_part = split_off(len(data.train), strategy.held_out_share, config.seed)
         self.batches = Batches(weights_part, self.settings.batch_size, config.seed, TRAIN)
-        self.held_out = Batches(held_out_part, self.settings.batch_size, config.seed, HELD_OUT) if len(held_out_part) else None
+        self.held_out = (
+            Batches(held_out_part, self.settings.batch_size, config.seed, HELD_OUT) if len(held_out_part) else None
+        )
         self.plan = Plan(self.settings.epochs, self.batches.steps_per_epoch, config.seed)
         self.augment = Augmentation(config.augment, data.num_classes)
         self.supernet = supernet
@@ -153,7 +155,8 @@ class SearchLoop:
         if not bool(torch.isfinite(loss)):
             raise DivergenceError(
                 f"the loss became {float(loss)} at step {self.step}; the last good checkpoint is kept in "
-                f"{self.folder.path / 'checkpoints'}; start anew with a lower rate, for example --set lr={self.settings.lr / 3:.1g}"
+                f"{self.folder.path / 'checkpoints'}; start anew with a lower rate, for example "
+                f"--set lr={self.settings.lr / 3:.1g}"
             )
 
     @torch.no_grad()
@@ -171,7 +174,9 @@ class SearchLoop:
             images = self.fabric.to_device(normalise(images, self.data.mean, self.data.std))
             labels = self.fabric.to_device(labels)
             logits = self.module(images, selections).float()
-            sums += torch.tensor([float(F.cross_entropy(logits, labels, reduction="sum")), correct(logits, labels), len(mine)])
+            sums += torch.tensor(
+                [float(F.cross_entropy(logits, labels, reduction="sum")), correct(logits, labels), len(mine)]
+            )
         self.module.train(was_training)
         loss, hits, count = self._all_ranks(sums)
         return loss / count, hits / count
@@ -187,7 +192,8 @@ class SearchLoop:
         val_loss, val_accuracy = self.evaluate(self.strategy.evaluation())
         epoch = self.step // self.plan.steps_per_epoch
         layers = [
-            (epoch, i, entropy(s), margin(s, k), self.history.changes(i)) for i, (s, k) in enumerate(zip(scores, kept, strict=True))
+            (epoch, i, entropy(s), margin(s, k), self.history.changes(i))
+            for i, (s, k) in enumerate(zip(scores, kept, strict=True))
         ]
         loss, hits, count = self._all_ranks(torch.tensor(self.sums, dtype=torch.float64))
         row = {
@@ -235,7 +241,10 @@ class SearchLoop:
             "optimizer": self.optimizer.state_dict(),
             "strategy": self.strategy.state_dict(),
             "history": self.history.state_dict(),
-            "random": {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []},
+            "random": {
+                "cpu": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            },
         }
         self.folder.save(self.step, state)
 

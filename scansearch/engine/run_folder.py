@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 
 from scansearch.engine.checkpoint import load_checkpoint, save_checkpoint
 from scansearch.engine.settings import RUN_FORMAT, RunConfig, validated
-from scansearch.errors import RunFolderError, ScansearchError
-from scansearch.files import write_text, writing
+from scansearch.errors import RunFolderError
+from scansearch.files import read_toml, write_text, writing
 
 TABLES = {
     "metrics.csv": (
@@ -74,10 +74,14 @@ class RunFolder:
         """
         folder = cls(path)
         if not (folder.path / "config.toml").is_file():
-            raise RunFolderError(f"{path} holds no run (it has no config.toml); start one with `scansearch run --out {path}`")
+            raise RunFolderError(
+                f"{path} holds no run (it has no config.toml); start one with `scansearch run --out {path}`"
+            )
         found = folder._toml().get("format")
         if found != RUN_FORMAT:
-            raise RunFolderError(f"{path} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew")
+            raise RunFolderError(
+                f"{path} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew"
+            )
         return folder
 
     @property
@@ -99,7 +103,9 @@ class RunFolder:
             try:
                 self._lock.acquire()
             except Timeout as error:
-                raise RunFolderError(f"{self.path} is in use by another process; wait for it or choose another --out") from error
+                raise RunFolderError(
+                    f"{self.path} is in use by another process; wait for it or choose another --out"
+                ) from error
         for left_over in (*self.path.glob(".*.??????*"), *(self.path / "checkpoints").glob(".step-*")):
             left_over.unlink(missing_ok=True)
 
@@ -135,7 +141,9 @@ class RunFolder:
 
     def _truncate(self, path: Path, size: int) -> None:
         if not path.exists() or path.stat().st_size < size:
-            raise RunFolderError(f"{path} is shorter than at the checkpoint ({size} bytes); restore it or start the run anew")
+            raise RunFolderError(
+                f"{path} is shorter than at the checkpoint ({size} bytes); restore it or start the run anew"
+            )
         with writing(path):
             os.truncate(path, size)
 
@@ -147,24 +155,6 @@ def new_folder(parent: Path, stem: str) -> Path:
         number += 1
         path = parent / f"{stem}-{number}"
     return path
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Reads a TOML file.
-
-    Raises:
-        ScansearchError: In one line, if it is missing, binary or not TOML.
-    """
-    try:
-        import tomllib
-    except ModuleNotFoundError:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise ScansearchError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ScansearchError(f"{path} is not TOML: {str(error).splitlines()[0].lower()}") from error
 
 
 def _cell(value: Any) -> Any:

@@ -82,7 +82,9 @@ def _fabric(config: RunConfig) -> Fabric:
     if train.accelerator == "cuda" and not torch.cuda.is_available():
         raise ScansearchError("accelerator=cuda needs a CUDA GPU, but torch finds none here; use --set accelerator=cpu")
     if train.accelerator == "mps" and not torch.backends.mps.is_available():
-        raise ScansearchError("accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu")
+        raise ScansearchError(
+            "accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu"
+        )
     on_gpu = train.accelerator == "cuda" or (train.accelerator == "auto" and torch.cuda.is_available())
     names = {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
     return Fabric(accelerator=train.accelerator, devices=1, precision=names[train.precision])  # type: ignore[arg-type]

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.errors import ScansearchError
-from scansearch.files import first_problem
+from scansearch.files import first_problem, parse_toml
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 
-RUN_FORMAT = "scansearch/run/1"
+RUN_FORMAT: Literal["scansearch/run/1"] = "scansearch/run/1"
 SECTIONS = ("train", "strategy", "model", "augment", "space")
 
 
@@ -26,7 +26,9 @@ class TrainSettings(BaseModel):
     lr: float = Field(3e-3, gt=0, description="Peak learning rate of the weights.")
     min_lr: float = Field(1e-6, ge=0, description="Learning rate at the end of the cosine schedule.")
     warmup_epochs: float = Field(1.0, ge=0, description="Epochs of linear warm-up.")
-    weight_decay: float = Field(0.04, ge=0, description="Weight decay; biases, norms and other 1-D parameters have none.")
+    weight_decay: float = Field(
+        0.04, ge=0, description="Weight decay; biases, norms and other 1-D parameters have none."
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     clip_norm: float = Field(1.0, ge=0, description="Largest norm of the weights' gradient; 0 does not clip.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing.")
@@ -119,12 +121,8 @@ class Overrides:
 def parse_value(text: str) -> Any:
     """A value of ``--set`` as TOML reads it (numbers, true, false, lists); anything else is a string."""
     try:
-        import tomllib
-    except ModuleNotFoundError:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"v = {text}")["v"]
+    except ValueError:
         return text
 
 
@@ -141,8 +139,9 @@ def make_config(
     assignments: list[str] | None = None,
     settings: dict[str, Any] | None = None,
 ) -> RunConfig:
-    """Puts a run together: strategy defaults < preset < ``layers`` (files, flags) < ``assignments`` (``--set``)
-    < ``settings``.
+    """Puts a run together: strategy defaults < preset < ``layers`` (files, flags) < ``assignments``.
+
+    ``assignments`` are those of ``--set``; ``settings``, for Python, come last.
 
     Raises:
         ScansearchError: For every unknown name or setting and every value out of range.
@@ -171,7 +170,9 @@ def make_config(
     values = overrides.values
     chosen = validated(kind.Settings, values["strategy"], "strategy")
     if "keep" in values["space"]:
-        space = space.from_dict({**space.model_dump(by_alias=True), "keep": values["space"]["keep"]}, "space setting keep")
+        space = space.from_dict(
+            {**space.model_dump(by_alias=True), "keep": values["space"]["keep"]}, "space setting keep"
+        )
     spec.configure(**values["model"])
     return RunConfig(
         strategy=strategy,

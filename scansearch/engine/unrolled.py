@@ -46,7 +46,10 @@ def unrolled_gradient(
         for w, move in zip(weights, moves, strict=True):
             w.sub_(move)
     both = torch.autograd.grad(step.loss(step.held_out, select()), [*alphas, *weights], allow_unused=True)
-    direct, v = both[: len(alphas)], [g if g is not None else torch.zeros_like(w) for g, w in zip(both[len(alphas) :], weights, strict=True)]
+    direct, v = (
+        both[: len(alphas)],
+        [g if g is not None else torch.zeros_like(w) for g, w in zip(both[len(alphas) :], weights, strict=True)],
+    )
     eps = RADIUS / float(torch.cat([g.flatten() for g in v]).norm().clamp_min(1e-12))
     sides = []
     for sign in (1.0, -1.0):
@@ -65,7 +68,9 @@ def _sgd_moves(
 ) -> list[torch.Tensor]:
     inner = getattr(optimizer, "optimizer", optimizer)
     if not isinstance(inner, torch.optim.SGD):
-        raise UnsupportedError("level unrolled needs the weights on SGD, but they are on AdamW; pass --set optimizer=sgd")
+        raise UnsupportedError(
+            "level unrolled needs the weights on SGD, but they are on AdamW; pass --set optimizer=sgd"
+        )
     group_of = {id(p): group for group in inner.param_groups for p in group["params"]}
     moves = []
     for w, gradient in zip(weights, gradients, strict=True):

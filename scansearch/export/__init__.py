@@ -1,1 +1,1 @@
-""""""
+"""Exporters: a genotype in the forms that other code loads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -109,7 +110,8 @@ class LocalVim(nn.Module):
         """Logits of the images."""
         hidden = self.embed(images)
         residual: torch.Tensor | None = None
-        for layer, selection in zip(self.layers, selections or [None] * len(self.layers), strict=True):
+        chosen: Sequence[Selection | None] = selections or [None] * len(self.layers)
+        for layer, selection in zip(self.layers, chosen, strict=True):
             if self.rope is not None:
                 hidden = self.rope(hidden)
                 residual = None if residual is None else self.rope(residual)
@@ -138,7 +140,8 @@ class LocalVimSupernet(LocalVim, Supernet):
 
     def architecture_parameters(self) -> list[nn.Parameter]:
         """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
-        return [layer.mixer.multi_scan.weights for layer in self.layers]
+        mixers: list[Any] = [layer.mixer for layer in self.layers]
+        return [mixer.multi_scan.weights for mixer in mixers]
 
     def derived_state(self, directions: Sequence[Sequence[str]]) -> dict[str, torch.Tensor]:
         """State dict of the derived network that keeps ``directions``, with the weights of this supernet."""
@@ -161,7 +164,7 @@ class LocalVimSupernet(LocalVim, Supernet):
 
 
 def add(residual: torch.Tensor | None, hidden: torch.Tensor) -> torch.Tensor:
-    """residual + hidden, in float32 (or float64 if that is what came in)."""
+    """Residual + hidden, in float32 (or float64 if that is what came in)."""
     wide = hidden if hidden.dtype == torch.float64 else hidden.float()
     return wide if residual is None else residual + wide
 

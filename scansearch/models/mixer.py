@@ -136,7 +136,13 @@ class ScanMixer(nn.Module):
                 destination[prefix + theirs.format(i)] = part.unsqueeze(1) if ours == "conv_weight" else part
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, metadata: Any, strict: bool, missing: list[str], *lists: list[str]
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        metadata: Any,
+        strict: bool,
+        missing: list[str],
+        *lists: list[str],
     ) -> None:
         absent = []
         for ours, theirs in PER_DIRECTION.items():

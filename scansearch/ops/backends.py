@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 
 import torch
@@ -52,7 +52,9 @@ def resolve_backend(name: str, tensor: torch.Tensor) -> str:
     if name == "cpu" and tensor.dtype != torch.float32:
         raise UnsupportedError(f"scan backend 'cpu' computes float32, but got {tensor.dtype}; use 'torch' or 'auto'")
     if name == "mamba_ssm" and tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        raise UnsupportedError(f"scan backend 'mamba_ssm' computes float32, float16 or bfloat16, but got {tensor.dtype}")
+        raise UnsupportedError(
+            f"scan backend 'mamba_ssm' computes float32, float16 or bfloat16, but got {tensor.dtype}"
+        )
     return name
 
 
@@ -64,7 +66,7 @@ def _fastest(device: str, dtype: torch.dtype) -> str:
     return "torch"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _status(name: str, device: str) -> BackendStatus:
     if name == "reference":
         return BackendStatus(name, True, "step by step, any device and dtype; slow: the oracle of the tests")

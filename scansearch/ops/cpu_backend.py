@@ -61,7 +61,8 @@ def _flat(x: torch.Tensor) -> Any:
 
 def _run(parallel: Callable[..., None], serial: Callable[..., None], *arguments: Any) -> None:
     """Runs a kernel on as many threads as torch uses."""
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    threads = min(torch.get_num_threads(), most)
     # A forked process has no OpenMP threads: a parallel kernel would wait for them for ever.
     if threads == 1 or os.getpid() != _PROCESS:
         serial(*arguments)

@@ -133,7 +133,7 @@ add, subtract, multiply = _binary("fadd"), _binary("fsub"), _binary("fmul")
 
 @intrinsic
 def multiply_add(typing: Any, x: Any, y: Any, z: Any) -> Any:
-    """x * y + z."""
+    """X * y + z."""
     return vector(vector, vector, vector), lambda context, builder, signature, args: _multiply_add(builder, *args)
 
 
@@ -250,7 +250,7 @@ OPTIONS: dict[str, Any] = {"cache": True, "boundscheck": False, "error_model": "
 
 @njit(**OPTIONS)
 def _scan_forward_panel(q, sizes, u, delta, a, b, c, d, bias, y, starts, keep, soft):  # type: ignore[no-untyped-def]
-    groups, batch, length, channels, states = sizes
+    _, batch, length, channels, states = sizes
     group, chunks = q // batch, (length + CHUNK - 1) // CHUNK
     word = control_word()
     set_control_word(word | FLUSH)
@@ -277,8 +277,18 @@ def _scan_forward_panel(q, sizes, u, delta, a, b, c, d, bias, y, starts, keep, s
                 store(out, i * W, multiply(skip, x))
             for n in range(0, states, STATES):
                 at = decays + n * channels
-                h0, h1, h2, h3 = load(state, n * W), load(state, (n + 1) * W), load(state, (n + 2) * W), load(state, (n + 3) * W)
-                a0, a1, a2, a3 = load(a, at), load(a, at + channels), load(a, at + 2 * channels), load(a, at + 3 * channels)
+                h0, h1, h2, h3 = (
+                    load(state, n * W),
+                    load(state, (n + 1) * W),
+                    load(state, (n + 2) * W),
+                    load(state, (n + 3) * W),
+                )
+                a0, a1, a2, a3 = (
+                    load(a, at),
+                    load(a, at + channels),
+                    load(a, at + 2 * channels),
+                    load(a, at + 3 * channels),
+                )
                 for i in range(steps):
                     s, x, o, j = load(step, i * W), load(drive, i * W), load(out, i * W), maps + (t0 + i) * states + n
                     h0 = multiply_add(exp2(multiply(s, a0)), h0, multiply(x, spread(b, j)))
@@ -302,7 +312,7 @@ def _scan_forward_panel(q, sizes, u, delta, a, b, c, d, bias, y, starts, keep, s
 def _scan_backward_panel(  # type: ignore[no-untyped-def]
     q, sizes, u, delta, a, b, c, d, bias, starts, dy, du, ddelta, da, db, dc, dd, dbias, soft
 ):
-    groups, batch, length, channels, states = sizes
+    _, batch, length, channels, states = sizes
     group, chunks, maps = q // batch, (length + CHUNK - 1) // CHUNK, q * length * states
     word = control_word()
     set_control_word(word | FLUSH)
@@ -311,7 +321,7 @@ def _scan_backward_panel(  # type: ignore[no-untyped-def]
     step, drive = np.empty(rows, np.float32), np.empty(rows, np.float32)
     d_drive, d_exponent = np.empty(rows, np.float32), np.empty(rows, np.float32)
     d_state, d_rate = np.empty(states * W, np.float32), np.empty(states * W, np.float32)
-    zero, one = fill(0.0), fill(1.0)
+    zero = fill(0.0)
     for i in range(maps, maps + length * states):
         db[i] = 0.0
         dc[i] = 0.0
@@ -335,7 +345,12 @@ def _scan_backward_panel(  # type: ignore[no-untyped-def]
                 store(d_exponent, i * W, zero)
             for n in range(0, states, STATES):
                 at, kept = decays + n * channels, ((q * chunks + k) * states + n) * channels + first
-                a0, a1, a2, a3 = load(a, at), load(a, at + channels), load(a, at + 2 * channels), load(a, at + 3 * channels)
+                a0, a1, a2, a3 = (
+                    load(a, at),
+                    load(a, at + channels),
+                    load(a, at + 2 * channels),
+                    load(a, at + 3 * channels),
+                )
                 h0, h1 = load(starts, kept), load(starts, kept + channels)
                 h2, h3 = load(starts, kept + 2 * channels), load(starts, kept + 3 * channels)
                 for i in range(steps):
@@ -357,7 +372,12 @@ def _scan_backward_panel(  # type: ignore[no-untyped-def]
                     store(decay, p + 3 * W, e)
                     h3 = multiply_add(e, h3, multiply(x, spread(b, j + 3)))
                 m = n * W
-                g0, g1, g2, g3 = load(d_state, m), load(d_state, m + W), load(d_state, m + 2 * W), load(d_state, m + 3 * W)
+                g0, g1, g2, g3 = (
+                    load(d_state, m),
+                    load(d_state, m + W),
+                    load(d_state, m + 2 * W),
+                    load(d_state, m + 3 * W),
+                )
                 r0, r1, r2, r3 = load(d_rate, m), load(d_rate, m + W), load(d_rate, m + 2 * W), load(d_rate, m + 3 * W)
                 for i in range(steps - 1, -1, -1):
                     gy, x, s = load(dy, row + (t0 + i) * channels), load(drive, i * W), load(step, i * W)
@@ -429,7 +449,7 @@ def _scan_backward_panel(  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def _conv_forward_panel(q, sizes, x, order, weight, bias, out):  # type: ignore[no-untyped-def]
-    groups, batch, tokens, length, channels = sizes
+    _, batch, tokens, length, channels = sizes
     group, sample, zero = q // batch, q % batch, fill(0.0)
     for first in range(0, channels, W):
         at = group * TAPS * channels + first

@@ -79,12 +79,12 @@ def restore_order(
 class _Restore(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, y: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(order, inverse)
+        ctx.save_for_backward(order)
         return _rows(y, inverse)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        order, inverse = ctx.saved_tensors
+        (order,) = ctx.saved_tensors
         back = _rows(grad.contiguous(), order.clamp(min=0))
         absent = order < 0
         return (back.masked_fill(absent[:, None, :, None], 0.0) if bool(absent.any()) else back), None, None

@@ -119,7 +119,14 @@ def selective_scan(
     return y.permute(1, 0, 3, 2).flatten(1, 2)
 
 
-def _check(u: torch.Tensor, delta: torch.Tensor, A: torch.Tensor, B: torch.Tensor, C: torch.Tensor, *others: torch.Tensor | None) -> None:
+def _check(
+    u: torch.Tensor,
+    delta: torch.Tensor,
+    A: torch.Tensor,
+    B: torch.Tensor,
+    C: torch.Tensor,
+    *others: torch.Tensor | None,
+) -> None:
     if u.ndim != 4 or A.ndim != 3:
         raise ScansearchError(f"u is (G, B, L, D) and A is (G, D, N), but got {tuple(u.shape)} and {tuple(A.shape)}")
     groups, batch, length, channels = u.shape
@@ -136,6 +143,10 @@ def _check(u: torch.Tensor, delta: torch.Tensor, A: torch.Tensor, B: torch.Tenso
     }
     for name, (tensor, shape) in expected.items():
         if tensor is not None and tuple(tensor.shape) != shape:
-            raise ScansearchError(f"with u {tuple(u.shape)}, {name} must have shape {shape}, but got {tuple(tensor.shape)}")
+            raise ScansearchError(
+                f"with u {tuple(u.shape)}, {name} must have shape {shape}, but got {tuple(tensor.shape)}"
+            )
     if min(groups, batch, length, channels, states) < 1:
-        raise ScansearchError(f"a selective scan needs at least one of everything, but got u {tuple(u.shape)}, A {tuple(A.shape)}")
+        raise ScansearchError(
+            f"a selective scan needs at least one of everything, but got u {tuple(u.shape)}, A {tuple(A.shape)}"
+        )

@@ -58,10 +58,10 @@ class _Recurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, ...]:
         u, delta, A, b, c, steps, drive, *starts = ctx.saved_tensors
-        length, shape = u.shape[2], starts[0].shape if starts else None
+        length, shape = u.shape[2], tuple(starts[0].shape)
         gy = grad.permute(2, 0, 1, 3).contiguous()
         db, dc, s, e = torch.empty_like(b), torch.empty_like(c), torch.empty_like(steps), torch.empty_like(steps)
-        d_state, d_decay = u.new_zeros(shape or 0), u.new_zeros(shape or 0)
+        d_state, d_decay = u.new_zeros(shape), u.new_zeros(shape)
         states, decays = u.new_empty(CHUNK + 1, *shape), u.new_empty(CHUNK, *shape)
         for k in range(len(starts) - 1, -1, -1):
             first, count = k * CHUNK, min(CHUNK, length - k * CHUNK)

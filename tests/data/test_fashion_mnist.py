@@ -71,7 +71,7 @@ def test_incomplete(tmp_path: Path, fill) -> None:
 def test_counts_and_labels_are_checked(tmp_path: Path, fill, write_idx) -> None:
     folder = fill(tmp_path / "root")
     write_idx(folder / "t10k-labels-idx1-ubyte", np.arange(19) % 10)
-    with pytest.raises(ScansearchError, match="20 images and .* 19 labels"):
+    with pytest.raises(ScansearchError, match=r"20 images and .* 19 labels"):
         FASHION_MNIST.load(folder)
     write_idx(folder / "t10k-labels-idx1-ubyte", np.arange(20))
     with pytest.raises(ScansearchError, match=r"0 \.\.\. 9 .*label 19"):

@@ -89,7 +89,7 @@ def test_splits_that_disagree(tmp_path: Path, write_images) -> None:
     with pytest.raises(ScansearchError, match="val must hold a folder a class"):
         IMAGE_FOLDER.load(tmp_path)
     write_images(tmp_path / "val", {"zebra": 1})
-    with pytest.raises(ScansearchError, match="'zebra' is in .*val only"):
+    with pytest.raises(ScansearchError, match=r"'zebra' is in .*val only"):
         IMAGE_FOLDER.load(tmp_path)
 
 

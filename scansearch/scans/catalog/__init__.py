@@ -1,1 +1,1 @@
-""""""
+"""The catalogue of scan orders, one file a family."""

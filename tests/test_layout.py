@@ -1,0 +1,163 @@
+"""The shape of the repository: arrows run one way, imports stay light, everything public is explained."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+try:
+    import tomllib
+except ModuleNotFoundError:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "scansearch"
+PLUGIN_FOLDERS = ("search_spaces", "strategies", "reports")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LONGEST_LOOP = 350
+
+
+def sources(*folders: Path) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    return name if name.startswith("scansearch") else f"scansearch.{name}"
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file may import, at the top or inside a function, relative ones resolved."""
+    name = module_name(path)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def is_of(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+PLUGIN_PACKAGES = tuple(f"scansearch.{folder}" for folder in PLUGIN_FOLDERS) + PLUGIN_FOLDERS
+
+
+@pytest.mark.parametrize("path", sources(CORE), ids=module_name)
+def test_the_core_imports_no_plug_in(path):
+    wrong = [module for module in imports(path) if is_of(module, PLUGIN_PACKAGES)]
+    assert not wrong, f"{path} imports {wrong}; the core finds plug-ins through entry points only"
+
+
+@pytest.mark.parametrize("path", sources(*(ROOT / name for name in PLUGIN_FOLDERS)), ids=module_name)
+def test_plug_ins_do_not_import_each_other(path):
+    wrong = [module for module in imports(path) if is_of(module, PLUGIN_PACKAGES)]
+    assert not wrong, f"{path} imports {wrong}; what plug-ins share belongs in the core"
+
+
+@pytest.mark.parametrize("path", sources(CORE / "scans", CORE / "ops"), ids=module_name)
+def test_the_ground_floor_stands_alone(path):
+    """Scan orders and numerics serve on machines that have torch, numpy and numba or triton, and little else."""
+    upper = tuple(f"scansearch.{name}" for name in ("models", "data", "engine", "export", "cli", "space", "genotype"))
+    heavy = ("pydantic", "optuna", "lightning_fabric", "pandas", "matplotlib", "sklearn", "typer", "rich")
+    wrong = [module for module in imports(path) if is_of(module, upper + heavy)]
+    assert not wrong, f"{path} imports {wrong}"
+
+
+def test_every_package_folder_is_installed():
+    listed = set(PROJECT["tool"]["setuptools"]["packages"])
+    places = PROJECT["tool"]["setuptools"]["package-dir"]
+    found = sources(*(ROOT / place for place in places.values()))
+    folders = {module_name(path) for path in found if path.name == "__init__.py"}
+    assert folders == listed
+    bare = sorted({str(path.parent) for path in found if not (path.parent / "__init__.py").exists()})
+    assert not bare, f"without an __init__.py: {', '.join(bare)}"
+
+
+def test_every_entry_point_of_pyproject_is_installed_and_loads():
+    """A stale installation is found here rather than in a puzzling test."""
+    for group, points in PROJECT["project"]["entry-points"].items():
+        installed = {point.name: point for point in importlib.metadata.entry_points(group=group)}
+        missing = set(points) - set(installed)
+        assert not missing, f"{group}: {missing} not installed; run pip install -e . again"
+        for name in points:
+            assert installed[name].load() is not None
+
+
+LIGHT = {
+    "import scansearch": "import scansearch",
+    "a genotype": "import scansearch; scansearch.ScansearchError",
+    "scansearch --help": "from scansearch.cli.main import app; app(['--help'], standalone_mode=False)",
+    "scansearch run --help": "from scansearch.cli.main import app; app(['run', '--help'], standalone_mode=False)",
+}
+
+
+@pytest.mark.parametrize("code", LIGHT.values(), ids=LIGHT)
+def test_first_contact_imports_nothing_heavy(code):
+    heavy = ("torch", "numba", "pandas", "matplotlib", "sklearn", "optuna", "lightning_fabric", "networkx")
+    check = f"{code}\nimport sys\nprint('heavy:', *[m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["heavy:"]
+
+
+def public_definitions(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Public functions and classes, and the public methods of public classes."""
+    for node in ast.parse(path.read_text()).body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
+            continue
+        yield node.name, node
+        if isinstance(node, ast.ClassDef):
+            methods = (child for child in node.body if isinstance(child, ast.FunctionDef))
+            yield from ((f"{node.name}.{m.name}", m) for m in methods if not m.name.startswith("_") and not overload(m))
+
+
+def overload(function: ast.FunctionDef) -> bool:
+    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in function.decorator_list)
+
+
+@pytest.mark.parametrize("path", sources(CORE, *(ROOT / name for name in PLUGIN_FOLDERS)), ids=module_name)
+def test_everything_public_is_explained(path):
+    bare = [name for name, node in public_definitions(path) if not ast.get_docstring(node)]
+    assert ast.get_docstring(ast.parse(path.read_text())), f"{path} says nothing about itself"
+    assert not bare, f"{path}: without a docstring: {', '.join(bare)}"
+
+
+def tracked() -> list[Path]:
+    """The files of the repository; outside a git checkout, those that a checkout would have."""
+    done = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode == 0:
+        return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+    ours = (*PLUGIN_FOLDERS, "scansearch", "tests", "benchmarks", "docs", ".ci")
+    found = [*ROOT.iterdir(), *(path for name in ours for path in (ROOT / name).rglob("*"))]
+    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+
+
+def test_no_file_names_a_developers_machine():
+    folders = "|".join(["home", "root", "Users", "work"])
+    machine = re.compile(rf"(?<![\w.}}~-])/(?:{folders})/\w")
+    wrong = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        wrong += [f"{path.relative_to(ROOT)}:{text[: m.start()].count(chr(10)) + 1}" for m in machine.finditer(text)]
+    assert not wrong, f"absolute paths of some machine: {', '.join(wrong)}"
+
+
+def test_the_loop_stays_readable():
+    length = len((CORE / "engine" / "loop.py").read_text().splitlines())
+    assert length < LONGEST_LOOP, f"engine/loop.py has {length} lines; move what is not the loop elsewhere"
