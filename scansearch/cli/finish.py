@@ -54,6 +54,6 @@ def warn_noise(genotype: Genotype) -> None:
     if unsure:
         out.print(
             f"[yellow]note:[/] in {len(unsure)} of {len(genotype.layers)} layers ({', '.join(unsure)}) the margin between the "
-            "last direction kept and the first left out is not above its own fluctuation: another seed may well choose otherwise. "
-            "More epochs or a larger --set alpha_lr help."
+            "last direction kept and the first left out is not above its own fluctuation: another seed may well choose "
+            "otherwise. More epochs or a larger --set alpha_lr help."
         )

@@ -44,7 +44,8 @@ def test_one_pile_is_split_into_disjoint_stratified_parts(counts: list[int], see
         held = torch.bincount(split.labels, minlength=len(counts))
         assert (held >= 1).all()
     shares = torch.bincount(data.test.labels) - 0.15 * torch.tensor(counts)
-    assert (shares.abs() <= 1.5).all()
+    # a class too small for its share gets one image all the same, at the cost of the others
+    assert (shares.abs() <= 1 + 0.55 * (len(counts) - 1)).all()
     again = spec(parts).load(seed=seed)
     assert [numbers(getattr(again, role)) for role in ROLES] == [numbers(getattr(data, role)) for role in ROLES]
     assert again.fingerprint == data.fingerprint

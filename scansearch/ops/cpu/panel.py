@@ -10,6 +10,7 @@ from numba import njit
 from scansearch.ops.cpu.machine import load_integer
 
 OPTIONS = {"boundscheck": False, "error_model": "numpy"}
+INLINE = OPTIONS | {"forceinline": True}
 _HEADER = 10  # ticket, tasks, and the Sizes
 
 
@@ -41,7 +42,7 @@ def flatten(tensor: torch.Tensor) -> tuple[int, ...]:
     return (tensor.data_ptr(), *tensor.stride())
 
 
-@njit(**OPTIONS)
+@njit(**INLINE)
 def sizes_of(values):  # type: ignore[no-untyped-def]
     """The Sizes in a kernel's values."""
     return Sizes(
@@ -56,7 +57,7 @@ def sizes_of(values):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(**OPTIONS)
+@njit(**INLINE)
 def panel_of(values, k):  # type: ignore[no-untyped-def]
     """The ``k``-th Panel in a kernel's values."""
     i = _HEADER + 5 * k
@@ -69,7 +70,7 @@ def panel_of(values, k):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(**OPTIONS)
+@njit(**INLINE)
 def row_of(panel, group, batch, channel):  # type: ignore[no-untyped-def]
     """The address of the panel's first step, from ``channel`` on."""
     return panel.data + 4 * (group * panel.group + batch * panel.batch + channel * panel.lane)

@@ -11,7 +11,7 @@ from numba import njit
 
 from scansearch.ops.cpu.kernel import Kernel
 from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import OPTIONS, panel_of, row_of, sizes_of
+from scansearch.ops.cpu.panel import INLINE, OPTIONS, panel_of, row_of, sizes_of
 from scansearch.ops.cpu.simd import (
     LANES,
     STATES,
@@ -30,12 +30,13 @@ from scansearch.ops.cpu.simd import (
 )
 from scansearch.ops.cpu.vector_math import exp2, softplus
 
-CHUNK = 32
+import os
+
+CHUNK = int(os.environ.get("SSC") or 32)
 """Steps between two states that are kept for the backward pass, which recomputes the states between them."""
 
 
-
-@njit(**OPTIONS)
+@njit(**INLINE)
 def read(row, i, lane, count, edge):  # type: ignore[no-untyped-def]
     """LANES channels of a row; those from ``count`` on are 0. ``edge`` is scratch, and 0 from ``count`` on."""
     if lane == 1 and count >= LANES:
@@ -45,7 +46,7 @@ def read(row, i, lane, count, edge):  # type: ignore[no-untyped-def]
     return load(edge, 0)
 
 
-@njit(**OPTIONS)
+@njit(**INLINE)
 def write(row, i, lane, count, edge, x):  # type: ignore[no-untyped-def]
     """The reverse of ``read``; ``edge`` is scratch of its own."""
     if lane == 1 and count >= LANES:
@@ -56,9 +57,9 @@ def write(row, i, lane, count, edge, x):  # type: ignore[no-untyped-def]
             store_scalar(row, i + k * lane, load_scalar(edge, k))
 
 
-@njit(**OPTIONS)
+@njit(**INLINE)
 def step_size(raw, use_softplus):  # type: ignore[no-untyped-def]
-    """delta from its raw value (bias added)."""
+    """Delta from its raw value (bias added)."""
     if use_softplus != 0:
         return softplus(raw)
     return raw

@@ -28,6 +28,7 @@ def _host_lanes() -> int:
 
 
 import os
+
 LANES = int(os.environ.get("SSL") or _host_lanes())
 """Channels that a vector holds: a kernel works on this many channels at once."""
 
@@ -266,3 +267,16 @@ def _sum_jointly(builder: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
         parts = [builder.fadd(shuffle(builder, x, low, y), shuffle(builder, x, high, y)) for x, y in pairs]
         stride //= 2
     return parts[0]
+
+
+@intrinsic
+def add_sums(typing: Any, base: Any, i: Any, x: Any) -> Any:
+    """Adds the vector ``x`` to the floats at ``base[i:]``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _address(builder, args[0], _index(context, builder, signature, args, 1))
+        total = builder.fadd(_load(builder, pointer, args[2].type), args[2])
+        builder.store(total, builder.bitcast(pointer, total.type.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(base, i, x), generate
