@@ -1,43 +1,36 @@
-"""Reports: figures of a run or of a genotype, drawn without a display."""
+"""Reports: figures of a run or of a genotype. Each is a plug-in that draws one matplotlib figure."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scansearch.errors import ScansearchError
-from scansearch.files import write_bytes
 from scansearch.genotype import Genotype
 from scansearch.registry import REPORTS
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
-DPI = 220
-STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "scansearch",
+COLUMNS = {
+    "metrics.csv": ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"),
+    "layers.csv": ("epoch", "layer", "entropy", "margin"),
+    "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
 }
-"""Text in an SVG stays text, and the same figure gives the same file."""
 
 
 @dataclass(frozen=True)
 class ReportSource:
-    """What a report draws.
+    """What a report is about.
 
     Args:
-        run: A run folder, if there is one.
-        genotype: A genotype, if there is one yet.
-        title: Title of the figures.
+        run: The run folder, if there is one.
+        genotype: The genotype, if there is one yet.
+        title: Heading of the figures.
     """
 
     run: Path | None
@@ -46,78 +39,109 @@ class ReportSource:
 
     @classmethod
     def open(cls, path: str | Path) -> ReportSource:
-        """A run folder or a genotype file.
+        """A source from a run folder, finished or not, or from a genotype file.
 
         Raises:
-            ScansearchError: If it is neither.
+            ScansearchError: If there is nothing to report on, or the genotype is bad.
         """
         path = Path(path)
         if not path.is_dir():
-            return cls(None, Genotype.load(path), path.stem)
-        if not (path / "config.toml").is_file():
-            raise ScansearchError(f"{path} holds no run (it has no config.toml); give a run folder or a genotype file")
+            return cls(run=None, genotype=Genotype.load(path), title=path.stem)
         found = path / "genotype.json"
-        return cls(path, Genotype.load(found) if found.is_file() else None, path.resolve().name)
+        if not found.is_file() and not any((path / name).is_file() for name in COLUMNS):
+            raise ScansearchError(
+                f"{path} holds no run (neither genotype.json nor {', '.join(COLUMNS)}); name a run folder or a genotype file"
+            )
+        genotype = Genotype.load(found) if found.is_file() else None
+        return cls(run=path, genotype=genotype, title=path.resolve().name)
 
-    def table(self, name: str) -> pd.DataFrame | None:
-        """A table of the run, for example ``metrics.csv``; ``None`` if it has no row yet."""
+    @cached_property
+    def metrics(self) -> DataFrame:
+        """``metrics.csv``, a row an epoch; empty if there is none yet."""
+        return self._table("metrics.csv")
+
+    @cached_property
+    def layers(self) -> DataFrame:
+        """``layers.csv``, a row a layer and epoch; empty if there is none yet."""
+        return self._table("layers.csv")
+
+    @cached_property
+    def scores(self) -> DataFrame:
+        """``scores.csv``, a row a direction, layer and epoch; empty if there is none yet."""
+        return self._table("scores.csv")
+
+    @property
+    def unfinished(self) -> str:
+        """Why there is no genotype, and what to do about it."""
+        return f"this run has no genotype yet; finish it with `scansearch resume {self.run}`"
+
+    def _table(self, name: str) -> DataFrame:
         import pandas as pd
 
         if self.run is None or not (self.run / name).is_file():
-            return None
-        table = pd.read_csv(self.run / name)
-        return None if table.empty else table
+            return pd.DataFrame(columns=list(COLUMNS[name]))
+        path = self.run / name
+        try:
+            table = pd.read_csv(path)
+        except (OSError, ValueError) as error:  # pandas' parser errors and undecodable bytes are ValueErrors
+            reason = (str(error).splitlines() or ["empty"])[0]
+            raise ScansearchError(f"{path}: cannot read this table: {reason}; restore it or start the run anew") from error
+        missing = [column for column in COLUMNS[name] if column not in table]
+        if missing:
+            raise ScansearchError(f"{path}: a table of a run has the columns {', '.join(COLUMNS[name])}, but {missing[0]} is missing")
+        return table
+
+
+def _always(_: ReportSource) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Report:
-    """A figure that can be asked for by name.
+    """A figure by name.
 
     Args:
-        name: Its name; also the name of its files.
+        name: Name on the command line and of the files.
         description: One line for listings.
-        draw: Draws the figure.
-        applies: ``None`` if the source has what the figure needs, else the reason why not.
+        draw: Draws the figure of a source. It is called under ``scansearch.figures.style()`` and must not use pyplot.
+        applies: Says why the report cannot be drawn from a source, or ``None`` if it can.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> Report("blank", "nothing at all", draw=lambda source: Figure()).name
+        'blank'
     """
 
     name: str
     description: str
     draw: Callable[[ReportSource], Figure]
-    applies: Callable[[ReportSource], str | None]
+    applies: Callable[[ReportSource], str | None] = _always
 
 
-def render(source: ReportSource, folder: Path, names: Sequence[str] | None = None) -> list[Path]:
-    """Draws reports and writes each as PNG and SVG.
+def render(source: ReportSource, out_dir: str | Path, names: Sequence[str] | None = None) -> list[Path]:
+    """Draws reports into ``out_dir`` as NAME.png and NAME.svg, without a display.
 
     Args:
-        source: What to draw.
-        folder: Where the files go.
-        names: Which reports; by default all that apply to the source.
+        source: What to report on.
+        out_dir: Folder for the files; made if need be.
+        names: Reports to draw; every one that applies, if not given.
 
     Returns:
         The files written.
 
     Raises:
-        ScansearchError: If a report asked for by name does not apply, or none does.
+        ScansearchError: If a report is unknown, a named one does not apply, none applies, or the disk refuses.
     """
-    reports = [REPORTS.get(name) for name in names or REPORTS.names()]
-    problems = {report.name: report.applies(source) for report in reports}
-    refused = {name: reason for name, reason in problems.items() if reason is not None}
-    if refused and (names or len(refused) == len(reports)):
-        name, reason = next(iter(refused.items()))
-        raise ScansearchError(f"{source.title}: no {name}: {reason}")
-    return [path for report in reports if problems[report.name] is None for path in _write(report, source, folder)]
+    from scansearch.figures import save_figure, style
 
-
-def _write(report: Report, source: ReportSource, folder: Path) -> list[Path]:
-    import matplotlib as mpl
-
-    paths = []
-    with mpl.rc_context(STYLE):
-        figure = report.draw(source)
-        for suffix, options in (("png", {"dpi": DPI}), ("svg", {"metadata": {"Date": None}})):
-            data = io.BytesIO()
-            figure.savefig(data, format=suffix, bbox_inches="tight", **options)
-            paths.append(folder / f"{report.name}.{suffix}")
-            write_bytes(paths[-1], data.getvalue())
-    return paths
+    chosen = [REPORTS.get(name) for name in dict.fromkeys(names or REPORTS.names())]
+    reasons = {report.name: report.applies(source) for report in chosen}
+    refused = {name: reason for name, reason in reasons.items() if reason}
+    if refused and (names or len(refused) == len(reasons)):
+        raise ScansearchError("; ".join(f"cannot draw {name}: {reason}" for name, reason in refused.items()))
+    written: list[Path] = []
+    for report in chosen:
+        if not reasons[report.name]:
+            with style():
+                written += save_figure(report.draw(source), Path(out_dir), report.name)
+    return written

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from scansearch.cli.console import out
+from scansearch.errors import UnsupportedError
 from scansearch.genotype import Genotype
 
 
@@ -16,7 +17,6 @@ def finish(folder: Path, genotype: Genotype) -> None:
     from scansearch.report import ReportSource, render
 
     figures = render(ReportSource.open(folder), folder / "figures")
-    exports = EXPORTERS.get("localmamba").write(genotype, folder / "export")
     show_genotype(genotype)
     accuracy = genotype.search.get("supernet_accuracy")
     if accuracy is not None:
@@ -25,6 +25,11 @@ def finish(folder: Path, genotype: Genotype) -> None:
             f"training, {genotype.search['derived_accuracy']:.1%}"
         )
     warn_noise(genotype)
+    exports: list[Path] = []
+    try:
+        exports = EXPORTERS.get("localmamba").write(genotype, folder / "export")
+    except UnsupportedError as error:
+        out.print(f"[yellow]note:[/] no files for LocalMamba: {escape(str(error))}")
     out.print(f"\n[bold]{folder}[/]")
     for path in (folder / "genotype.json", *figures, *exports):
         out.print(f"  {path.relative_to(folder)}", style="dim")

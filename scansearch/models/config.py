@@ -76,10 +76,9 @@ class LocalVimConfig:
         """
         height, width = image_size
         if self.patch_size == "auto":
-            fits = (p for p in range(1, min(image_size) + 1) if height % p == 0 and width % p == 0)
-            return next((p for p in fits if (height // p) * (width // p) <= MAX_AUTO_TOKENS), min(image_size))
+            return _smallest_patch(height, width)
         if height % self.patch_size or width % self.patch_size:
-            common = [p for p in range(1, min(image_size) + 1) if height % p == 0 and width % p == 0]
+            common = _common_divisors(height, width)
             raise ScansearchError(
                 f"the patch size must divide the image, but {self.patch_size} does not divide {height} x {width}; choose "
                 f"--set patch_size= one of {', '.join(map(str, common))}, or --set image_size="
@@ -90,6 +89,20 @@ class LocalVimConfig:
         """Rows and columns of tokens for images of (height, width)."""
         patch = self.patch(image_size)
         return image_size[0] // patch, image_size[1] // patch
+
+
+def _common_divisors(height: int, width: int) -> list[int]:
+    return [p for p in range(1, min(height, width) + 1) if height % p == 0 and width % p == 0]
+
+
+def _smallest_patch(height: int, width: int) -> int:
+    fits = [p for p in _common_divisors(height, width) if height * width <= MAX_AUTO_TOKENS * p * p]
+    if not fits:
+        raise ScansearchError(
+            f"patch_size=auto needs a patch that cuts the image into at most {MAX_AUTO_TOKENS} tokens, but none divides "
+            f"{height} x {width}; choose another --set image_size="
+        )
+    return fits[0]
 
 
 def check_option(name: str, value: object, hint: object) -> None:

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from scansearch.errors import ScansearchError
 from scansearch.models.config import LocalVimConfig
-from scansearch.models.mixer import VECTORS, ScanMixer
+from scansearch.models.mixer import PER_DIRECTION, VECTORS, ScanMixer
 from scansearch.models.rotary import RotaryEmbedding
 from scansearch.models.supernet import Selection, Supernet
 
@@ -87,6 +88,7 @@ class LocalVim(nn.Module):
         super().__init__()
         channels, grid = config.embed_dim, config.grid(image_size)
         self.config, self.grid, self.candidates = config, grid, [tuple(names) for names in directions]
+        self.sizes = (num_classes, image_size, in_channels)
         tokens = grid[0] * grid[1]
         self.patch_embed = PatchEmbed(config.patch(image_size), in_channels, channels)
         self.class_place = tokens // 2 if config.class_token == "middle" else None
@@ -105,6 +107,8 @@ class LocalVim(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
+        if config.dt_init == "released":
+            self._init_released()
 
     def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
         """Logits of the images."""
@@ -143,24 +147,29 @@ class LocalVimSupernet(LocalVim, Supernet):
         mixers: list[Any] = [layer.mixer for layer in self.layers]
         return [mixer.multi_scan.weights for mixer in mixers]
 
-    def derived_state(self, directions: Sequence[Sequence[str]]) -> dict[str, torch.Tensor]:
-        """State dict of the derived network that keeps ``directions``, with the weights of this supernet."""
-        state = self.state_dict()
-        renamed = {}
-        for key, value in state.items():
-            parts = key.split(".")
-            if "multi_scan" in parts:
-                continue
-            if parts[0] == "layers" and parts[2] == "mixer":
-                stem, _, number = parts[3].rpartition("_")
-                if number.isdigit():
-                    name = self.candidates[int(parts[1])][int(number)]
-                    kept = list(directions[int(parts[1])])
-                    if name not in kept:
-                        continue
-                    parts[3] = f"{stem}_{kept.index(name)}"
-            renamed[".".join(parts)] = value.clone()
-        return renamed
+    def derive(self, directions: Sequence[Sequence[str]]) -> LocalVim:
+        """The network that keeps only ``directions``, with a copy of this supernet's weights."""
+        places = self._places(directions)
+        network = LocalVim(self.config, directions, *self.sizes).to(self.pos_embed)
+        weights = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, p in network.named_parameters():
+                kind = name.rpartition(".")[2]
+                layer = places[int(name.split(".")[1])] if kind in PER_DIRECTION else None
+                p.copy_(weights[name] if layer is None else weights[name][layer])
+        return network
+
+    def _places(self, directions: Sequence[Sequence[str]]) -> list[list[int]]:
+        if len(directions) != len(self.candidates):
+            raise ScansearchError(
+                f"this supernet has {len(self.candidates)} layers, but directions for {len(directions)} were given"
+            )
+        for number, (names, candidates) in enumerate(zip(directions, self.candidates, strict=True)):
+            if foreign := [name for name in names if name not in candidates]:
+                raise ScansearchError(
+                    f"layer {number} has no candidate {foreign[0]!r}; its candidates are {', '.join(candidates)}"
+                )
+        return [[c.index(name) for name in names] for names, c in zip(directions, self.candidates, strict=True)]
 
 
 def add(residual: torch.Tensor | None, hidden: torch.Tensor) -> torch.Tensor:

@@ -74,28 +74,28 @@ class ScanMixer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the initial weights."""
-        fan_in = 1 / math.sqrt(self.D.shape[1])
+        """Draws the initial weights: Mamba's, with step sizes log-uniform in [1e-3, 0.1]."""
+        taps, fan_in, low, high = self.config.d_conv**-0.5, self.config.inner**-0.5, math.log(DT_MIN), math.log(DT_MAX)
         with torch.no_grad():
             self.A_log.copy_(torch.arange(1, self.states + 1).log().expand_as(self.A_log))
             self.D.fill_(1.0)
-            nn.init.uniform_(self.conv_weight, -1 / math.sqrt(self.config.d_conv), 1 / math.sqrt(self.config.d_conv))
-            nn.init.uniform_(self.conv_bias, -1 / math.sqrt(self.config.d_conv), 1 / math.sqrt(self.config.d_conv))
-            if self.config.dt_init == "released":
-                for weight in (self.in_proj.weight, self.out_proj.weight, self.x_proj_weight, self.dt_proj_weight):
-                    nn.init.trunc_normal_(weight, std=0.02)
-                self.dt_proj_bias.zero_()
-                return
-            nn.init.uniform_(self.x_proj_weight, -fan_in, fan_in)
-            nn.init.uniform_(self.dt_proj_weight, -(self.rank**-0.5), self.rank**-0.5)
-            low, high = math.log(DT_MIN), math.log(DT_MAX)
+            self.conv_weight.uniform_(-taps, taps)
+            self.conv_bias.uniform_(-taps, taps)
+            self.x_proj_weight.uniform_(-fan_in, fan_in)
+            self.dt_proj_weight.uniform_(-(self.rank**-0.5), self.rank**-0.5)
             dt = torch.empty_like(self.dt_proj_bias).uniform_(low, high).exp().clamp(min=DT_FLOOR)
             self.dt_proj_bias.copy_(dt + torch.log(-torch.expm1(-dt)))  # the inverse of softplus
             self.out_proj.weight /= math.sqrt(self.config.depth)
 
+    def reset_linear_released(self) -> None:
+        """Draws the stacked linear maps as LocalVim's code ends up with them; step sizes start at softplus(0)."""
+        nn.init.trunc_normal_(self.x_proj_weight, std=0.02)
+        nn.init.trunc_normal_(self.dt_proj_weight, std=0.02)
+        nn.init.zeros_(self.dt_proj_bias)
+
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""
-        indices = None if selection is None or len(selection.indices) == len(self.D) else list(selection.indices)
+        indices = None if selection is None or selection.indices == tuple(range(len(self.D))) else selection.indices
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
         branches = self.branches(x, z, indices)  # (G, B, L, D)
         if selection is None or selection.weights is None:
@@ -106,11 +106,15 @@ class ScanMixer(nn.Module):
             mixed = (weights @ normed.flatten(1)).view(normed.shape[1:])
         return self.out_proj(mixed.to(hidden.dtype))
 
-    def branches(self, x: torch.Tensor, z: torch.Tensor, indices: list[int] | None) -> torch.Tensor:
+    def branches(self, x: torch.Tensor, z: torch.Tensor, indices: Sequence[int] | None) -> torch.Tensor:
         """The output of each direction in token order, (G, B, L, D), from x and z (B, L, D)."""
-        pick = (lambda t: t) if indices is None else (lambda t: t[indices])
+        chosen = None if indices is None else torch.tensor(indices, device=x.device)
+
+        def pick(stacked: torch.Tensor) -> torch.Tensor:
+            return stacked if chosen is None else stacked.index_select(0, chosen)
+
         backend = self.config.scan_backend
-        order, inverse = (pick(t) for t in self._orders_on(x.device))
+        order, inverse = (pick(table) for table in self._orders_on(x.device))
         u = reorder_conv_silu(x, order, pick(self.conv_weight), pick(self.conv_bias), backend=backend)
         groups, batch, length, inner = u.shape
         projected = torch.bmm(u.reshape(groups, -1, inner), pick(self.x_proj_weight).transpose(1, 2))
@@ -131,9 +135,8 @@ class ScanMixer(nn.Module):
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         for ours, theirs in PER_DIRECTION.items():
-            stacked = destination.pop(prefix + ours)
-            for i, part in enumerate(stacked):
-                destination[prefix + theirs.format(i)] = part.unsqueeze(1) if ours == "conv_weight" else part
+            for i, part in enumerate(_parts(ours, destination.pop(prefix + ours))):
+                destination[prefix + theirs.format(i)] = part
 
     def _load_from_state_dict(
         self,
@@ -142,19 +145,30 @@ class ScanMixer(nn.Module):
         metadata: Any,
         strict: bool,
         missing: list[str],
-        *lists: list[str],
+        unexpected: list[str],
+        errors: list[str],
     ) -> None:
-        absent = []
+        absent: list[str] = []
         for ours, theirs in PER_DIRECTION.items():
-            names = [prefix + theirs.format(i) for i in range(len(self.D))]
-            absent += [name for name in names if name not in state_dict]
-            parts = [state_dict.pop(name) for name in names if name in state_dict]
-            if len(parts) == len(names):
-                stacked = torch.stack(parts)
-                state_dict[prefix + ours] = stacked.squeeze(2) if ours == "conv_weight" else stacked
-        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *lists)
-        missing[:] = [name for name in missing if name.removeprefix(prefix) not in PER_DIRECTION]
-        missing += absent if strict else []
+            named = {prefix + theirs.format(i): part for i, part in enumerate(_parts(ours, getattr(self, ours)))}
+            given = {name: state_dict.pop(name) for name in named if name in state_dict}
+            absent += [name for name in named if name not in given]
+            wrong = [name for name, part in given.items() if part.shape != named[name].shape]
+            errors += [_mismatch(name, given[name], named[name]) for name in wrong]
+            if len(given) == len(named) and not wrong:
+                state_dict[prefix + ours] = torch.stack(list(given.values())).view(getattr(self, ours).shape)
+        own: list[str] = []
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, own, unexpected, errors)
+        missing += absent + [name for name in own if name.removeprefix(prefix) not in PER_DIRECTION]
+
+
+def _parts(kind: str, stacked: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """A stacked parameter as LocalMamba has it: one tensor a direction."""
+    return (stacked.unsqueeze(2) if kind == "conv_weight" else stacked).unbind(0)
+
+
+def _mismatch(name: str, given: torch.Tensor, wanted: torch.Tensor) -> str:
+    return f"size mismatch for {name}: got {tuple(given.shape)}, but this model has {tuple(wanted.shape)}"
 
 
 def _place_orders(
