@@ -85,10 +85,14 @@ class ReportSource:
             table = pd.read_csv(path)
         except (OSError, ValueError) as error:  # pandas' parser errors and undecodable bytes are ValueErrors
             reason = (str(error).splitlines() or ["empty"])[0]
-            raise ScansearchError(f"{path}: cannot read this table: {reason}; restore it or start the run anew") from error
+            raise ScansearchError(
+                f"{path}: cannot read this table: {reason}; restore it or start the run anew"
+            ) from error
         missing = [column for column in COLUMNS[name] if column not in table]
         if missing:
-            raise ScansearchError(f"{path}: a table of a run has the columns {', '.join(COLUMNS[name])}, but {missing[0]} is missing")
+            raise ScansearchError(
+                f"{path}: a table of a run has the columns {', '.join(COLUMNS[name])}, but {missing[0]} is missing"
+            )
         return table
 
 
