@@ -5,56 +5,69 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
 
+from scansearch.figures import GREY, DirectionStyle, direction_styles, new_figure
 from scansearch.report import Report, ReportSource
 
 COLUMNS = 3
-HUES = ("#1f77b4", "#d95f02", "#1b9e77", "#7b3294", "#e7298a", "#a6761d", "#444444", "#66a61e")
-"""One hue a base order; its flip is dashed."""
+PANEL = (2.35, 1.5)  # inches
 
 
 def draw(source: ReportSource) -> Figure:
-    """One small panel a layer; the directions kept in the end are drawn strong."""
-    table = source.table("scores.csv")
-    assert table is not None
+    """One small panel a layer; the directions kept in the end are drawn strong, a flip is dashed."""
+    table = source.scores
     layers = sorted(table["layer"].unique())
     columns = min(COLUMNS, len(layers))
     rows = math.ceil(len(layers) / columns)
-    figure = Figure(figsize=(3.1 * columns, 2.1 * rows), layout="constrained")
-    grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
     names = list(dict.fromkeys(table["direction"]))
-    bases = list(dict.fromkeys(name.removesuffix("_flip") for name in names))
+    styles = direction_styles(names)
+    figure = new_figure(PANEL[0] * columns, PANEL[1] * rows + 0.75)
+    figure.set_layout_engine("constrained")
+    grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
     for axes, layer in zip(grid, layers, strict=False):
-        part = table[table["layer"] == layer]
-        last = part[part["epoch"] == part["epoch"].max()].set_index("direction")
-        for name, line in part.groupby("direction", sort=False):
-            kept = bool(last.loc[name, "kept"])
-            axes.plot(
-                line["epoch"],
-                line["probability"],
-                color=HUES[bases.index(str(name).removesuffix("_flip")) % len(HUES)],
-                linestyle="--" if str(name).endswith("_flip") else "-",
-                linewidth=1.7 if kept else 0.8,
-                alpha=1.0 if kept else 0.4,
-                label=str(name),
-            )
-        axes.axhline(1 / len(last), color="#999999", linewidth=0.6, linestyle=":")
-        axes.set_title(f"layer {layer + 1}", loc="left", fontsize=8)
+        _panel(axes, table[table["layer"] == layer], styles)
+        axes.set_title(f"layer {layer + 1}", loc="left")
     for axes in grid[len(layers) :]:
         axes.set_visible(False)
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)), frameon=False, fontsize=8)
     for axes in grid[::columns]:
         axes.set_ylabel("probability")
     for axes in grid[max(0, len(layers) - columns) : len(layers)]:
         axes.set_xlabel("epoch")
+        axes.tick_params(labelbottom=True)
+    handles, labels = grid[0].get_legend_handles_labels()
+    for handle in handles:
+        handle.set_alpha(1.0)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)), frameon=False)
+    figure.suptitle(source.title, x=0.01, ha="left", weight="bold", fontsize=9)
     return figure
+
+
+def _panel(axes: Axes, table: DataFrame, styles: dict[str, DirectionStyle]) -> None:
+    last = table[table["epoch"] == table["epoch"].max()].set_index("direction")
+    axes.axhline(1 / len(last), color=GREY, linewidth=0.5, linestyle=":")
+    for name, line in table.groupby("direction", sort=False):
+        style, kept = styles[str(name)], bool(last.loc[name, "kept"])
+        axes.plot(
+            line["epoch"],
+            line["probability"],
+            color=style.colour,
+            dashes=style.dashes or (None, None),
+            marker="o" if len(line) == 1 else None,
+            markersize=2.5,
+            linewidth=1.5 if kept else 0.8,
+            alpha=1.0 if kept else 0.4,
+            label=str(name),
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def applies(source: ReportSource) -> str | None:
     """It needs at least one finished epoch."""
-    return None if source.table("scores.csv") is not None else "there is no finished epoch of a run to draw"
+    return "there is no finished epoch of a run to draw" if source.scores.empty else None
 
 
 ALPHA = Report("alpha", "probabilities of each layer's candidates over the epochs", draw, applies)

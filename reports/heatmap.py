@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -76,12 +76,8 @@ def _layout(genotype: Genotype) -> Layout:
     rows = genotype.candidates
     layers = genotype.layers
     cell = (min(max(6.0 / len(layers), 0.19), 0.42), min(max(3.2 / len(rows), 0.095), 0.26))
-    stage = [
-        sum(a.stage != b.stage for a, b in zip(layers, layers[1 : i + 1], strict=False)) for i in range(len(layers))
-    ]
-    group = [
-        sum(base_of(a) != base_of(b) for a, b in zip(rows, rows[1 : i + 1], strict=False)) for i in range(len(rows))
-    ]
+    stage = [sum(a.stage != b.stage for a, b in pairwise(layers[: i + 1])) for i in range(len(layers))]
+    group = [sum(base_of(a) != base_of(b) for a, b in pairwise(rows[: i + 1])) for i in range(len(rows))]
     return Layout(
         rows=rows,
         x=tuple(i + STAGE_GAP * s for i, s in enumerate(stage)),
@@ -89,8 +85,8 @@ def _layout(genotype: Genotype) -> Layout:
         cell=cell,
         left=max(len(name) for name in rows) * CHARACTER + 0.2,
         right=BARS + (0.62 if any(layer.scores for layer in layers) else 0.1),
-        top=0.62 if stage[-1] else 0.46,
-        bottom=0.62 + 0.14 * len(_notes(genotype)),
+        top=0.72 if stage[-1] else 0.52,
+        bottom=0.40 + (0.2 if _notes(genotype) else 0.0),
     )
 
 
@@ -140,7 +136,7 @@ def _scores(figure: Figure, axes: Axes, layout: Layout, genotype: Genotype) -> N
         (i, j) for i, layer in enumerate(genotype.layers) for j, n in enumerate(layout.rows) if n in layer.directions
     ]
     outlines = [_cell(layout, *cell, grow=-0.004) for cell in kept]
-    axes.add_collection(PatchCollection(outlines, facecolors="none", edgecolors=KEPT, linewidths=1.25))
+    axes.add_collection(PatchCollection(outlines, facecolors="none", edgecolors=INK, linewidths=1.0))
     _missing(axes, layout, values)
     _numbers(axes, layout, values, colours, set(kept))
     _colour_bar(figure, layout, norm, genotype)
@@ -170,7 +166,7 @@ def _numbers(
     axes: Axes,
     layout: Layout,
     values: dict[tuple[int, int], float],
-    colours: dict[tuple[int, int], tuple[float, ...]],
+    colours: Mapping[tuple[int, int], tuple[float, ...]],
     kept: set[tuple[int, int]],
 ) -> None:
     decimals = 3 if max(values.values()) - min(values.values()) < 0.1 else 2
@@ -225,7 +221,7 @@ def _labels(axes: Axes, layout: Layout, genotype: Genotype) -> None:
 def _stages(axes: Axes, layout: Layout, layers: Sequence[LayerGenotype]) -> None:
     if len({layer.stage for layer in layers}) < 2:
         return
-    y = -0.12 * layout.y_unit
+    y = -0.13 * layout.y_unit
     for stage, members in groupby(range(len(layers)), key=lambda i: layers[i].stage):
         run = list(members)
         first, last = layout.x[run[0]] + 0.06, layout.x[run[-1]] + 0.94
@@ -249,6 +245,7 @@ def _counts(axes: Axes, layout: Layout, genotype: Genotype) -> None:
     """In how many layers each direction is kept, as bars beside the rows."""
     total = len(genotype.layers)
     start = layout.extent[0] + 0.1 / layout.cell[0]
+    axes.text(start, -0.05 * layout.y_unit, "layers", va="bottom", fontsize=5.5, color=GREY)
     for y, name in zip(layout.y, layout.rows, strict=True):
         count = sum(name in layer.directions for layer in genotype.layers)
         length = BAR_SCALE * count / total / layout.cell[0]
@@ -271,33 +268,32 @@ def _heading(figure: Figure, layout: Layout, title: str, genotype: Genotype) -> 
 
 def _legend(figure: Figure, layout: Layout, genotype: Genotype) -> None:
     width, height = layout.size
-    for line, (mark, text) in enumerate(_notes(genotype)):
-        y = (layout.bottom - 0.46 - 0.14 * line) / height
-        figure.text(layout.left / width, y, mark, va="center", fontsize=6, color=KEPT)
-        figure.text((layout.left + 0.12) / width, y, text, va="center", fontsize=6, color=GREY)
+    x, y = layout.left, 0.13 / height
+    for mark, text in _notes(genotype):
+        figure.text(x / width, y, mark, va="center_baseline", fontsize=6, color=INK if mark == "□" else KEPT)
+        note = figure.text((x + 0.11) / width, y, text, va="center_baseline", fontsize=6, color=GREY)
+        note.set_parse_math(False)
+        x += 0.11 + len(text) * CHARACTER * 6 / 6.5 + 0.12
 
 
 def _notes(genotype: Genotype) -> list[tuple[str, str]]:
     notes = []
     if any(layer.scores for layer in genotype.layers):
-        notes.append(("□", "kept by the layer"))
+        notes.append(("□", "kept"))
     if any(layer.above_noise is False for layer in genotype.layers):
         notes.append(("▾", "choice not above its own fluctuation"))
-    same = _coinciding(genotype)
-    if same:
-        notes.append(("=", same))
-    return notes
+    return notes + [("=", line) for line in _coinciding(genotype)]
 
 
-def _coinciding(genotype: Genotype) -> str:
-    """Layers that keep one and the same order under two names, as the published stage 4 does."""
-    for layer in genotype.layers:
-        if layer.grid and len(layer.directions) > 1:
-            first = distinct(layer.directions, *layer.grid)
-            twice = [f"{name} is {other}" for name, other in first.items() if name != other]
-            if twice:
-                return f"on {layer.grid[0]} × {layer.grid[1]} tokens " + ", ".join(twice)
-    return ""
+def _coinciding(genotype: Genotype) -> list[str]:
+    """Layers that keep one and the same order under two names, as stage 4 of the published LocalVMamba does."""
+    found: dict[str, list[str]] = {}
+    for number, layer in enumerate(genotype.layers, start=1):
+        first = distinct(layer.directions, *layer.grid) if layer.grid else {}
+        for name, other in first.items():
+            if name != other:
+                found.setdefault(f"{name} is {other}", []).append(str(number))
+    return [f"{pair} in layer{'s' * (len(at) > 1)} {', '.join(at)}" for pair, at in list(found.items())[:2]]
 
 
 def applies(source: ReportSource) -> str | None:

@@ -23,8 +23,8 @@ INK, GREY, PALE = "#1f2328", "#6e7781", "#eceff2"
 KEPT = "#c8501e"  # vermilion: clear of every blue, in print and to colour-blind readers
 DPI = 300
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers; the yellow is too pale for lines.
-_BASE_COLOURS = {"h": "#0072b2", "v": "#d55e00", "w2": "#009e73", "w7": "#b3669a"}
+# After Okabe and Ito, whose colours stay apart for colour-blind readers, a little softer for filled areas.
+_BASE_COLOURS = {"h": "#2570ae", "v": "#d76c26", "w2": "#2a9d78", "w7": "#a9669f"}
 _OTHER_COLOURS = ("#c68a00", "#56b4e9", "#7f5539", "#5b5f97", "#4d4d4d", "#8fb339")
 
 _STYLE: dict[str, Any] = {
@@ -64,9 +64,8 @@ def style() -> AbstractContextManager[None]:
     # A caller's own style sheet must not leak in: begin at matplotlib's defaults.
     from matplotlib import rcParamsDefault
 
-    defaults = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
-    context: AbstractContextManager[None] = rc_context({**defaults, **_STYLE})
-    return context
+    defaults: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+    return rc_context(defaults | _STYLE)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -154,7 +154,7 @@ class SearchLoop:
     def _check(self, loss: torch.Tensor) -> None:
         if not bool(torch.isfinite(loss)):
             raise DivergenceError(
-                f"the loss became {float(loss)} at step {self.step}; the last good checkpoint is kept in "
+                f"the loss became {loss.item()} at step {self.step}; the last good checkpoint is kept in "
                 f"{self.folder.path / 'checkpoints'}; start anew with a lower rate, for example "
                 f"--set lr={self.settings.lr / 3:.1g}"
             )

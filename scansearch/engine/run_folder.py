@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | Path, config: RunConfig) -> RunFolder:
-        """Makes a new run folder and locks it.
+        """Makes a new run folder.
 
         Raises:
             RunFolderError: If there is something there already, or the disk refuses.
@@ -58,11 +59,11 @@ class RunFolder:
             raise RunFolderError(f"a run needs a new or empty folder, but {path} is not one; choose another --out")
         with writing(folder.path):
             (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-        folder.lock()
-        for name, columns in TABLES.items():
-            write_text(folder.path / name, ",".join(columns) + "\n")
-        write_text(folder.path / "timing.csv", ",".join(TIMING) + "\n")
-        write_text(folder.path / "config.toml", tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+        with folder.locked():
+            for name, columns in TABLES.items():
+                write_text(folder.path / name, ",".join(columns) + "\n")
+            write_text(folder.path / "timing.csv", ",".join(TIMING) + "\n")
+            write_text(folder.path / "config.toml", tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
         return folder
 
     @classmethod
@@ -93,8 +94,9 @@ class RunFolder:
     def _toml(self) -> dict[str, Any]:
         return read_toml(self.path / "config.toml")
 
-    def lock(self) -> None:
-        """Takes the folder for this process; the system frees it when the process ends, however it ends.
+    @contextmanager
+    def locked(self) -> Iterator[RunFolder]:
+        """Keeps the folder for this process as long as the block runs; a killed process's hold ends with it.
 
         Raises:
             RunFolderError: If another process has it.
@@ -106,12 +108,12 @@ class RunFolder:
                 raise RunFolderError(
                     f"{self.path} is in use by another process; wait for it or choose another --out"
                 ) from error
-        for left_over in (*self.path.glob(".*.??????*"), *(self.path / "checkpoints").glob(".step-*")):
-            left_over.unlink(missing_ok=True)
-
-    def unlock(self) -> None:
-        """Gives the folder back."""
-        self._lock.release()
+        try:
+            for left_over in (*self.path.glob(".*.??????*"), *(self.path / "checkpoints").glob(".step-*")):
+                left_over.unlink(missing_ok=True)
+            yield self
+        finally:
+            self._lock.release()
 
     def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
         """Appends rows to a table and waits until they are on disk."""

@@ -39,22 +39,20 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
         ScansearchError: For bad input; before anything is written if it can be known by then.
     """
     parts = _assemble(config)
-    folder = RunFolder.create(out, config)
-    return _run(parts, config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+    with RunFolder.create(out, config).locked() as folder:
+        return _run(parts, config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
 
 
 def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
     """Continues a run from its newest good checkpoint, bit for bit; a finished run only returns its genotype."""
-    folder = RunFolder.open(path)
-    config = folder.config
-    folder.lock()
-    if (folder.path / "genotype.json").exists():
-        folder.unlock()
-        return Genotype.load(folder.path / "genotype.json")
-    threads = read_environment(folder.path).get("threads")
-    if threads and not config.train.threads:
-        torch.set_num_threads(int(threads))
-    return _run(_assemble(config), config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+    with RunFolder.open(path).locked() as folder:
+        if (folder.path / "genotype.json").exists():
+            return Genotype.load(folder.path / "genotype.json")
+        config = folder.config
+        threads = read_environment(folder.path).get("threads")
+        if threads and not config.train.threads:
+            torch.set_num_threads(int(threads))
+        return _run(_assemble(config), config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
 
 
 def _assemble(config: RunConfig) -> dict[str, Any]:
@@ -128,7 +126,6 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     loop.run()
     genotype = _genotype(parts, config, loop, environment)
     genotype.save(folder.path / "genotype.json")
-    folder.unlock()
     return genotype
 
 

@@ -110,8 +110,26 @@ class LocalVim(nn.Module):
         if config.dt_init == "released":
             self._init_released()
 
+    def _init_released(self) -> None:
+        # LocalVim's code ends its initialisation with this pass; it was not meant to reach the step-size projections.
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, ScanMixer):
+                module.reset_linear_released()
+
     def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
-        """Logits of the images."""
+        """Logits of images (B, C, H, W); ``selections``, one a layer, are for supernets.
+
+        Raises:
+            ScansearchError: If the number of selections is not that of the layers.
+        """
+        if selections is not None and len(selections) != len(self.layers):
+            raise ScansearchError(
+                f"there must be one selection a layer ({len(self.layers)}), but got {len(selections)}"
+            )
         hidden = self.embed(images)
         residual: torch.Tensor | None = None
         chosen: Sequence[Selection | None] = selections or [None] * len(self.layers)

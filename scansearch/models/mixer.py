@@ -115,13 +115,15 @@ class ScanMixer(nn.Module):
 
         backend = self.config.scan_backend
         order, inverse = (pick(table) for table in self._orders_on(x.device))
-        u = reorder_conv_silu(x, order, pick(self.conv_weight), pick(self.conv_bias), backend=backend)
+        # The scan adds up many small steps: under mixed precision it runs in float32, as LocalMamba's does.
+        wide = torch.promote_types(x.dtype, torch.float32)
+        u = reorder_conv_silu(x.to(wide), order, pick(self.conv_weight), pick(self.conv_bias), backend=backend)
         groups, batch, length, inner = u.shape
         projected = torch.bmm(u.reshape(groups, -1, inner), pick(self.x_proj_weight).transpose(1, 2))
         dt, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
-        delta = torch.bmm(dt, pick(self.dt_proj_weight).transpose(1, 2)).view(u.shape)
-        B, C = (t.reshape(groups, batch, length, self.states) for t in (B, C))
-        A = -torch.exp(pick(self.A_log).float())
+        delta = torch.bmm(dt, pick(self.dt_proj_weight).transpose(1, 2)).view(u.shape).to(wide)
+        B, C = (t.reshape(groups, batch, length, self.states).to(wide) for t in (B, C))
+        A = -torch.exp(pick(self.A_log).to(wide))
         y = selective_scan_grouped(u, delta, A, B, C, pick(self.D), delta_bias=pick(self.dt_proj_bias), backend=backend)
         # The gate is reordered like the tokens and back again: in token order it is the gate itself.
         y = restore_order(y, order, inverse, backend=backend) * F.silu(z)

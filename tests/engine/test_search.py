@@ -1,0 +1,186 @@
+import json
+import signal
+
+import pytest
+import torch
+
+from scansearch.engine.events import Silent
+from scansearch.engine.loop import SearchLoop
+from scansearch.engine.run_folder import TABLES, RunFolder
+from scansearch.engine.search import resume, start
+from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError, ScansearchError
+
+REPRODUCIBLE = (*TABLES, "genotype.json")
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in REPRODUCIBLE}
+
+
+class Stop(Silent):
+    """Asks for a stop, or dies, after a step."""
+
+    def __init__(self, step, action):
+        self.step, self.action = step, action
+
+    def stepped(self, progress):
+        if progress.step == self.step:
+            self.action()
+
+
+class Killed(BaseException):
+    pass
+
+
+def die():
+    raise Killed
+
+
+@pytest.fixture(scope="session")
+def whole(tiny, tmp_path_factory):
+    """What a run that nothing disturbs leaves behind."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    start(tiny(), folder)
+    return contents(folder)
+
+
+def test_same_seed_same_bytes_and_other_seed_other(tiny, tmp_path, whole):
+    start(tiny(), tmp_path / "again")
+    assert contents(tmp_path / "again") == whole
+    start(tiny(seed=1), tmp_path / "other")
+    assert contents(tmp_path / "other")["metrics.csv"] != whole["metrics.csv"]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 6, 9])
+def test_killed_run_resumes_byte_for_byte(tiny, tmp_path, whole, step):
+    with pytest.raises(Killed):
+        start(tiny(), tmp_path / "run", Stop(step, die))
+    resume(tmp_path / "run")
+    assert contents(tmp_path / "run") == whole
+
+
+def test_killed_between_table_and_checkpoint(tiny, tmp_path, whole, monkeypatch):
+    saves = []
+
+    def save(self, step, state, real=RunFolder.save):
+        saves.append(step)
+        if step == 3:
+            raise Killed
+        real(self, step, state)
+
+    monkeypatch.setattr(RunFolder, "save", save)
+    with pytest.raises(Killed):
+        start(tiny(), tmp_path / "run")
+    monkeypatch.undo()
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 2  # a row too many for the checkpoint
+    resume(tmp_path / "run")
+    assert contents(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_saves_and_says_how_to_go_on(tiny, tmp_path, whole, number):
+    with pytest.raises(InterruptedRunError, match=rf"{number.name} after step 4 of 9.*scansearch resume") as caught:
+        start(tiny(), tmp_path / "run", Stop(4, lambda: signal.raise_signal(number)))
+    assert caught.value.exit_status == 130
+    resume(tmp_path / "run")
+    assert contents(tmp_path / "run") == whole
+
+
+def test_damaged_checkpoint_falls_back_and_still_ends_the_same(tiny, tmp_path, whole):
+    with pytest.raises(Killed):
+        start(tiny(), tmp_path / "run", Stop(5, die))
+    newest = max((tmp_path / "run" / "checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-100])
+    resume(tmp_path / "run")
+    assert contents(tmp_path / "run") == whole
+    assert "is damaged" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_finished_run_only_returns_its_genotype(tiny, tmp_path):
+    genotype = start(tiny(), tmp_path / "run")
+    before = contents(tmp_path / "run")
+    assert resume(tmp_path / "run") == genotype
+    assert contents(tmp_path / "run") == before
+
+
+def test_genotype_says_how_sure_it_is(tiny, tmp_path):
+    start(tiny(), tmp_path / "run")
+    data = json.loads((tmp_path / "run" / "genotype.json").read_text())
+    for layer in data["layers"]:
+        assert len(layer["directions"]) == 4
+        assert sum(layer["scores"].values()) == pytest.approx(1)
+        assert layer["margin"] >= 0
+        assert layer["above_noise"] == (layer["margin"] > layer["margin_noise"])
+    assert data["search"]["accuracy_on"] == "validation"
+
+
+def test_test_images_are_never_touched(tiny, tmp_path, monkeypatch):
+    from scansearch.data import TensorSplit
+    from scansearch.registry import DATASETS
+
+    forbidden = len(DATASETS.get("digits").load().test)
+    test_labels = DATASETS.get("digits").load().test.labels
+
+    def batch(self, indices, real=TensorSplit.batch):
+        assert not (len(self) == forbidden and torch.equal(self.labels, test_labels)), "the test split was read"
+        return real(self, indices)
+
+    monkeypatch.setattr(TensorSplit, "batch", batch)
+    start(tiny(epochs=1), tmp_path / "run")
+
+
+def test_nan_stops_names_the_step_and_keeps_the_checkpoint(tiny, tmp_path, monkeypatch):
+    def loss(self, logits, targets, real=SearchLoop.loss):
+        return real(self, logits, targets) * (float("nan") if self.step == 5 else 1)
+
+    monkeypatch.setattr(SearchLoop, "loss", loss)
+    with pytest.raises(DivergenceError, match="became nan at step 5"):
+        start(tiny(), tmp_path / "run")
+    assert max((tmp_path / "run" / "checkpoints").iterdir()).name.startswith("step-000000004")
+
+
+def test_folder_in_use(tiny, tmp_path):
+    with pytest.raises(InterruptedRunError):
+        start(tiny(), tmp_path / "run", Stop(1, lambda: signal.raise_signal(signal.SIGINT)))
+    in_use = pytest.raises(RunFolderError, match="in use by another process")
+    with RunFolder.open(tmp_path / "run").locked(), in_use:
+        resume(tmp_path / "run")
+
+
+def test_folder_of_another_version(tiny, tmp_path):
+    start(tiny(epochs=1), tmp_path / "run")
+    config = tmp_path / "run" / "config.toml"
+    config.write_text(config.read_text().replace("scansearch/run/1", "scansearch/run/99"))
+    with pytest.raises(RunFolderError, match="scansearch/run/99"):
+        resume(tmp_path / "run")
+
+
+def test_full_disk_loses_nothing(tiny, tmp_path, whole, monkeypatch):
+    def fsync(descriptor, calls=[0]):  # noqa: B006
+        calls[0] += 1
+        if calls[0] > 25:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(RunFolderError, match="no space left on device"):
+        start(tiny(), tmp_path / "run")
+    monkeypatch.undo()
+    resume(tmp_path / "run")
+    assert contents(tmp_path / "run") == whole
+
+
+def test_existing_run_is_not_overwritten(tiny, tmp_path):
+    start(tiny(epochs=1), tmp_path / "run")
+    before = contents(tmp_path / "run")
+    with pytest.raises(RunFolderError, match="holds a run already"):
+        start(tiny(), tmp_path / "run")
+    assert contents(tmp_path / "run") == before
+
+
+def test_changed_data_are_refused(tiny, tmp_path):
+    with pytest.raises(Killed):
+        start(tiny(), tmp_path / "run", Stop(3, die))
+    path = tmp_path / "run" / "environment.json"
+    path.write_text(path.read_text().replace('"fingerprint": "', '"fingerprint": "0000'))
+    with pytest.raises(ScansearchError, match="images of digits changed"):
+        resume(tmp_path / "run")

@@ -1,0 +1,172 @@
+import pytest
+import torch
+
+from scansearch.engine.optim import weight_optimizer
+from scansearch.engine.search import start
+from scansearch.engine.settings import TrainSettings
+from scansearch.engine.strategy import Batch, Plan, Step
+from scansearch.engine.unrolled import unrolled_gradient
+from scansearch.errors import UnsupportedError
+from scansearch.models import Selection
+from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
+
+SIZES = {"num_classes": 10, "image_size": (4, 4), "in_channels": 1}
+
+
+@pytest.fixture
+def supernet():
+    torch.manual_seed(0)
+    spec = MODELS.get("local_vim_nano").configure(depth=2, scan_backend="torch")
+    return spec.supernet([SEARCH_SPACES.get("default8").candidates] * 2, **SIZES)
+
+
+@pytest.fixture
+def layers():
+    return SEARCH_SPACES.get("default8").bind([(4, 4)] * 2)
+
+
+def darts(supernet, layers, plan=None, **settings):
+    kind = STRATEGIES.get("darts")
+    strategy = kind(kind.Settings(**settings))
+    strategy.setup(supernet, layers, plan or Plan(15, 19, 0))
+    return strategy
+
+
+def test_alpha_is_in_no_weight_optimiser(supernet, layers):
+    optimizer = weight_optimizer(supernet, TrainSettings())
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert not held & {id(a) for a in supernet.architecture_parameters()}
+    assert len(held) == len(list(supernet.parameters())) - 2
+    inside = {id(p) for group in darts(supernet, layers).optimizer.param_groups for p in group["params"]}
+    assert inside == {id(a) for a in supernet.architecture_parameters()}
+
+
+def test_selection_is_the_softmax_over_all_candidates(supernet, layers):
+    for selection, alpha in zip(darts(supernet, layers).select(0), supernet.architecture_parameters(), strict=True):
+        assert selection.indices == tuple(range(8))
+        assert torch.equal(selection.weights, alpha.flatten().softmax(0))
+
+
+def test_keeps_the_k_largest_in_candidate_order(supernet, layers):
+    with torch.no_grad():
+        supernet.architecture_parameters()[0].copy_(torch.tensor([0.0, 5, 1, 4, 0, 3, 2, 0]).view(8, 1, 1, 1))
+    assert darts(supernet, layers).choose()[0] == (1, 3, 5, 6)
+
+
+def test_short_runs_get_a_rate_that_lets_alpha_speak(supernet, layers):
+    assert darts(supernet, layers).rate == pytest.approx(0.03)
+    assert darts(supernet, layers, plan=Plan(100, 1251, 0)).rate == pytest.approx(1e-3)
+    assert darts(supernet, layers, plan=Plan(50, 390, 0), level="bilevel").rate == pytest.approx(3e-4)
+    assert darts(supernet, layers, alpha_lr=0.5).rate == 0.5
+
+
+def make_step(supernet, optimizer, held_out=True):
+    generator = torch.Generator().manual_seed(3)
+    batches = [
+        Batch(torch.randn(6, 1, 4, 4, generator=generator), torch.randint(0, 10, (6,), generator=generator))
+        for _ in range(2)
+    ]
+    return Step(
+        number=0,
+        schedule=1.0,
+        train=batches[0],
+        held_out=batches[1] if held_out else None,
+        loss=lambda b, s: torch.nn.functional.cross_entropy(supernet(b.images, s), b.targets),
+        optimizer=optimizer,
+        backward=lambda loss: loss.backward(),
+    )
+
+
+@pytest.mark.parametrize("level", ["bilevel", "unrolled"])
+def test_bilevel_step_moves_alpha_only(supernet, layers, level):
+    strategy = darts(supernet, layers, level=level)
+    before = {name: p.detach().clone() for name, p in supernet.named_parameters()}
+    optimizer = torch.optim.SGD([p for _, p in supernet.weight_parameters()], lr=0.1, momentum=0.9)
+    strategy.before_weights(make_step(supernet, optimizer))
+    for name, parameter in supernet.named_parameters():
+        assert torch.equal(parameter, before[name]) == ("multi_scan" not in name), name
+        assert parameter.grad is None or not parameter.grad.any()
+
+
+def test_joint_step_moves_alpha_by_the_gradient_of_the_weights_loss(supernet, layers):
+    strategy = darts(supernet, layers)
+    step = make_step(supernet, torch.optim.SGD([p for _, p in supernet.weight_parameters()], lr=0.1), held_out=False)
+    before = [a.detach().clone() for a in supernet.architecture_parameters()]
+    strategy.before_weights(step)
+    step.loss(step.train, strategy.select(0)).backward()
+    gradients = [a.grad.clone() for a in supernet.architecture_parameters()]
+    strategy.after_backward(step)
+    for old, alpha, gradient in zip(before, supernet.architecture_parameters(), gradients, strict=True):
+        moved = alpha.detach() - old
+        assert torch.equal(moved.sign(), -gradient.sign())  # the first step of Adam is a step of the sign
+        assert torch.allclose(moved.abs(), torch.tensor(0.03), rtol=0.02)  # its epsilon shows in tiny gradients
+
+
+class Toy(torch.nn.Module):
+    """L_train = sum (w - alpha)^2, L_held_out = sum (w - 1)^2: the unrolled gradient is known in closed form."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor([0.3, -0.2], dtype=torch.float64))
+        self.alpha = torch.nn.Parameter(torch.tensor([0.5, 0.1], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_unrolled_gradient_against_its_closed_form(momentum):
+    toy, xi, decay = Toy(), 0.1, 0.01
+    optimizer = torch.optim.SGD([toy.w], lr=xi, momentum=momentum, weight_decay=decay)
+    buffer = torch.tensor([0.2, -0.4], dtype=torch.float64)
+    if momentum:
+        optimizer.state[toy.w]["momentum_buffer"] = buffer
+    train, held_out = (Batch(torch.zeros(1), torch.zeros(1)) for _ in range(2))
+
+    def loss(batch, selections):
+        target = toy.alpha if batch is train else 1.0
+        return ((toy.w - target) ** 2).sum() + 0 * toy.alpha.sum()
+
+    step = Step(0, 1.0, train, held_out, loss, optimizer, lambda value: value.backward())
+    before = toy.w.detach().clone()
+    (gradient,) = unrolled_gradient(step, lambda: [Selection((0,))], [toy.alpha], [toy.w])
+    moved = before - xi * (2 * (before - toy.alpha.detach()) + decay * before + momentum * buffer)
+    # d w' / d alpha = 2 xi, so grad_alpha L_held_out(w') = 2 xi * 2 (w' - 1)
+    assert torch.allclose(gradient, 2 * xi * 2 * (moved - 1), rtol=1e-6)
+    assert torch.equal(toy.w.detach(), before)
+
+
+def test_unrolled_refuses_adamw(supernet, layers):
+    strategy = darts(supernet, layers, level="unrolled")
+    optimizer = torch.optim.AdamW([p for _, p in supernet.weight_parameters()])
+    with pytest.raises(UnsupportedError, match="optimizer=sgd"):
+        strategy.before_weights(make_step(supernet, optimizer))
+
+
+@pytest.mark.parametrize("level", ["bilevel", "unrolled"])
+def test_whole_search_at_the_other_levels(tmp_path, level):
+    from scansearch.api import find_space
+    from scansearch.engine.settings import make_config
+
+    config = make_config(
+        space=find_space("default8"),
+        strategy="darts",
+        model="local_vim_nano",
+        data="digits",
+        settings={
+            "level": level,
+            "epochs": 1,
+            "batch_size": 32,
+            "limit": 64,
+            "patch_size": 2,
+            "depth": 2,
+            "scan_backend": "torch",
+        },
+    )
+    genotype = start(config, tmp_path / "run")
+    assert [len(layer.directions) for layer in genotype.layers] == [4, 4]
+    assert config.train.optimizer == ("sgd" if level == "unrolled" else "adamw")
+
+
+def test_paper_preset_is_the_papers_recipe():
+    preset = STRATEGIES.get("darts").presets["paper"]
+    assert preset["train"]["epochs"] == 100
+    assert preset["train"]["warmup_epochs"] == 20
+    assert preset["strategy"] == {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04}
