@@ -3,66 +3,99 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
 from pandas import DataFrame
 
-from scansearch.figures import GREY, DirectionStyle, direction_styles, new_figure
+from scansearch.figures import (
+    GREY,
+    HEADING,
+    DirectionStyle,
+    direction_styles,
+    epoch_axis,
+    heading,
+    lay_out_below_heading,
+    new_figure,
+    text_width,
+)
 from scansearch.report import Report, ReportSource
 
-COLUMNS = 3
-PANEL = (2.35, 1.5)  # inches
+WIDTH, PANEL_HEIGHT, LEGEND_ROW = 7.0, 1.5, 0.16  # inches
+LEGEND: dict[str, Any] = {"handlelength": 2.2, "handletextpad": 0.5, "columnspacing": 1.4}  # in font sizes
 
 
 def draw(source: ReportSource) -> Figure:
     """One small panel a layer; the directions kept in the end are drawn strong, a flip is dashed."""
     table = source.scores
     layers = sorted(table["layer"].unique())
-    columns = min(COLUMNS, len(layers))
-    rows = math.ceil(len(layers) / columns)
     names = list(dict.fromkeys(table["direction"]))
     styles = direction_styles(names)
-    figure = new_figure(PANEL[0] * columns, PANEL[1] * rows + 0.75)
-    figure.set_layout_engine("constrained")
+    columns = _columns(len(layers))
+    width = WIDTH * max(columns, 2) / max(columns, 3)
+    rows, legend_rows = math.ceil(len(layers) / columns), _legend_rows(names, width)
+    height = HEADING + PANEL_HEIGHT * rows + LEGEND_ROW * legend_rows + 0.25
+    figure = new_figure(width, height)
+    lay_out_below_heading(figure)
     grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
     for axes, layer in zip(grid, layers, strict=False):
         _panel(axes, table[table["layer"] == layer], styles)
-        axes.set_title(f"layer {layer + 1}", loc="left")
-    for axes in grid[len(layers) :]:
-        axes.set_visible(False)
-    for axes in grid[::columns]:
-        axes.set_ylabel("probability")
-    for axes in grid[max(0, len(layers) - columns) : len(layers)]:
-        axes.set_xlabel("epoch")
-        axes.tick_params(labelbottom=True)
-    handles, labels = grid[0].get_legend_handles_labels()
-    for handle in handles:
-        handle.set_alpha(1.0)
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)), frameon=False)
-    figure.suptitle(source.title, x=0.01, ha="left", weight="bold", fontsize=9)
+        axes.set_title(f"layer {int(layer) + 1}", loc="left")
+    _axes(list(grid), len(layers), columns)
+    epoch_axis(grid[0], table["epoch"])
+    lines = [Line2D([], [], **_line(styles[name]), linewidth=1.5) for name in names]
+    entries = math.ceil(len(names) / legend_rows)
+    figure.legend(lines, names, loc="outside lower center", ncols=entries, frameon=False, **LEGEND)
+    heading(figure, source.title, "strong lines: kept at the end; dotted: uniform")
     return figure
 
 
+def _columns(layers: int) -> int:
+    return min(layers, 3 if layers <= 9 else 4 if layers <= 16 else 5)
+
+
+def _legend_rows(names: Sequence[str], width: float) -> int:
+    font = 7.0
+    entry = (LEGEND["handlelength"] + LEGEND["handletextpad"] + LEGEND["columnspacing"]) * font / 72
+    entry += max(text_width(name, font) for name in names)
+    return math.ceil(len(names) / max(1, int((width - 0.3) / entry)))
+
+
+def _axes(grid: Sequence[Axes], layers: int, columns: int) -> None:
+    grid[0].set_ylim(bottom=0)
+    for axes in grid[layers:]:
+        axes.set_visible(False)
+    for axes in grid[::columns]:
+        axes.set_ylabel("probability")
+    for axes in grid[max(0, layers - columns) : layers]:
+        axes.set_xlabel("epoch")
+        axes.tick_params(labelbottom=True)
+
+
+def _line(style: DirectionStyle) -> dict[str, Any]:
+    return {"color": style.colour, "dashes": style.dashes or (None, None)}
+
+
 def _panel(axes: Axes, table: DataFrame, styles: dict[str, DirectionStyle]) -> None:
-    last = table[table["epoch"] == table["epoch"].max()].set_index("direction")
-    axes.axhline(1 / len(last), color=GREY, linewidth=0.5, linestyle=":")
+    last = table[table["epoch"] == table["epoch"].max()]
+    kept = set(last["direction"][last["kept"] == 1])
+    axes.axhline(1 / len(last), color=GREY, linewidth=0.6, linestyle=":")
     for name, line in table.groupby("direction", sort=False):
-        style, kept = styles[str(name)], bool(last.loc[name, "kept"])
+        strong = name in kept
         axes.plot(
             line["epoch"],
             line["probability"],
-            color=style.colour,
-            dashes=style.dashes or (None, None),
+            **_line(styles[str(name)]),
             marker="o" if len(line) == 1 else None,
             markersize=2.5,
-            linewidth=1.5 if kept else 0.8,
-            alpha=1.0 if kept else 0.4,
-            label=str(name),
+            linewidth=1.5 if strong else 0.8,
+            alpha=1.0 if strong else 0.4,
+            zorder=3 if strong else 2,
         )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def applies(source: ReportSource) -> str | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
 
-from scansearch.figures import GREY, new_figure
+from scansearch.figures import GREY, epoch_axis, heading, lay_out_below_heading, new_figure
 from scansearch.report import Report, ReportSource
 
 VALIDATION = "#0f4c81"
@@ -15,8 +15,8 @@ PARTS = (("train", GREY, "training (with augmentation)"), ("val", VALIDATION, "v
 def draw(source: ReportSource) -> Figure:
     """Loss left, accuracy right; training grey, validation blue."""
     table = source.metrics
-    figure = new_figure(6.4, 2.5)
-    figure.set_layout_engine("constrained")
+    figure = new_figure(6.4, 2.6)
+    lay_out_below_heading(figure)
     panels = figure.subplots(1, 2)
     for axes, what, factor in zip(panels, ("loss", "accuracy"), (1, 100), strict=True):
         for key, colour, name in PARTS:
@@ -24,12 +24,18 @@ def draw(source: ReportSource) -> Figure:
             axes.plot(
                 table["epoch"], values, color=colour, marker="o" if len(values) == 1 else None, markersize=3, label=name
             )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        epoch_axis(axes, table["epoch"])
         axes.set_xlabel("epoch")
         axes.set_ylabel(what + (" (%)" if factor == 100 else ""))
     panels[0].legend(frameon=False)
-    figure.suptitle(source.title, x=0.01, ha="left", weight="bold", fontsize=9)
+    heading(figure, source.title, _facts(table))
     return figure
+
+
+def _facts(table: DataFrame) -> str:
+    last = table.iloc[-1]
+    epochs = int(last["epoch"])
+    return f"validation accuracy {last['val_accuracy'] * 100:.1f} % after {epochs} epoch{'s' * (epochs != 1)}"
 
 
 def applies(source: ReportSource) -> str | None:

@@ -88,6 +88,8 @@ def read_json(path: Path, what: str) -> Any:
         raise ScansearchError(
             f"{path}: a {what} is JSON, but line {error.lineno} column {error.colno} is not: {error.msg.lower()}"
         ) from error
+    except ValueError as error:  # integers of thousands of digits, which Python refuses
+        raise ScansearchError(f"{path}: a {what} holds a number that is too long: {error}") from error
     except RecursionError as error:
         raise ScansearchError(
             f"{path}: a {what} is a shallow JSON document, but this one is nested too deeply"

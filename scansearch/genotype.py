@@ -3,42 +3,74 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, read_json, write_text
 from scansearch.registry import natural_key, unknown_name
-from scansearch.space import check_directions
+from scansearch.space import JSON_SCHEMA_DIALECT, Directions, check_depth, check_directions
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 GENOTYPE_SCHEMA: Literal["scansearch/genotype/1"] = "scansearch/genotype/1"
 
+_Side = Annotated[int, Field(ge=1, strict=True)]
+_CANDIDATES_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1},
+    "minItems": 1,
+    "uniqueItems": True,
+}
+_Score = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
-class LayerGenotype(BaseModel):
+
+class _Record(BaseModel):
+    """Keeps unknown fields, whatever they hold; leaves out our own where there is nothing to say."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    @model_serializer(mode="wrap")
+    def _leave_out_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        ours = type(self).model_fields
+        return {name: value for name, value in handler(self).items() if value is not None or name not in ours}
+
+
+class LayerGenotype(_Record):
     """What one layer keeps."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(json_schema_extra={"description": "What one layer keeps."})
 
-    stage: int = Field(0, ge=0, description="Stage of a hierarchical model; 0 in a plain one.")
-    grid: tuple[int, int] | None = Field(None, description="Rows and columns of the layer's tokens in the search.")
-    directions: tuple[str, ...] = Field(min_length=1, description="Scan orders that the layer keeps.")
-    scores: dict[str, float] = Field(default_factory=dict, description="What the strategy gave each candidate.")
-    margin: float | None = Field(None, description="Score of the last direction kept minus that of the first left out.")
-    margin_noise: float | None = Field(None, description="Fluctuation of the margin over the last epochs.")
-    above_noise: bool | None = Field(None, description="Whether the choice stands clear of its own fluctuation.")
-
-    @field_validator("directions")
-    @classmethod
-    def _known_and_unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        check_directions(names, "a layer")
-        return names
+    stage: int = Field(0, ge=0, strict=True, description="Stage of a hierarchical model; 0 in a plain one.")
+    grid: tuple[_Side, _Side] | None = Field(None, description="Rows and columns of the layer's tokens in the search.")
+    directions: Directions = Field(description="Scan orders that the layer keeps.")
+    scores: dict[str, _Score] = Field(default_factory=dict, description="What the strategy gave each candidate.")
+    margin: float | None = Field(
+        None, strict=True, description="Score of the last direction kept minus that of the first left out."
+    )
+    margin_noise: float | None = Field(None, strict=True, description="Fluctuation of the margin over the last epochs.")
+    above_noise: bool | None = Field(
+        None, strict=True, description="Whether the choice stands clear of its own fluctuation."
+    )
 
 
-class Genotype(BaseModel):
+class Genotype(_Record):
     """The directions of every layer, where they came from, and how sure the search was. Unknown fields are kept.
 
     Example:
@@ -46,15 +78,54 @@ class Genotype(BaseModel):
         [['h', 'v'], ['h_flip', 'w2']]
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    model_config = ConfigDict(
+        json_schema_extra={
+            "$schema": JSON_SCHEMA_DIALECT,
+            "$id": "urn:scansearch:genotype:1",
+            "title": "scansearch genotype, version 1",
+            "description": "The scan orders of every layer, where they came from, and how sure the search was.",
+        }
+    )
 
     schema_: Literal["scansearch/genotype/1"] = Field(default=GENOTYPE_SCHEMA, alias="schema")
     model: str | None = Field(None, description="Model that was searched.")
-    space: dict[str, Any] | None = Field(None, description="Search space: name, candidates, keep.")
-    layers: tuple[LayerGenotype, ...] = Field(min_length=1, description="One entry a layer, first layer first.")
+    space: dict[str, Any] | None = Field(
+        None,
+        description="Search space: name, candidates, keep.",
+        json_schema_extra={"properties": {"candidates": _CANDIDATES_SCHEMA}},
+    )
+    layers: tuple[LayerGenotype, ...] = Field(
+        description="One entry a layer, first layer first.", json_schema_extra={"minItems": 1}
+    )
     search: dict[str, Any] = Field(
         default_factory=dict, description="Strategy, settings, seed, data, accuracy, versions."
     )
+
+    @field_validator("layers")
+    @classmethod
+    def _some_layers(cls, layers: tuple[LayerGenotype, ...]) -> tuple[LayerGenotype, ...]:
+        if not layers:
+            raise ValueError("a genotype has at least one layer")
+        return layers
+
+    @field_validator("space")
+    @classmethod
+    def _known_candidates(cls, space: dict[str, Any] | None) -> dict[str, Any] | None:
+        if space is None or "candidates" not in space:
+            return space
+        names = space["candidates"]
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+            raise ValueError("candidates must be a list of directions")
+        check_directions(tuple(names))
+        return space
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_line(cls, data: Any, handler: ModelWrapValidatorHandler[Genotype]) -> Genotype:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise ScansearchError(first_problem(error)) from error
 
     @property
     def directions(self) -> list[list[str]]:
@@ -64,7 +135,7 @@ class Genotype(BaseModel):
     @property
     def candidates(self) -> tuple[str, ...]:
         """Candidates of the space; without one, every direction that some layer names."""
-        if self.space and self.space.get("candidates"):
+        if self.space and "candidates" in self.space:
             return tuple(self.space["candidates"])
         named = {name for layer in self.layers for name in (*layer.directions, *layer.scores)}
         known = [n for n in ("h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w7", "w7_flip") if n in named]
@@ -80,10 +151,9 @@ class Genotype(BaseModel):
         """Reads and checks a genotype, or a list of lists; problems come as one line that begins with ``source``."""
         if isinstance(data, list):
             data = {"layers": [{"directions": names} for names in data]}
+        check_depth(data, source)
         try:
             return cls.model_validate(data)
-        except ValidationError as error:
-            raise ScansearchError(f"{source}: {first_problem(error)}") from error
         except ScansearchError as error:
             raise ScansearchError(f"{source}: {error}") from error
 
@@ -94,8 +164,8 @@ class Genotype(BaseModel):
 
     def to_json(self) -> str:
         """The genotype as JSON text, the same for the same genotype."""
-        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        data = _finite(self.model_dump(mode="json", by_alias=True))
+        return json.dumps(data, indent=2) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Writes the genotype as JSON, in one step."""
@@ -114,9 +184,18 @@ class Genotype(BaseModel):
             )
 
 
+def _finite(data: Any) -> Any:
+    """The same data with null for every NaN and infinity: JSON has no word for them."""
+    if isinstance(data, dict):
+        return {name: _finite(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
 def published_names() -> list[str]:
     """Names of the published genotypes that ship with the package."""
-    names = (Path(entry.name) for entry in files("scansearch.published").iterdir())
+    names = (Path(entry.name) for entry in _published_folder().iterdir())
     return sorted((name.stem for name in names if name.suffix == ".json"), key=natural_key)
 
 
@@ -128,4 +207,9 @@ def published(name: str) -> Genotype:
     """
     if name not in published_names():
         raise unknown_name("published genotype", name, published_names())
-    return Genotype.load(Path(str(files("scansearch.published") / f"{name}.json")))
+    return Genotype.load(Path(str(_published_folder() / f"{name}.json")))
+
+
+def _published_folder() -> Traversable:
+    # Not files("scansearch.published"): that imports the folder, which would then hide the function of this name.
+    return files("scansearch") / "published"

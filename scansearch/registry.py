@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def natural_key(name: str) -> list[Any]:
     """Sort key under which ``w2`` comes before ``w10``."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> ScansearchError:
@@ -42,6 +42,7 @@ class Registry(Generic[T]):
         self.group = group
         self._registered: dict[str, T] = {}
         self._loaded: dict[str, T] = {}
+        self.changes = 0  # grows with every register and unregister, for caches of what was found here
 
     def register(self, name: str, obj: T, *, override: bool = False) -> T:
         """Adds ``obj`` under ``name`` for this process.
@@ -55,11 +56,13 @@ class Registry(Generic[T]):
                 f"(there is: {', '.join(self.names())})"
             )
         self._registered[name] = obj
+        self.changes += 1
         return obj
 
     def unregister(self, name: str) -> None:
         """Takes back a ``register`` of this process."""
         self._registered.pop(name, None)
+        self.changes += 1
 
     def names(self) -> list[str]:
         """Every name there is, in natural order."""
@@ -88,8 +91,11 @@ class Registry(Generic[T]):
             )
         try:
             return found[0].load()
-        except (ImportError, AttributeError, SyntaxError) as error:
-            raise ScansearchError(f"{self.kind} {name!r} ({found[0].value}) cannot be imported: {error}") from error
+        except Exception as error:  # a plug-in is somebody else's code: anything can happen in its import
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ScansearchError(
+                f"{self.kind} {name!r} ({found[0].value}) cannot be imported: {reason}; mend or uninstall its package"
+            ) from error
 
     def _entry_points(self) -> dict[str, list[EntryPoint]]:
         # An editable install can list one entry point twice: the value, not the listing, is what counts.

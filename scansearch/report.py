@@ -21,6 +21,7 @@ COLUMNS = {
     "layers.csv": ("epoch", "layer", "entropy", "margin"),
     "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
 }
+TEXT = {"direction"}  # columns that hold no numbers
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,38 @@ class ReportSource:
         missing = [column for column in COLUMNS[name] if column not in table]
         if missing:
             raise ScansearchError(
-                f"{path}: a table of a run has the columns {', '.join(COLUMNS[name])}, but {missing[0]} is missing"
+                f"{path}: a table of a run has the columns {', '.join(COLUMNS[name])}, but {missing[0]} is missing; "
+                f"restore it or start the run anew"
             )
+        _check_numbers(table, path, [column for column in COLUMNS[name] if column not in TEXT])
         return table
+
+
+def _check_numbers(table: DataFrame, path: Path, columns: list[str]) -> None:
+    import pandas as pd
+
+    for column in columns:
+        table[column] = numbers = pd.to_numeric(table[column], errors="coerce")
+        if numbers.isna().any():
+            line = int(numbers.isna().to_numpy().argmax()) + 2  # the header is line 1
+            raise ScansearchError(
+                f"{path}: line {line} has no number for {column}; restore the table or start the run anew"
+            )
+
+
+def presentable(genotype: Genotype) -> Genotype:
+    """The genotype with a row for every direction that it keeps, and scores of its rows only.
+
+    A genotype written by other hands may keep, and score, what its space does not list.
+    """
+    kept = [name for layer in genotype.layers for name in layer.directions]
+    rows = list(dict.fromkeys([*genotype.candidates, *kept]))
+    layers = []
+    for layer in genotype.layers:
+        scores = {name: value for name, value in layer.scores.items() if name in rows}
+        layers.append(layer.model_copy(update={"scores": scores}))
+    space = {**(genotype.space or {}), "candidates": rows}
+    return genotype.model_copy(update={"space": space, "layers": tuple(layers)})
 
 
 def _always(_: ReportSource) -> str | None:

@@ -6,15 +6,67 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, read_json, write_text
 from scansearch.scans import ScanOrder, distinct
 
 SPACE_SCHEMA: Literal["scansearch/space/1"] = "scansearch/space/1"
+JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+MAX_DEPTH = 64
+
+
+def check_directions(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns ``names`` if every one is a scan order and none comes twice; for use in pydantic validators.
+
+    Raises:
+        ValueError: Naming the first offender. Pydantic joins only this kind of error with the place where it happened.
+    """
+    if not names:  # not by min_length, which pydantic reports as a second problem whenever an item is wrong
+        raise ValueError("at least one direction must be listed")
+    for name in names:
+        try:
+            ScanOrder(name)
+        except ScansearchError as error:
+            raise ValueError(str(error)) from error
+    twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
+    if twice is not None:
+        raise ValueError(f"a direction may be listed once, but {twice!r} comes twice")
+    return names
+
+
+Directions = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    Field(json_schema_extra={"minItems": 1, "uniqueItems": True}),
+    AfterValidator(check_directions),
+]
+"""At least one scan order, each known, none twice."""
+
+
+def check_depth(data: object, source: str) -> None:
+    """Checks that JSON data is not nested so deeply that printing or writing it would fail.
+
+    Raises:
+        ScansearchError: In one line that begins with ``source``.
+    """
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        lists = [v if isinstance(v, (list, tuple)) else v.values() for v in level if isinstance(v, (list, tuple, dict))]
+        level = [child for children in lists for child in children]
+        if not level:
+            return
+    raise ScansearchError(f"{source}: JSON nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
 
 
 @dataclass(frozen=True)
@@ -48,28 +100,40 @@ class SearchSpace(BaseModel):
         81
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_extra={
+            "$schema": JSON_SCHEMA_DIALECT,
+            "$id": "urn:scansearch:space:1",
+            "title": "scansearch search space, version 1",
+            "description": "Candidates of every layer, and how many of them each layer keeps (at most all).",
+        },
+    )
 
     schema_: Literal["scansearch/space/1"] = Field(default=SPACE_SCHEMA, alias="schema")
     name: str = Field(min_length=1, description="Name of the space.")
-    candidates: tuple[str, ...] = Field(min_length=1, description="Directions a layer may choose, in order.")
-    keep: int = Field(ge=1, description="How many directions a layer keeps.")
+    candidates: Directions = Field(description="Directions a layer may choose, in order.")
+    keep: int = Field(ge=1, strict=True, description="How many directions a layer keeps.")
     description: str = Field("", description="One line for listings.")
-
-    @field_validator("candidates")
-    @classmethod
-    def _known_and_unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        check_directions(names, "a search space")
-        return names
 
     @model_validator(mode="after")
     def _keep_at_most_all(self) -> SearchSpace:
         if self.keep > len(self.candidates):
-            raise ScansearchError(
+            raise ValueError(
                 f"keep must be at most the number of candidates, but space {self.name!r} keeps {self.keep} of "
                 f"{len(self.candidates)}; lower keep or add candidates"
             )
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_line(cls, data: Any, handler: ModelWrapValidatorHandler[SearchSpace]) -> SearchSpace:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise ScansearchError(first_problem(error)) from error
 
     def with_keep(self, keep: int) -> SearchSpace:
         """The same candidates with another number to keep, checked."""
@@ -112,25 +176,13 @@ class SearchSpace(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "search space") -> SearchSpace:
         """Reads and checks a space; problems come as one line that begins with ``source``."""
+        check_depth(data, source)
         try:
             return cls.model_validate(data)
-        except ValidationError as error:
-            raise ScansearchError(f"{source}: {first_problem(error)}") from error
+        except ScansearchError as error:
+            raise ScansearchError(f"{source}: {error}") from error
 
     @classmethod
     def load(cls, path: str | Path) -> SearchSpace:
         """Reads a space from a JSON file."""
         return cls.from_dict(read_json(Path(path), "search space"), str(path))
-
-
-def check_directions(names: Sequence[str], owner: str) -> None:
-    """Checks that every name is a scan order and none comes twice.
-
-    Raises:
-        ScansearchError: Naming the first offender and its ``owner``.
-    """
-    for name in names:
-        ScanOrder(name)
-    twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
-    if twice is not None:
-        raise ScansearchError(f"{owner} may list a direction once, but {twice!r} comes twice in {', '.join(names)}")

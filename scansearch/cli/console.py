@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -30,14 +31,22 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (ScansearchError, KeyboardInterrupt, MemoryError, OSError, RuntimeError) as error:
+        except (typer.Exit, BrokenPipeError):  # the reader of a pipe went away: typer's business
+            raise
+        except (Exception, KeyboardInterrupt) as error:
             if os.environ.get(DEBUG_VARIABLE):
-                raise
+                traceback.print_exc()
             message, status = explain(error)
-            err.print(f"[bold red]{'stopped' if status == 130 else 'error'}:[/] {escape(message)}", soft_wrap=True)
+            complain(message, status)
             raise typer.Exit(status) from error
 
     return wrapper
+
+
+def complain(message: str, status: int) -> None:
+    """One line on standard error."""
+    prefix = "" if status == 130 else "[bold red]error:[/] "
+    err.print(prefix + escape(" ".join(message.splitlines())), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -45,13 +54,15 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ScansearchError):
         return str(error), error.exit_status
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted before anything was started or saved anew", 130
+        return "stopped before anything was begun; nothing is lost", 130
     text = (str(error).splitlines() or [""])[0]
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
         return (
             f"out of memory ({text or 'no memory left'}); use a smaller --batch-size, fewer candidates or a smaller model",
             2,
         )
+    if isinstance(error, OSError):
+        return f"the system refused: {error}; check the permissions and the space on the disk", 2
     return f"{type(error).__name__}: {text} (this looks like a defect; --debug shows where)", 1
 
 

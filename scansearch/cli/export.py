@@ -15,7 +15,7 @@ def command(
     source: Annotated[str, typer.Argument(help="A run folder, a genotype file, or a published genotype's name.")],
     to: Annotated[str, typer.Option(help="localmamba or json.")] = "localmamba",
     out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Where to write. [default: RUN/export, or export/ here]")
+        Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/export, or export/ here")
     ] = None,
 ) -> None:
     """Write a genotype in the forms that other code loads.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from rich.markup import escape
@@ -30,12 +31,13 @@ def finish(folder: Path, genotype: Genotype) -> None:
         exports = EXPORTERS.get("localmamba").write(genotype, folder / "export")
     except UnsupportedError as error:
         out.print(f"[yellow]note:[/] no files for LocalMamba: {escape(str(error))}")
-    out.print(f"\n[bold]{folder}[/]")
+    out.print(f"\n[bold]{escape(str(folder))}[/]", soft_wrap=True)
     for path in (folder / "genotype.json", *figures, *exports):
-        out.print(f"  {path.relative_to(folder)}", style="dim")
+        out.print(f"  {escape(str(path.relative_to(folder)))}", style="dim")
+    shown = escape(shlex.quote(str(folder)))
+    out.print(f"\nnext: [bold]scansearch plot {shown}[/] draws the figures again", soft_wrap=True)
     out.print(
-        f"\nnext: [bold]scansearch plot {escape(str(folder))}[/] draws the figures again; "
-        f"[bold]scansearch export {escape(str(folder))} --to localmamba[/] writes the files for LocalMamba's code again"
+        f"      [bold]scansearch export {shown} --to localmamba[/] writes the files for LocalMamba", soft_wrap=True
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from importlib.metadata import version
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
 from scansearch.cli import doctor, export, models, plot, resume, run, scans, spaces, strategies
 from scansearch.cli.console import DEBUG_VARIABLE
+from scansearch.cli.usage import OneLineGroup, unwrapped
 
 EPILOG = (
     "Start here: [bold]scansearch run --space default8 --strategy darts[/bold] searches on real images, without a GPU and "
@@ -19,23 +22,24 @@ EPILOG = (
 
 app = typer.Typer(
     name="scansearch",
+    cls=OneLineGroup,
     help="Search the scan orders of vision state-space models.",
     epilog=EPILOG,
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-SEARCH, LOOK = "Search", "Look around"
-app.command("run", rich_help_panel=SEARCH)(run.command)
-app.command("resume", rich_help_panel=SEARCH)(resume.command)
-app.command("export", rich_help_panel=SEARCH)(export.command)
-app.command("plot", rich_help_panel=SEARCH)(plot.command)
-app.command("spaces", rich_help_panel=LOOK)(spaces.command)
-app.command("strategies", rich_help_panel=LOOK)(strategies.command)
-app.command("scans", rich_help_panel=LOOK)(scans.command)
-app.command("models", rich_help_panel=LOOK)(models.command)
-app.command("doctor", rich_help_panel=LOOK)(doctor.command)
+PANELS: dict[str, tuple[ModuleType, ...]] = {
+    "Search": (run, resume, export, plot),
+    "Look around": (spaces, strategies, scans, models, doctor),
+}
+for panel, modules in PANELS.items():
+    for module in modules:
+        name = module.__name__.rpartition(".")[2]
+        app.command(name, rich_help_panel=panel, help=unwrapped(inspect.cleandoc(module.command.__doc__ or "")))(
+            module.command
+        )
 
 
 def _show_version(wanted: bool) -> None:
@@ -46,12 +50,15 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Search the scan orders of vision state-space models."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:

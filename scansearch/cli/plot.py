@@ -14,10 +14,11 @@ from scansearch.cli.console import guarded, out
 def command(
     source: Annotated[str, typer.Argument(help="A run folder, a genotype file, or a published genotype's name.")],
     report: Annotated[
-        list[str] | None, typer.Option(help="heatmap, alpha or curves; repeatable. [default: all that apply]")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="heatmap, alpha or curves; repeatable.", show_default="all that apply"),
     ] = None,
     out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Where to write. [default: RUN/figures, or here]")
+        Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/figures, or here")
     ] = None,
 ) -> None:
     """Draw the figures of a run or a genotype, as PNG and SVG.

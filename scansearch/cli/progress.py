@@ -12,6 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from scansearch.engine.events import Progress as Standing
 
+EPOCH_HEADER = "epoch  train loss     acc  val loss     acc  entropy    margin  changes"
+"""``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
+
 
 class RichListener:
     """Shows a run with loss, accuracy and time left; without a terminal, only a line an epoch."""
@@ -52,6 +55,7 @@ class RichListener:
             f"({facts['genotypes']:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
             f"{facts['images']:,} training images; {verb}; {facts['device']}, scan backend {facts['scan_backend']}"
         )
+        self.console.print(EPOCH_HEADER, style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
 
     def stepped(self, progress: Standing) -> None:
@@ -61,9 +65,9 @@ class RichListener:
     def epoch_done(self, row: Mapping[str, Any]) -> None:
         """Prints one line of the epoch."""
         self.console.print(
-            f"epoch {row['epoch']:>3}  train loss {row['train_loss']:.3f}  acc {row['train_accuracy']:6.1%}   "
-            f"val loss {row['val_loss']:.3f}  acc {row['val_accuracy']:6.1%}   "
-            f"entropy {row['entropy']:.3f}  smallest margin {row['margin']:.1e}  changes {row['genotype_changes']}"
+            f"{row['epoch']:>5}  {row['train_loss']:>10.3f}  {row['train_accuracy']:>6.1%}  "
+            f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  "
+            f"{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}"
         )
 
     def warned(self, message: str) -> None:

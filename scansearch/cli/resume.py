@@ -20,9 +20,11 @@ def command(
     had never stopped (on the same machine with the same number of threads).
     """
     from scansearch.cli.finish import finish
+    from scansearch.cli.interrupted import resumable
     from scansearch.cli.progress import RichListener
     from scansearch.engine.search import resume
 
-    with RichListener(out) as listener:
-        genotype = resume(run, listener)
-    finish(run, genotype)
+    with resumable(run):
+        with RichListener(out) as listener:
+            genotype = resume(run, listener)
+        finish(run, genotype)

@@ -17,15 +17,17 @@ def command(
     model: Annotated[str, typer.Option(help="Model to search (`scansearch models`).")] = "local_vim_micro",
     data: Annotated[str, typer.Option(help="digits, fashion-mnist, cifar10, cifar100, imagefolder or npz.")] = "digits",
     data_root: Annotated[str, typer.Option(help="Folder (or file) of the data; digits needs none.")] = "",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training data. [default: 15]", min=1)] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images in a step. [default: 64]", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="15")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out_folder: Annotated[
-        Path | None, typer.Option("--out", help="The run folder. [default: runs/<a new name>]")
+        Path | None, typer.Option("--out", help="The run folder.", show_default="runs/SPACE-STRATEGY-DATA")
     ] = None,
     config: Annotated[
         list[Path] | None,
-        typer.Option(help="TOML file with sections train, strategy, model, augment, space; repeatable."),
+        typer.Option(
+            metavar="FILE", help="TOML file with sections train, strategy, model, augment, space; repeatable."
+        ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,
     settings: Annotated[
@@ -41,13 +43,12 @@ def command(
 
     Examples:
       scansearch run --space default8 --strategy darts
-
-      scansearch run --data fashion-mnist --epochs 10 --set limit=12000 --out runs/fashion
-
-      scansearch run --data imagefolder --data-root photos --set image_size=64 --set patch_size=4
+      scansearch run --data fashion-mnist --epochs 10 --set limit=12000
+      scansearch run --data imagefolder --data-root photos --set image_size=64
     """
     from scansearch.api import find_space
     from scansearch.cli.finish import finish
+    from scansearch.cli.interrupted import resumable
     from scansearch.cli.progress import RichListener
     from scansearch.engine.run_folder import new_folder
     from scansearch.engine.search import start
@@ -69,6 +70,7 @@ def command(
         assignments=settings,
     )
     folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{strategy}-{data}")
-    with RichListener(out) as listener:
-        genotype = start(made, folder, listener)
-    finish(folder, genotype)
+    with resumable(folder):
+        with RichListener(out) as listener:
+            genotype = start(made, folder, listener)
+        finish(folder, genotype)

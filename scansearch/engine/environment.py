@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from scansearch.data import ImageData
+from scansearch.errors import ScansearchError
 from scansearch.files import read_json, write_text
 
 PACKAGES = ("scansearch", "torch", "numpy", "numba", "lightning-fabric", "scikit-learn", "mamba-ssm")
@@ -62,9 +63,16 @@ def write_environment(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """Reads ``environment.json``; a run that died before writing it has none."""
+    """Reads ``environment.json``.
+
+    Raises:
+        ScansearchError: If it is missing or damaged.
+    """
     path = folder / "environment.json"
-    return dict(read_json(path, "run environment")) if path.exists() else {}
+    facts = read_json(path, "run environment")
+    if not isinstance(facts, dict):
+        raise ScansearchError(f"{path}: a run environment is a JSON object, but this is not; start the run anew")
+    return facts
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from scansearch.engine.optim import schedule, set_lr, weight_optimizer
 from scansearch.engine.run_folder import RunFolder
 from scansearch.engine.settings import RunConfig
 from scansearch.engine.strategy import Batch, Plan, Step, Strategy
-from scansearch.errors import DivergenceError, InterruptedRunError
+from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
 from scansearch.models import Selection, Supernet
 from scansearch.space import LayerSpace
 
@@ -86,21 +86,19 @@ class SearchLoop:
         while self.step < end:
             self._train_step()
             self.listener.stepped(self.progress())
-            if stop.requested:
-                self._leave(stop.requested)
-            if self.step < end and self.step % self.settings.checkpoint_steps == 0:
-                self.save()
+            if self.step < end and (stop.requested or self.step % self.settings.checkpoint_steps == 0):
+                self._save_and_heed(stop)
         seconds = time.perf_counter() - began
         self._log_epoch(seconds, (end - start) * self.batches.size / seconds)
-        self.save()
+        self._save_and_heed(stop)
 
-    def _leave(self, reason: str) -> None:
-        if self.step % self.plan.steps_per_epoch:
-            self.save()
-        raise InterruptedRunError(
-            f"stopped by {reason} after step {self.step} of {self.plan.steps}; nothing is lost: "
-            f"continue with `scansearch resume {self.folder.path}`"
-        )
+    def _save_and_heed(self, stop: StopRequest) -> None:
+        self.save()
+        if stop.requested:
+            raise InterruptedRunError(
+                f"stopped by {stop.requested} after step {self.step} of {self.plan.steps}; nothing is lost: "
+                f"continue with `scansearch resume {self.folder.path}`"
+            )
 
     def _train_step(self) -> None:
         self.module.train()
@@ -111,7 +109,7 @@ class SearchLoop:
         selections = self.strategy.select(self.step)
         logits = self.module(step.train.images, selections)
         loss = self.loss(logits, step.train.targets)
-        self._check(loss)
+        self._check(loss.item(), "loss")
         self.fabric.backward(loss)
         self.strategy.after_backward(step)
         if self.settings.clip_norm:
@@ -151,10 +149,10 @@ class SearchLoop:
         """Cross-entropy with label smoothing, in float32."""
         return F.cross_entropy(logits.float(), targets, label_smoothing=self.settings.label_smoothing)
 
-    def _check(self, loss: torch.Tensor) -> None:
-        if not bool(torch.isfinite(loss)):
+    def _check(self, value: float, what: str) -> None:
+        if not math.isfinite(value):
             raise DivergenceError(
-                f"the loss became {loss.item()} at step {self.step}; the last good checkpoint is kept in "
+                f"the {what} became {value} at step {self.step}; the last good checkpoint is kept in "
                 f"{self.folder.path / 'checkpoints'}; start anew with a lower rate, for example "
                 f"--set lr={self.settings.lr / 3:.1g}"
             )
@@ -231,7 +229,13 @@ class SearchLoop:
         return Progress(epoch, self.plan.epochs, self.step, self.plan.steps, self.sums[0] / count, self.sums[1] / count)
 
     def save(self) -> None:
-        """Writes everything that makes the next step."""
+        """Writes everything that makes the next step.
+
+        Raises:
+            DivergenceError: If a parameter is not finite: such a state must not replace a good one.
+        """
+        for name, parameter in self.supernet.named_parameters():
+            self._check(float(parameter.detach().sum(dtype=torch.float64)), f"sum of {name}")
         if not self.fabric.is_global_zero:
             return
         state = {
@@ -249,7 +253,19 @@ class SearchLoop:
         self.folder.save(self.step, state)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what ``save`` wrote."""
+        """Takes back what ``save`` wrote.
+
+        Raises:
+            RunFolderError: If the state is that of other settings.
+        """
+        try:
+            self._restore(state)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise RunFolderError(
+                f"the checkpoint in {self.folder.path} does not fit its config.toml; restore config.toml or start the run anew"
+            ) from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.step, self.sums = state["step"], state["sums"]
         self.supernet.load_state_dict(state["supernet"])
         self.optimizer.load_state_dict(state["optimizer"])

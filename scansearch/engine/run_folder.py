@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,10 @@ from typing import Any
 import tomli_w
 from filelock import FileLock, Timeout
 
-from scansearch.engine.checkpoint import load_checkpoint, save_checkpoint
+from scansearch.engine.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from scansearch.engine.environment import write_environment
 from scansearch.engine.settings import RUN_FORMAT, RunConfig, validated
-from scansearch.errors import RunFolderError
+from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
 from scansearch.files import read_toml, write_text, writing
 
 TABLES = {
@@ -44,27 +47,55 @@ class RunFolder:
         self._lock = FileLock(self.path / ".lock", timeout=0)
 
     @classmethod
-    def create(cls, path: str | Path, config: RunConfig) -> RunFolder:
-        """Makes a new run folder.
+    @contextmanager
+    def new(cls, path: str | Path, config: RunConfig, environment: dict[str, Any]) -> Iterator[RunFolder]:
+        """A new run folder, locked as long as the block runs; gone again if the block fails before the first checkpoint.
+
+        config.toml is written last: with it the folder is a run that can be resumed, without it the folder counts as empty.
 
         Raises:
             RunFolderError: If there is something there already, or the disk refuses.
         """
         folder = cls(path)
-        if (folder.path / "config.toml").exists():
-            raise RunFolderError(
-                f"{path} holds a run already; continue it with `scansearch resume {path}` or choose another --out"
-            )
-        if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-            raise RunFolderError(f"a run needs a new or empty folder, but {path} is not one; choose another --out")
+        folder._check_new()
+        made = [parent for parent in (folder.path, *folder.path.parents) if not parent.exists()]
         with writing(folder.path):
-            (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            folder.path.mkdir(parents=True, exist_ok=True)
         with folder.locked():
-            for name, columns in TABLES.items():
-                write_text(folder.path / name, ",".join(columns) + "\n")
-            write_text(folder.path / "timing.csv", ",".join(TIMING) + "\n")
-            write_text(folder.path / "config.toml", tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
-        return folder
+            folder._check_new()  # another process may have been faster
+            try:
+                write_environment(folder.path, environment)
+                text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+                write_text(folder.path / "config.toml", text)
+                yield folder
+            except (DivergenceError, InterruptedRunError):
+                raise
+            except Exception:
+                if not folder.begun:
+                    folder._discard(made)
+                raise
+
+    def _check_new(self) -> None:
+        if (self.path / "config.toml").exists():
+            raise RunFolderError(
+                f"{self.path} holds a run already; continue it with `scansearch resume {self.path}` or choose another --out"
+            )
+        if self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir()))):
+            raise RunFolderError(f"a run needs a new or empty folder, but {self.path} is not one; choose another --out")
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint after the first step."""
+        return any(path.name > "step-000000001" for path in checkpoints(self.path / "checkpoints"))
+
+    def _discard(self, made: Sequence[Path]) -> None:
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        for folder in made:
+            folder.rmdir()
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -130,14 +161,17 @@ class RunFolder:
         save_checkpoint(self.path / "checkpoints", step, {"tables": sizes, **state})
 
     def load(self, warn: Callable[[str], None]) -> dict[str, Any] | None:
-        """The newest good checkpoint, with the tables cut back to where it was taken.
+        """The newest good checkpoint, with the tables cut back to where it was taken; without one, they begin anew.
 
         Raises:
             RunFolderError: If every checkpoint is damaged, or a table has lost rows.
         """
         state = load_checkpoint(self.path / "checkpoints", warn)
-        sizes = state["tables"] if state else {name: len(",".join(c)) + 1 for name, c in TABLES.items()}
-        for name, size in sizes.items():
+        if state is None:
+            for name, columns in {**TABLES, "timing.csv": TIMING}.items():
+                write_text(self.path / name, ",".join(columns) + "\n")
+            return None
+        for name, size in state["tables"].items():
             self._truncate(self.path / name, size)
         return state
 
@@ -157,6 +191,11 @@ def new_folder(parent: Path, stem: str) -> Path:
         number += 1
         path = parent / f"{stem}-{number}"
     return path
+
+
+def _foreign(path: Path) -> bool:
+    """Whether a file is not one that a start leaves behind if it is killed before config.toml is there."""
+    return re.fullmatch(r"\.lock|environment\.json|\.(environment\.json|config\.toml)\.\w+", path.name) is None
 
 
 def _cell(value: Any) -> Any:

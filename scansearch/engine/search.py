@@ -10,10 +10,11 @@ from lightning_fabric import Fabric
 
 from scansearch.data import ImageData
 from scansearch.engine.diagnostics import margin
-from scansearch.engine.environment import describe, differences, read_environment, write_environment
+from scansearch.engine.environment import describe, differences, read_environment
 from scansearch.engine.events import Listener, Silent
 from scansearch.engine.log import Logged
 from scansearch.engine.loop import SearchLoop
+from scansearch.engine.numerics import run_numerics
 from scansearch.engine.run_folder import RunFolder
 from scansearch.engine.settings import RunConfig, validated
 from scansearch.errors import ScansearchError
@@ -38,25 +39,28 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
     Raises:
         ScansearchError: For bad input; before anything is written if it can be known by then.
     """
-    parts = _assemble(config)
-    with RunFolder.create(out, config).locked() as folder:
-        return _run(parts, config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+    with run_numerics():
+        parts = _assemble(config)
+        with RunFolder.new(out, config, parts["environment"]) as folder:
+            return _run(parts, config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
 
 
 def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
     """Continues a run from its newest good checkpoint, bit for bit; a finished run only returns its genotype."""
-    with RunFolder.open(path).locked() as folder:
+    with run_numerics(), RunFolder.open(path).locked() as folder:
         if (folder.path / "genotype.json").exists():
             return Genotype.load(folder.path / "genotype.json")
         config = folder.config
         threads = read_environment(folder.path).get("threads")
-        if threads and not config.train.threads:
-            torch.set_num_threads(int(threads))
+        if isinstance(threads, int) and threads > 0 and not config.train.threads:
+            torch.set_num_threads(threads)
         return _run(_assemble(config), config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
 
 
 def _assemble(config: RunConfig) -> dict[str, Any]:
     train = config.train
+    if train.threads:
+        torch.set_num_threads(train.threads)
     spec = MODELS.get(config.model).configure(**config.model_settings)
     data: ImageData = DATASETS.get(config.data).load(
         config.data_root or None, image_size=train.image_size or None, limit=train.limit or None
@@ -64,6 +68,10 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
     space = SearchSpace.from_dict(config.space)
     infos = spec.layers(data.image_size)
     kind = STRATEGIES.get(config.strategy)
+    fabric = _fabric(config)
+    backend = resolve_backend(
+        str(config.model_settings.get("scan_backend", "auto")), torch.empty(0, device=fabric.device)
+    )
     return {
         "spec": spec,
         "data": data,
@@ -71,7 +79,8 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
         "infos": infos,
         "layers": space.bind([info.grid for info in infos]),
         "strategy": kind(validated(kind.Settings, config.strategy_settings, "strategy")),
-        "fabric": _fabric(config),
+        "fabric": fabric,
+        "environment": describe(data, fabric.device, backend),
     }
 
 
@@ -91,10 +100,6 @@ def _fabric(config: RunConfig) -> Fabric:
 def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> Genotype:
     fabric, data, layers, strategy = parts["fabric"], parts["data"], parts["layers"], parts["strategy"]
     fabric.launch()
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
-    torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(config.seed)
     supernet = parts["spec"].supernet(
         [layer.candidates for layer in layers],
@@ -130,17 +135,11 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
 
 
 def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> dict[str, Any]:
-    wanted = str(config.model_settings.get("scan_backend", "auto"))
-    probe = torch.empty(0, device=parts["fabric"].device)
-    now = describe(parts["data"], parts["fabric"].device, resolve_backend(wanted, probe))
-    before = read_environment(folder.path)
-    if not before:
-        write_environment(folder.path, now)
-        return now
-    if before["data"] != now["data"]:
+    now, before = parts["environment"], read_environment(folder.path)
+    if before.get("data") != now["data"]:
         raise ScansearchError(
-            f"the images of {config.data} changed since the run began (fingerprint {before['data']['fingerprint'][:12]} -> "
-            f"{now['data']['fingerprint'][:12]}); restore them or start a new run"
+            f"the images of {config.data} changed since the run began: their fingerprint is not that of "
+            f"{folder.path / 'environment.json'}; restore them or start a new run"
         )
     for line in differences(before, now):
         listener.warned(f"{line}; the run continues, but not bit for bit")
@@ -184,8 +183,8 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
         "supernet_loss": round(loss, 9),
         "derived_accuracy": round(derived, 9),
         "accuracy_on": "validation",
-        "versions": environment["versions"],
-        "command": environment["command"],
+        "versions": environment.get("versions"),
+        "command": environment.get("command"),
     }
     space = {"name": parts["space"].name, "candidates": list(parts["space"].candidates), "keep": parts["space"].keep}
     return Genotype.from_dict({"model": config.model, "space": space, "layers": layers, "search": search})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.errors import ScansearchError
@@ -18,7 +18,7 @@ SECTIONS = ("train", "strategy", "model", "augment", "space")
 class TrainSettings(BaseModel):
     """How the supernet's weights are trained. The defaults suit short runs of small models on a CPU."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: int = Field(15, ge=1, description="Passes over the training data.")
     batch_size: int = Field(64, ge=1, description="Images in a step, over all processes.")
@@ -40,6 +40,17 @@ class TrainSettings(BaseModel):
     checkpoint_steps: int = Field(50, ge=1, description="Steps between checkpoints; one more at the end of each epoch.")
     limit: int = Field(0, ge=0, description="Use at most this many training images; 0 uses all.")
     image_size: int = Field(0, ge=0, description="Resize the images to this size; 0 leaves them.")
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _number_as_name(cls, value: Any) -> Any:
+        return str(value) if value in (16, 32) else value  # --set precision=32 is a number to TOML
+
+    @model_validator(mode="after")
+    def _rates_in_order(self) -> TrainSettings:
+        if self.min_lr > self.lr:
+            raise ValueError(f"min_lr <= lr must hold, but got {self.min_lr} and {self.lr}")
+        return self
 
 
 class RunConfig(BaseModel):
@@ -65,6 +76,10 @@ def validated(model: type[BaseModel], values: dict[str, Any], section: str) -> A
     unknown = [key for key in values if key not in model.model_fields]
     if unknown:
         raise unknown_name(f"{section} setting", unknown[0], sorted(model.model_fields))
+    for key, value in values.items():
+        hint = model.model_fields[key].annotation
+        if isinstance(value, bool) and {int, float} & {hint, *get_args(hint)}:  # true would count as 1
+            raise ScansearchError(f"{section} setting {key}: input should be a number, got {str(value).lower()}")
     try:
         return model(**values)
     except ValidationError as error:
@@ -85,8 +100,12 @@ class Overrides:
     def update(self, layer: dict[str, Any], source: str) -> None:
         """Adds a layer of ``{section: {key: value}}``."""
         for section, values in layer.items():
-            if section not in SECTIONS or not isinstance(values, dict):
+            if section not in SECTIONS:
                 raise unknown_name(f"section in {source}", section, list(SECTIONS))
+            if not isinstance(values, dict):
+                raise ScansearchError(
+                    f"{source}: {section} must be a section, [{section}], but got {section} = {values!r}"
+                )
             for key in values:
                 if key not in self.fields[section]:
                     raise unknown_name(f"{section} setting in {source}", key, sorted(self.fields[section]))
@@ -170,19 +189,20 @@ def make_config(
     values = overrides.values
     chosen = validated(kind.Settings, values["strategy"], "strategy")
     if "keep" in values["space"]:
-        space = space.from_dict(
-            {**space.model_dump(by_alias=True), "keep": values["space"]["keep"]}, "space setting keep"
-        )
+        space = space.from_dict({**space.model_dump(by_alias=True), "keep": values["space"]["keep"]}, "space setting")
     spec.configure(**values["model"])
-    return RunConfig(
-        strategy=strategy,
-        model=model,
-        data=data,
-        data_root=data_root,
-        seed=seed,
-        space=space.model_dump(mode="json", by_alias=True),
-        train=validated(TrainSettings, {**kind(chosen).train_defaults(), **values["train"]}, "train"),
-        augment=validated(AugmentSettings, values["augment"], "augment"),
-        strategy_settings=chosen.model_dump(mode="json", exclude_none=True),
-        model_settings=values["model"],
-    )
+    train = {**kind(chosen).train_defaults(), **values["train"]}
+    everything = {
+        "strategy": strategy,
+        "model": model,
+        "data": data,
+        "data_root": data_root,
+        "seed": seed,
+        "space": space.model_dump(mode="json", by_alias=True),
+        "train": validated(TrainSettings, train, "train"),
+        "augment": validated(AugmentSettings, values["augment"], "augment"),
+        "strategy_settings": chosen.model_dump(mode="json", exclude_none=True),
+        "model_settings": values["model"],
+    }
+    config: RunConfig = validated(RunConfig, everything, "run")
+    return config

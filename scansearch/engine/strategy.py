@@ -27,7 +27,7 @@ from scansearch.space import LayerSpace
 class StrategySettings(BaseModel):
     """Base of a strategy's settings: validated, documented by their field descriptions, listed by the command line."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,29 @@
 """Exporter ``localmamba``: a model function for classification, backbone settings for detection and segmentation.
 
 LocalMamba registers a model by a decorated function whose name contains ``local_vim`` (lib/models/local_vim.py) or ``local_vssm``
-(lib/models/local_vmamba.py), and takes the directions as a list of K lists.
+(lib/models/local_vmamba.py), builds it by the name ``timm_`` + that name, and takes the directions as a list of K lists.
 """
 
 from __future__ import annotations
 
-import keyword
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.errors import UnsupportedError
 from scansearch.export.exporter import Exporter
 from scansearch.files import write_text
 from scansearch.genotype import Genotype
 
-LOADABLE = re.compile(r"(h|v|w[1-9]\d*)(_flip)?")
+LOADABLE = re.compile(r"(h|v|w[1-9][0-9]*)(_flip)?")
 VIM, VMAMBA = "local_vim", "local_vssm"
-WIDTHS = {"local_vim_tiny": 192, "local_vim_small": 384, "local_vim_search": 128}
-DEFAULT_WIDTH = 192
+LONGEST_NAME = 80  # characters: with its endings it must stay a file name
+WIDTHS = {"local_vim_small": 384}
+DEFAULT_WIDTH = 192  # LocalVim-T; the paper searches at 128, and trains what it found at 192 and 384
 VMAMBA_DEPTHS = {15: [2, 2, 9, 2], 33: [2, 2, 27, 2]}
+IMAGE_SIZES = {"mmdet": (1024, 1024), "mmseg": (512, 512)}  # of LocalMamba's own settings
+VERSIONS = {"mmdet": "mmdet 3.3", "mmseg": "mmseg 1.2"}
 
 
 def write(genotype: Genotype, folder: Path) -> list[Path]:
@@ -30,13 +33,11 @@ def write(genotype: Genotype, folder: Path) -> list[Path]:
         UnsupportedError: If a layer uses an order that LocalMamba's code does not know, or the depth is not one of its models.
     """
     check_loadable(genotype)
-    backbone = _vmamba(genotype) if is_vmamba(genotype) else _vim(genotype)
-    name = function_name(genotype)
-    files = {
-        f"{name}.py": _classification(genotype, name),
-        f"{name}_mmdet.py": _config(backbone, "mmdet 3.3"),
-        f"{name}_mmseg.py": _config(backbone, "mmseg 1.2"),
-    }
+    hierarchical, name = is_vmamba(genotype), function_name(genotype)
+    backbone: Callable[[Genotype, str], dict[str, Any]] = _vmamba if hierarchical else _vim
+    files = {f"{name}.py": _classification(genotype, name)}
+    for library in VERSIONS:
+        files[f"{name}_{library}.py"] = _config(backbone(genotype, library), library)
     for file, text in files.items():
         write_text(folder / file, text)
     return [folder / file for file in files]
@@ -48,7 +49,11 @@ def is_vmamba(genotype: Genotype) -> bool:
 
 
 def check_loadable(genotype: Genotype) -> None:
-    """LocalMamba's code reads h, v, w<K> and their flips, nothing else."""
+    """LocalMamba's code reads h, v, w<K> and their flips, nothing else.
+
+    Raises:
+        UnsupportedError: Naming the first layer that uses another order.
+    """
     for number, layer in enumerate(genotype.layers, start=1):
         for direction in layer.directions:
             if not LOADABLE.fullmatch(direction):
@@ -59,16 +64,15 @@ def check_loadable(genotype: Genotype) -> None:
 
 
 def function_name(genotype: Genotype) -> str:
-    """A valid Python name that LocalMamba's registry accepts, such as ``local_vim_micro_searched``."""
-    base = re.sub(r"\W+", "_", (genotype.model or "model").lower(), flags=re.ASCII).strip("_") or "model"
+    """A valid Python name that LocalMamba's registry accepts, such as ``local_vim_micro_searched``.
+
+    A genotype may come from anywhere: whatever its model is called, only letters, digits and underscores go into the files.
+    """
+    base = re.sub(r"[^a-z0-9]+", "_", (genotype.model or "model").lower()).strip("_") or "model"
     prefix = VMAMBA if is_vmamba(genotype) else VIM
     base = base.replace("local_vmamba", VMAMBA)
-    name = f"{base if prefix in base else f'{prefix}_{base}'}_searched"
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise ScansearchError(
-            f"{genotype.model!r} cannot be turned into a function name; give the genotype a model name"
-        )
-    return name
+    name = base if base.startswith(prefix) else f"{prefix}_{base}"
+    return f"{name[:LONGEST_NAME].rstrip('_')}_searched"
 
 
 def _directions(genotype: Genotype, indent: str) -> str:
@@ -77,45 +81,54 @@ def _directions(genotype: Genotype, indent: str) -> str:
 
 
 def _classification(genotype: Genotype, name: str) -> str:
-    home = "local_vmamba.py" if is_vmamba(genotype) else "local_vim.py"
+    hierarchical = is_vmamba(genotype)
+    home = "local_vmamba.py" if hierarchical else "local_vim.py"
     lines = [
-        f"# Paste into lib/models/{home} of LocalMamba, and train with its scripts: --model {name}",
+        f"# Paste into lib/models/{home} of LocalMamba, and train with its scripts: --model timm_{name}",
         "# Directions found by scansearch.",
         "@register_model",
-        f"def {name}(*args, drop_path_rate={0.2 if is_vmamba(genotype) else 0.1}, **kwargs):",
+        f"def {name}(pretrained=False, drop_path_rate={0.2 if hierarchical else 0.1}, **kwargs):",
         f"    directions = {_directions(genotype, '    ')}",
+        *(_vmamba_call(genotype) if hierarchical else _vim_call(genotype)),
     ]
-    if is_vmamba(genotype):
-        depths = _vmamba(genotype)["depths"]
-        lines += [
-            f"    return VSSM(dims=[96, 192, 384, 768], depths={depths}, d_state=16, drop_path_rate=drop_path_rate,",
-            "                directions=directions)",
-        ]
-    else:
-        lines += [
-            "    return VisionMamba(",
-            f"        patch_size=16, embed_dim={_width(genotype)}, depth={len(genotype.layers)}, rms_norm=True,",
-            "        residual_in_fp32=True, fused_add_norm=True, final_pool_type='mean', if_abs_pos_embed=True,",
-            "        if_rope=True, if_rope_residual=True,",
-            "        bimamba_type='v2', drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
-            "    )",
-        ]
     return "\n".join(lines) + "\n"
+
+
+def _vmamba_call(genotype: Genotype) -> list[str]:
+    return [
+        "    return VSSM(",
+        f"        dims=[96, 192, 384, 768], depths={_depths(genotype)}, ssm_d_state=16,",
+        "        drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
+        "    )",
+    ]
+
+
+def _vim_call(genotype: Genotype) -> list[str]:
+    return [
+        "    # embed_dim: 192 is LocalVim-T, 384 is LocalVim-S; the directions serve any width.",
+        "    return VisionMamba(",
+        f"        patch_size=16, embed_dim={_width(genotype)}, depth={len(genotype.layers)}, rms_norm=True,",
+        "        residual_in_fp32=True, fused_add_norm=True, final_pool_type='mean', if_abs_pos_embed=True,",
+        "        if_rope=True, if_rope_residual=True, bimamba_type='v2',",
+        "        drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
+        "    )",
+    ]
 
 
 def _width(genotype: Genotype) -> int:
     return WIDTHS.get(genotype.model or "", DEFAULT_WIDTH)
 
 
-def _vim(genotype: Genotype) -> dict[str, Any]:
+def _vim(genotype: Genotype, library: str) -> dict[str, Any]:
+    depth = len(genotype.layers)
     return {
         "type": "MM_LocalVim",
-        "directions": [list(layer.directions) for layer in genotype.layers],
+        "directions": genotype.directions,
         "pretrained_ckpt": None,
-        "img_size": 224,
+        "img_size": IMAGE_SIZES[library],
         "patch_size": 16,
         "embed_dim": _width(genotype),
-        "depth": len(genotype.layers),
+        "depth": depth,
         "rms_norm": True,
         "residual_in_fp32": True,
         "fused_add_norm": True,
@@ -124,25 +137,33 @@ def _vim(genotype: Genotype) -> dict[str, Any]:
         "if_rope": True,
         "if_rope_residual": True,
         "bimamba_type": "v2",
-        "out_indices": _outputs(len(genotype.layers)),
+        # Its detector builds a pyramid from the last layer, its segmenter takes the end of each quarter.
+        "out_indices": [depth - 1] if library == "mmdet" else _quarters(depth),
     }
 
 
-def _outputs(depth: int) -> list[int]:
+def _quarters(depth: int) -> list[int]:
     """The last layer of each quarter, as LocalMamba's own settings take for 20 layers."""
     return sorted({max(0, round(depth * part / 4) - 1) for part in (1, 2, 3, 4)})
 
 
-def _vmamba(genotype: Genotype) -> dict[str, Any]:
+def _depths(genotype: Genotype) -> list[int]:
     count = len(genotype.layers)
     if count not in VMAMBA_DEPTHS:
-        raise UnsupportedError(f"LocalMamba's LocalVMamba has 15 (T) or 33 (S) layers, but this genotype has {count}")
+        raise UnsupportedError(
+            f"LocalMamba's LocalVMamba has 15 (T) or 33 (S) layers, but this genotype has {count}; "
+            f"search a model of that depth, or export --to json"
+        )
+    return VMAMBA_DEPTHS[count]
+
+
+def _vmamba(genotype: Genotype, _: str) -> dict[str, Any]:
     return {
         "type": "MM_LocalVSSM",
-        "directions": [list(layer.directions) for layer in genotype.layers],
+        "directions": genotype.directions,
         "pretrained": None,
         "dims": 96,
-        "depths": VMAMBA_DEPTHS[count],
+        "depths": _depths(genotype),
         "ssm_d_state": 16,
         "ssm_dt_rank": "auto",
         "ssm_ratio": 2.0,
@@ -151,10 +172,20 @@ def _vmamba(genotype: Genotype) -> dict[str, Any]:
 
 
 def _config(backbone: dict[str, Any], library: str) -> str:
+    # Its detection settings for LocalVim take their neck from the module `vitdet`.
+    modules = ["vitdet", "model"] if library == "mmdet" and backbone["type"] == "MM_LocalVim" else ["model"]
     lines = [
-        f"# Backbone settings for LocalMamba's {library} code; merge into a config that defines the rest.",
+        f"# Backbone settings for LocalMamba's {VERSIONS[library]} code; merge into a config that defines the rest.",
+    ]
+    if "rms_norm" in backbone:
+        lines.append(
+            "# rms_norm and fused_add_norm are those of the classification model; LocalMamba's own files say False."
+        )
+    lines += [
+        f"custom_imports = dict(imports={modules!r})",
         "model = dict(",
         "    backbone=dict(",
+        "        _delete_=True,  # nothing of the base config's backbone stays",
     ]
     for key, value in backbone.items():
         if key == "directions":

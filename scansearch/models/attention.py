@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from scansearch.ops import weigh
+
 
 class SCAttn(nn.Module):
     """Weighs channels, and in the paper's form also tokens, of a branch.
@@ -19,10 +21,14 @@ class SCAttn(nn.Module):
         channels: Channels D.
         reduction: The inner width is D / reduction.
         form: ``"channel"`` (released) or ``"channel_spatial"`` (paper).
+        backend: What multiplies; see ``scansearch.ops``.
     """
 
-    def __init__(self, channels: int, reduction: int, form: Literal["channel", "channel_spatial"]) -> None:
+    def __init__(
+        self, channels: int, reduction: int, form: Literal["channel", "channel_spatial"], backend: str = "auto"
+    ) -> None:
         super().__init__()
+        self.backend = backend
         inner = max(1, channels // reduction)
         self.norm = nn.LayerNorm(channels)
         self.global_reduce = nn.Linear(channels, inner)
@@ -33,16 +39,17 @@ class SCAttn(nn.Module):
             self.spatial_select = nn.Linear(2 * inner, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Weighs x of shape (..., L, D); returns the same shape."""
+        """Weighs x of shape (G, B, L, D); returns the same shape."""
         normed = self.norm(x)
-        summary = F.gelu(self.global_reduce(normed.mean(-2, keepdim=True)))  # (..., 1, D/r)
-        weights = self.channel_select(summary).sigmoid()
-        if self.spatial:
-            weights = weights * self._tokens(normed, summary)
-        return x * weights
+        summary = F.gelu(self.global_reduce(normed.mean(-2)))  # (G, B, D/r)
+        channel = self.channel_select(summary).sigmoid()
+        if not self.spatial:
+            return x * channel[:, :, None]
+        return weigh(x, channel.to(x), self._tokens(normed, summary).to(x), backend=self.backend)
 
     def _tokens(self, normed: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:
         local = F.gelu(self.local_reduce(normed))
         # The linear map of (local, global) joined is the sum of its two halves: the global half once a sequence.
         own, shared = self.spatial_select.weight.chunk(2, dim=1)
-        return (F.linear(local, own) + F.linear(summary, shared, self.spatial_select.bias)).sigmoid()
+        together = F.linear(summary, shared, self.spatial_select.bias)  # (G, B, 1)
+        return (F.linear(local, own)[..., 0] + together).sigmoid()

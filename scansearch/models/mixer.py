@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from scansearch.models.attention import SCAttn
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.supernet import Selection
-from scansearch.ops import reorder_conv_silu, restore_order, selective_scan_grouped
+from scansearch.ops import mixture, reorder_conv_silu, restore_gate, selective_scan_grouped
 from scansearch.scans import ScanOrder, invert
 
 PER_DIRECTION = {
@@ -67,7 +66,11 @@ class ScanMixer(nn.Module):
         self.x_proj_weight = nn.Parameter(torch.empty(groups, rank + 2 * states, inner))
         self.dt_proj_weight = nn.Parameter(torch.empty(groups, inner, rank))
         self.dt_proj_bias = nn.Parameter(torch.empty(groups, inner))
-        self.attn = None if config.attention == "none" else SCAttn(inner, config.reduction, config.attention)
+        self.attn = (
+            None
+            if config.attention == "none"
+            else SCAttn(inner, config.reduction, config.attention, config.scan_backend)
+        )
         if searchable:
             self.multi_scan = Alpha(groups)
         self._orders = _place_orders(directions, grid, config)
@@ -101,9 +104,7 @@ class ScanMixer(nn.Module):
         if selection is None or selection.weights is None:
             mixed = branches.sum(0)
         else:
-            normed = F.layer_norm(branches, branches.shape[-1:])
-            weights = selection.weights.to(normed)
-            mixed = (weights @ normed.flatten(1)).view(normed.shape[1:])
+            mixed = mixture(branches, selection.weights.to(branches), backend=self.config.scan_backend)
         return self.out_proj(mixed.to(hidden.dtype))
 
     def branches(self, x: torch.Tensor, z: torch.Tensor, indices: Sequence[int] | None) -> torch.Tensor:
@@ -126,7 +127,7 @@ class ScanMixer(nn.Module):
         A = -torch.exp(pick(self.A_log).to(wide))
         y = selective_scan_grouped(u, delta, A, B, C, pick(self.D), delta_bias=pick(self.dt_proj_bias), backend=backend)
         # The gate is reordered like the tokens and back again: in token order it is the gate itself.
-        y = restore_order(y, order, inverse, backend=backend) * F.silu(z)
+        y = restore_gate(y, z.to(wide), order, inverse, backend=backend)
         return y if self.attn is None else self.attn(y)
 
     def _orders_on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

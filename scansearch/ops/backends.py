@@ -1,99 +1,96 @@
-"""Which backends of the selective scan work here, which one is used, and why."""
+"""Which implementations there are, which of them work here, and which one ``auto`` means.
+
+A backend is a module with one function for each operation, in panel layout, arguments checked (``scan``, ``reorder_conv_silu``,
+``restore_gate``, ``weigh``, ``mixture``), and ``check``, which says what it runs on or raises BackendUnavailableError.
+"""
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
+from types import ModuleType
 
 import torch
 
 from scansearch.errors import BackendUnavailableError, ScansearchError, UnsupportedError
 
-NAMES = ("reference", "torch", "cpu", "mamba_ssm")
-MAX_MAMBA_STATES = 256
+MODULES = {
+    "reference": "scansearch.ops.reference",
+    "torch": "scansearch.ops.time_major",
+    "cpu": "scansearch.ops.cpu",
+    "mamba_ssm": "scansearch.ops.mamba",
+}
+
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_DTYPES = {"cpu": _FLOATS[1:2], "mamba_ssm": _FLOATS[1:]}
+"""What a backend computes in, if not everything."""
 
 
 @dataclass(frozen=True)
 class BackendStatus:
-    """Whether a backend works here.
+    """Whether a backend works on this machine.
 
-    Args:
-        name: Name of the backend.
-        available: Whether it can run.
-        reason: What it is, or why it cannot run and what to do.
+    Attributes:
+        name: The backend.
+        available: Whether it can be used.
+        reason: What it runs on, or what is missing and what to do; one line.
+        chosen: Whether ``auto`` takes it for float32 tensors of the device that was asked about.
     """
 
     name: str
     available: bool
     reason: str
+    chosen: bool = False
 
 
-def backend_report(device: str = "cpu") -> list[BackendStatus]:
-    """Every backend, with the reason why it can or cannot run on ``device``."""
-    return [_status(name, torch.device(device).type) for name in NAMES]
+def backend_report(device: str | torch.device = "cpu") -> list[BackendStatus]:
+    """What works here for tensors on ``device``, as `scansearch doctor` shows it."""
+    kind = torch.device(device).type
+    chosen = _automatic(kind, {torch.float32})
+    return [BackendStatus(name, *_status(name, kind), chosen=name == chosen) for name in MODULES]
 
 
-def resolve_backend(name: str, tensor: torch.Tensor) -> str:
-    """The backend that runs for ``tensor`` when ``name`` is asked for; ``"auto"`` takes the fastest that works.
+def resolve_backend(name: str, *tensors: torch.Tensor | None) -> str:
+    """The backend that ``name`` means for ``tensors``: ``auto`` becomes one that works, any other name is checked.
 
     Raises:
-        BackendUnavailableError: If the backend asked for cannot run here.
-        UnsupportedError: If it cannot compute this dtype.
+        ScansearchError: If there is no such backend.
+        BackendUnavailableError: If it was asked for by name and does not work here.
+        UnsupportedError: If it was asked for by name and does not compute in the tensors' type.
     """
-    device = tensor.device.type
+    given = [tensor for tensor in tensors if tensor is not None]
+    kind, dtypes = given[0].device.type, {tensor.dtype for tensor in given}
     if name == "auto":
-        return _fastest(device, tensor.dtype)
-    if name not in NAMES:
-        raise ScansearchError(f"unknown scan backend {name!r}; there is: auto, {', '.join(NAMES)}")
-    status = _status(name, device)
-    if not status.available:
-        raise BackendUnavailableError(f"scan backend {name!r} cannot run here: {status.reason}")
-    if name == "cpu" and tensor.dtype != torch.float32:
-        raise UnsupportedError(f"scan backend 'cpu' computes float32, but got {tensor.dtype}; use 'torch' or 'auto'")
-    if name == "mamba_ssm" and tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        raise UnsupportedError(
-            f"scan backend 'mamba_ssm' computes float32, float16 or bfloat16, but got {tensor.dtype}"
-        )
+        return _automatic(kind, dtypes)
+    if name not in MODULES:
+        raise ScansearchError(f"unknown backend {name!r}; there is: auto, {', '.join(MODULES)}")
+    available, reason = _status(name, kind)
+    if not available:
+        raise BackendUnavailableError(f"backend {name!r} cannot run here: {reason}; use 'torch' or 'auto'")
+    if foreign := dtypes - set(_DTYPES.get(name, dtypes)):
+        raise UnsupportedError(f"backend {name!r} does not compute in {foreign.pop()}; use 'torch' or 'auto'")
     return name
 
 
-def _fastest(device: str, dtype: torch.dtype) -> str:
-    if device == "cuda" and dtype != torch.float64 and _status("mamba_ssm", device).available:
-        return "mamba_ssm"
-    if device == "cpu" and dtype == torch.float32 and _status("cpu", device).available:
-        return "cpu"
+def backend_module(name: str) -> ModuleType:
+    """The module behind a name that ``resolve_backend`` returned."""
+    return importlib.import_module(MODULES[name])
+
+
+def _automatic(kind: str, dtypes: set[torch.dtype]) -> str:
+    fast = {"cuda": "mamba_ssm", "cpu": "cpu"}.get(kind)
+    if fast and dtypes <= set(_DTYPES[fast]) and _status(fast, kind)[0]:
+        return fast
     return "torch"
 
 
 @cache
-def _status(name: str, device: str) -> BackendStatus:
-    if name == "reference":
-        return BackendStatus(name, True, "step by step, any device and dtype; slow: the oracle of the tests")
-    if name == "torch":
-        return BackendStatus(name, True, "vectorised over all but time, any device and dtype")
-    problem = _cpu_problem(device) if name == "cpu" else _mamba_problem(device)
-    works = "numba with explicit vectors, float32" if name == "cpu" else "the CUDA kernel of mamba-ssm"
-    return BackendStatus(name, problem is None, problem or works)
-
-
-def _cpu_problem(device: str) -> str | None:
-    if device != "cpu":
-        return f"it computes on the CPU, but the tensors are on {device}"
-    if find_spec("numba") is None:
-        return "the package numba is missing; pip install numba"
+def _status(name: str, kind: str) -> tuple[bool, str]:
     try:
-        import scansearch.ops.cpu_backend  # noqa: F401
-    except Exception as error:  # a broken numba fails in many ways; all mean that this backend cannot run
-        return f"numba does not work here ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
-    return None
-
-
-def _mamba_problem(device: str) -> str | None:
-    if find_spec("selective_scan_cuda") is None or find_spec("mamba_ssm") is None:
-        return 'the package mamba-ssm is missing; pip install --no-build-isolation "scansearch[cuda]"'
-    if not torch.cuda.is_available():
-        return "mamba-ssm needs a CUDA GPU, but torch finds none"
-    if device != "cuda":
-        return f"mamba-ssm computes on a CUDA GPU, but the tensors are on {device}"
-    return None
+        reason: str = backend_module(name).check(kind)
+    except BackendUnavailableError as error:
+        return False, str(error)
+    except ImportError as error:
+        return False, f"{error}; install it with pip install {error.name or 'numba'}"
+    return True, reason

@@ -1,23 +1,37 @@
-"""Backend ``mamba_ssm``: the CUDA kernel of the package mamba-ssm, if it is installed."""
+"""The backend ``mamba_ssm``: the CUDA scan of the package mamba-ssm, if it is installed; the rest is PyTorch."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import torch
+from torch.nn import functional as F
+
+from scansearch.errors import BackendUnavailableError
+from scansearch.ops.shapes import ScanInputs
+from scansearch.ops.time_major import mixture, reorder_conv_silu, restore_gate, weigh
+
+__all__ = ["check", "mixture", "reorder_conv_silu", "restore_gate", "scan", "weigh"]
 
 
-def scan(
-    u: torch.Tensor,
-    delta: torch.Tensor,
-    A: torch.Tensor,
-    B: torch.Tensor,
-    C: torch.Tensor,
-    D: torch.Tensor | None,
-    delta_bias: torch.Tensor | None,
-    delta_softplus: bool,
-) -> torch.Tensor:
-    """Selective scan; shapes as ``selective_scan_grouped``. Computes in the dtype of u; A, D and the bias in float32."""
+def check(device_type: str) -> str:
+    """What this backend runs on.
+
+    Raises:
+        BackendUnavailableError: If mamba-ssm is not installed, or the tensors are not on a CUDA GPU.
+    """
+    if find_spec("selective_scan_cuda") is None or find_spec("mamba_ssm") is None:
+        raise BackendUnavailableError('mamba-ssm is not installed; pip install --no-build-isolation "scansearch[cuda]"')
+    if device_type != "cuda":
+        raise BackendUnavailableError(f"it computes on a CUDA GPU, but the tensors are on {device_type}")
+    return "the CUDA kernels of mamba-ssm"
+
+
+def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
+    """See ``selective_scan_grouped``. Computes in u's type; A, D and the bias are in float32."""
     from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
 
+    u, delta, A, B, C, D, z, delta_bias = inputs
     groups, batch, length, channels = u.shape
 
     def channels_second(x: torch.Tensor) -> torch.Tensor:
@@ -37,4 +51,5 @@ def scan(
             delta_bias=None if delta_bias is None else delta_bias.flatten().float(),
             delta_softplus=delta_softplus,
         )
-    return y.view(batch, groups, channels, length).permute(1, 0, 3, 2)
+    y = y.view(batch, groups, channels, length).permute(1, 0, 3, 2)
+    return y if z is None else y * F.silu(z)

@@ -1,32 +1,66 @@
-"""Backend ``reference``: the recurrence written down as it is, differentiated by autograd. The oracle of the tests."""
+"""The yardstick: every operation as its formula says, step by step under autograd, in any precision."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional as F
 
+from scansearch.ops.shapes import ScanInputs
 
-def scan(
-    u: torch.Tensor,
-    delta: torch.Tensor,
-    A: torch.Tensor,
-    B: torch.Tensor,
-    C: torch.Tensor,
-    D: torch.Tensor | None,
-    delta_bias: torch.Tensor | None,
-    delta_softplus: bool,
-) -> torch.Tensor:
-    """h_t = exp(delta_t A) h_(t-1) + delta_t B_t u_t;  y_t = C_t h_t + D u_t. Shapes as ``selective_scan_grouped``."""
+
+def check(device_type: str) -> str:
+    """This backend works everywhere."""
+    return "plain loops, any device and precision; for tests"
+
+
+def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
+    """See ``selective_scan_grouped``."""
+    u, delta, A, B, C, D, z, delta_bias = inputs
     if delta_bias is not None:
         delta = delta + delta_bias[:, None, None]
     if delta_softplus:
         delta = F.softplus(delta)
-    state = torch.zeros(*u.shape[:2], *A.shape[1:], dtype=u.dtype, device=u.device)  # (G, B, D, N)
-    outputs = []
+    decay = torch.exp(delta[..., None] * A[:, None, None])  # (G, B, L, D, N)
+    inflow = (delta * u)[..., None] * B[..., None, :]
+    h = torch.zeros_like(inflow[:, :, 0]) if u.shape[2] else inflow.sum(2)
+    steps = []
     for t in range(u.shape[2]):
-        step = delta[:, :, t, :, None]
-        drive = step * B[:, :, t, None, :] * u[:, :, t, :, None]
-        state = torch.exp(step * A[:, None]) * state + drive
-        outputs.append((state * C[:, :, t, None, :]).sum(-1))
-    y = torch.stack(outputs, 2) if outputs else torch.zeros_like(u)
-    return y if D is None else y + D[:, None, None] * u
+        h = decay[:, :, t] * h + inflow[:, :, t]
+        steps.append((h * C[:, :, t, None]).sum(-1))
+    y = torch.stack(steps, 2) if steps else torch.zeros_like(u)
+    if D is not None:
+        y = y + D[:, None, None] * u
+    if z is not None:
+        y = y * F.silu(z)
+    return y.to(u.dtype)
+
+
+def reorder_conv_silu(x: torch.Tensor, order: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.reorder_conv_silu``."""
+    outputs = []
+    for g, visited in enumerate(order):
+        tokens = x[:, visited.clamp(min=0)] * (visited >= 0)[:, None]
+        padded = F.pad(tokens, (0, 0, weight.shape[2] - 1, 0))
+        total = bias[g].expand_as(tokens)
+        for k in range(weight.shape[2]):
+            total = total + weight[g, :, k] * padded[:, k : k + len(visited)]
+        outputs.append(F.silu(total))
+    return torch.stack(outputs)
+
+
+def restore_gate(y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.restore_gate``; without z, ``restore_order``."""
+    restored = torch.stack([panel[:, positions] for panel, positions in zip(y, inverse, strict=True)])
+    return restored if z is None else restored * F.silu(z)
+
+
+def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.mixture``."""
+    centred = branches - branches.mean(-1, keepdim=True)
+    normed = centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    return (weights[:, None, None, None] * normed).sum(0)
+
+
+def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.weigh``."""
+    return x * channel[:, :, None] * token[..., None]

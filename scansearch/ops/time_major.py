@@ -1,6 +1,8 @@
-"""Backend ``torch``: one vectorised step in time after the other, for any device and dtype, with its own backward pass.
+"""The backend ``torch``: every operation in vectorised PyTorch, on any device and in any precision.
 
-The forward pass keeps the state at the start of every chunk only; the backward pass computes a chunk's states again.
+The scan runs time-major: a step updates the states of all groups, samples and channels at once, in place. Its backward
+pass is written by hand: it keeps one state in CHUNK steps, recomputes the others, and so needs little memory where
+autograd would keep several tensors of a state's size for every step.
 """
 
 from __future__ import annotations
@@ -11,80 +13,128 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from scansearch.ops.gather import gather_rows
+from scansearch.ops.shapes import ScanInputs
+
 CHUNK = 8
 
 
-def scan(
-    u: torch.Tensor,
-    delta: torch.Tensor,
-    A: torch.Tensor,
-    B: torch.Tensor,
-    C: torch.Tensor,
-    D: torch.Tensor | None,
-    delta_bias: torch.Tensor | None,
-    delta_softplus: bool,
-) -> torch.Tensor:
-    """Selective scan; shapes as ``selective_scan_grouped``."""
-    # The cheap, elementwise ends are left to autograd; the function below is the recurrence alone.
+def check(device_type: str) -> str:
+    """This backend works everywhere."""
+    return "vectorised PyTorch, any device and precision"
+
+
+def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
+    """See ``selective_scan_grouped``."""
+    u, delta, A, B, C, D, z, delta_bias = inputs
+    precision = _precision(u, A)
+    raw = delta.to(precision)
     if delta_bias is not None:
-        delta = delta + delta_bias[:, None, None]
-    if delta_softplus:
-        delta = F.softplus(delta)
-    y: torch.Tensor = _Recurrence.apply(u, delta, A, B, C)
-    return y if D is None else y + D[:, None, None] * u
+        raw = raw + delta_bias.to(precision)[:, None, None]
+    step = F.softplus(raw) if delta_softplus else raw
+    y = _TimeMajorScan.apply(*(t.to(precision) for t in (u, step, A, B, C)))
+    if D is not None:
+        y = torch.addcmul(y, D.to(precision)[:, None, None], u.to(precision))
+    if z is not None:
+        y = y * F.silu(z.to(precision))
+    return y.to(u.dtype)
 
 
-class _Recurrence(torch.autograd.Function):
+def reorder_conv_silu(x: torch.Tensor, order: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.reorder_conv_silu``."""
+    groups, length, taps = order.shape[0], order.shape[1], weight.shape[2]
+    tokens = gather_rows(x.expand(groups, *x.shape), order, _inverse(order, x.shape[1]))
+    padded = F.pad(tokens, (0, 0, taps - 1, 0))
+    total = bias[:, None, None].expand_as(tokens)
+    for k in range(taps):
+        total = torch.addcmul(total, padded[:, :, k : k + length], weight[:, None, None, :, k])
+    return F.silu(total)
+
+
+def restore_gate(y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.restore_gate``; without z, ``restore_order``."""
+    restored = gather_rows(y, inverse, order)
+    return restored if z is None else restored * F.silu(z)
+
+
+def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.mixture``."""
+    normed = F.layer_norm(branches, branches.shape[-1:])
+    return (weights.to(normed) @ normed.flatten(1)).view(normed.shape[1:])
+
+
+def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.weigh``."""
+    return x * channel[:, :, None] * token[..., None]
+
+
+def _precision(u: torch.Tensor, A: torch.Tensor) -> torch.dtype:
+    # Half precision cannot hold a product of hundreds of decays.
+    return torch.promote_types(torch.promote_types(u.dtype, A.dtype), torch.float32)
+
+
+def _inverse(order: torch.Tensor, tokens: int) -> torch.Tensor:
+    positions = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    slots = torch.where(order < 0, tokens, order)  # zero tokens go to a slot that is cut off
+    return order.new_full((order.shape[0], tokens + 1), -1).scatter_(1, slots, positions)[:, :tokens]
+
+
+class _TimeMajorScan(torch.autograd.Function):
+    """y_t = sum_n C_t h_t, h_t = exp(delta_t A) h_(t-1) + delta_t u_t B_t; backward as in ``scansearch/ops/cpu/scan_backward.py``."""
+
     @staticmethod
     def forward(
         ctx: Any, u: torch.Tensor, delta: torch.Tensor, A: torch.Tensor, B: torch.Tensor, C: torch.Tensor
     ) -> torch.Tensor:
-        groups, batch, length, channels = u.shape
-        decay, state = u.new_empty(2, groups, batch, channels, A.shape[2]).zero_().unbind(0)
-        y = u.new_empty(length, groups, batch, channels)
-        steps, drive = delta.permute(2, 0, 1, 3).contiguous(), (delta * u).permute(2, 0, 1, 3).contiguous()
-        b, c = B.permute(2, 0, 1, 3).contiguous(), C.permute(2, 0, 1, 3).contiguous()
-        starts = []
-        for t in range(length):
+        y = torch.empty_like(u, memory_format=torch.contiguous_format)
+        h = u.new_zeros(*u.shape[:2], *A.shape[1:])  # (G, B, D, N)
+        kept = []
+        for t in range(u.shape[2]):
             if t % CHUNK == 0:
-                starts.append(state.clone())
-            torch.mul(steps[t, ..., None], A[:, None], out=decay).exp_()
-            state.mul_(decay).addcmul_(drive[t, ..., None], b[t, :, :, None])
-            torch.matmul(state, c[t, ..., None], out=y[t, ..., None])
-        ctx.save_for_backward(u, delta, A, b, c, steps, drive, *starts)
-        return y.permute(1, 2, 0, 3)
+                kept.append(h.clone())
+            h.mul_(_decay(delta, A, t)).addcmul_(*_inflow(u, delta, B, t))
+            y[:, :, t] = (h @ C[:, :, t, :, None])[..., 0]
+        ctx.save_for_backward(u, delta, A, B, C, *kept)
+        return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        u, delta, A, b, c, steps, drive, *starts = ctx.saved_tensors
-        length, shape = u.shape[2], tuple(starts[0].shape)
-        gy = grad.permute(2, 0, 1, 3).contiguous()
-        db, dc, s, e = torch.empty_like(b), torch.empty_like(c), torch.empty_like(steps), torch.empty_like(steps)
-        d_state, d_decay = u.new_zeros(shape), u.new_zeros(shape)
-        states, decays = u.new_empty(CHUNK + 1, *shape), u.new_empty(CHUNK, *shape)
-        for k in range(len(starts) - 1, -1, -1):
-            first, count = k * CHUNK, min(CHUNK, length - k * CHUNK)
-            states[0].copy_(starts[k])
-            for i in range(count):
-                torch.mul(steps[first + i, ..., None], A[:, None], out=decays[i]).exp_()
-                torch.mul(states[i], decays[i], out=states[i + 1])
-                states[i + 1].addcmul_(drive[first + i, ..., None], b[first + i, :, :, None])
-            for i in range(count - 1, -1, -1):
-                t = first + i
-                torch.matmul(gy[t, :, :, None], states[i + 1], out=dc[t, :, :, None])
-                d_state.addcmul_(gy[t, ..., None], c[t, :, :, None])
-                torch.matmul(drive[t, :, :, None], d_state, out=db[t, :, :, None])
-                torch.matmul(d_state, b[t, ..., None], out=s[t, ..., None])
-                d_state.mul_(decays[i])
-                d_exponent = d_state * states[i]  # gradient of delta_t * A
-                d_decay.addcmul_(d_exponent, steps[t, ..., None])
-                torch.sum(d_exponent.mul_(A[:, None]), -1, out=e[t])
-        back = (s.permute(1, 2, 0, 3), e.permute(1, 2, 0, 3))
-        return (
-            back[0] * delta,
-            back[0] * u + back[1],
-            d_decay.sum(1),
-            db.permute(1, 2, 0, 3),
-            dc.permute(1, 2, 0, 3),
-        )
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        u, delta, A, B, C, *kept = ctx.saved_tensors
+        du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))
+        dA = u.new_zeros(*u.shape[:2], *A.shape[1:])
+        dh = torch.zeros_like(dA)
+        for chunk in reversed(range(len(kept))):
+            first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, u.shape[2])
+            states, decays = _recompute(u, delta, A, B, kept[chunk], first, last)
+            for t in reversed(range(first, last)):
+                before, after, decay = states[t - first], states[t - first + 1], decays[t - first]
+                dC[:, :, t] = (dy[:, :, t, None] @ after)[..., 0, :]
+                dh.addcmul_(dy[:, :, t, :, None], C[:, :, t, None])
+                through = (dh @ B[:, :, t, :, None])[..., 0]
+                dB[:, :, t] = ((delta[:, :, t] * u[:, :, t])[..., None, :] @ dh)[..., 0, :]
+                dh.mul_(decay)
+                exponent = dh * before
+                dA.addcmul_(exponent, delta[:, :, t, :, None])
+                du[:, :, t] = through * delta[:, :, t]
+                ddelta[:, :, t] = exponent.mul_(A[:, None]).sum(-1).addcmul_(through, u[:, :, t])
+        return du, ddelta, dA.sum(1), dB, dC
+
+
+def _decay(delta: torch.Tensor, A: torch.Tensor, t: int) -> torch.Tensor:
+    return (delta[:, :, t, :, None] * A[:, None]).exp_()
+
+
+def _inflow(u: torch.Tensor, delta: torch.Tensor, B: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return (delta[:, :, t] * u[:, :, t])[..., None], B[:, :, t, None]
+
+
+def _recompute(
+    u: torch.Tensor, delta: torch.Tensor, A: torch.Tensor, B: torch.Tensor, h: torch.Tensor, first: int, last: int
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """The states around steps first..last-1 (one more than steps) and the decays of these steps."""
+    states, decays = [h], []
+    for t in range(first, last):
+        decays.append(_decay(delta, A, t))
+        states.append((states[-1] * decays[-1]).addcmul_(*_inflow(u, delta, B, t)))
+    return states, decays

@@ -10,6 +10,8 @@ import torch
 
 Visit = Callable[..., torch.Tensor]
 
+MAX_TOKENS = 1 << 24
+
 
 @dataclass(frozen=True)
 class ScanFamily:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from reprlib import repr as short
 
 import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.registry import SCAN_ORDERS
-from scansearch.scans.family import ScanFamily
+from scansearch.scans.family import MAX_TOKENS, ScanFamily
 
 FLIP = "_flip"
 
@@ -35,7 +36,7 @@ class ScanOrder:
     name: str
 
     def __post_init__(self) -> None:
-        _find_family(self.base)
+        _find(self.name)
 
     @property
     def base(self) -> str:
@@ -50,7 +51,7 @@ class ScanOrder:
     @property
     def family(self) -> ScanFamily:
         """The family that defines the order."""
-        return _find_family(self.base)[0]
+        return _find(self.name)[0]
 
     def indices(self, height: int, width: int, *, padded: bool = False) -> torch.Tensor:
         """Visiting order: the token at each place of the sequence.
@@ -62,13 +63,16 @@ class ScanOrder:
 
         Returns:
             int64 of shape (H*W,), a permutation of the tokens counted row by row. With ``padded``, shape (L',) with
-            L' >= H*W and -1 for every zero token. Shared and cached: do not write to it.
+            L' >= H*W and -1 for every zero token. It is the caller's own copy; the order itself is cached.
+
+        Raises:
+            ScansearchError: If the grid is empty or has more than 2^24 tokens.
         """
-        return _indices(self.name, height, width, padded)
+        return _indices(self.name, height, width, padded, SCAN_ORDERS.changes).clone()
 
     def inverse(self, height: int, width: int, *, padded: bool = False) -> torch.Tensor:
         """Place of each token in the sequence, int64 of shape (H*W,): ``indices[inverse] == arange(H*W)``."""
-        return _inverse(self.name, height, width, padded)
+        return _inverse(self.name, height, width, padded, SCAN_ORDERS.changes).clone()
 
 
 def distinct(names: Iterable[str], height: int, width: int) -> dict[str, str]:
@@ -86,26 +90,48 @@ def distinct(names: Iterable[str], height: int, width: int) -> dict[str, str]:
     return {n: first.setdefault(ScanOrder(n).indices(height, width).numpy().tobytes(), n) for n in names}
 
 
+# Caches are asked with the number of changes of the registry: a family that was replaced must not live on in them.
+
+
+def _find(name: str) -> tuple[ScanFamily, tuple[str | None, ...]]:
+    return _find_cached(name, SCAN_ORDERS.changes)
+
+
 @lru_cache(maxsize=4096)
-def _find_family(base: str) -> tuple[ScanFamily, tuple[str | None, ...]]:
-    matches = [(family, groups) for family in _families() if (groups := family.match(base)) is not None]
+def _find_cached(name: str, changes: int) -> tuple[ScanFamily, tuple[str | None, ...]]:
+    families, broken = _families()
+    base = name.removesuffix(FLIP)
+    matches = [(family, groups) for family in families if (groups := family.match(base)) is not None]
     if len(matches) > 1:
         names = ", ".join(family.name for family, _ in matches)
-        raise ScansearchError(f"scan order {base!r} is claimed by several families ({names}); uninstall all but one")
+        raise ScansearchError(f"scan order {name!r} is claimed by several families ({names}); uninstall all but one")
     if not matches:
-        known = "; ".join(f"{', '.join(f.examples)} ({f.description})" for f in _families())
-        raise ScansearchError(f"unknown scan order {base!r}; there is: {known}; each also with {FLIP}")
+        known = "; ".join(f"{', '.join(f.examples)} ({f.description})" for f in families)
+        raise ScansearchError(
+            "; ".join([f"unknown scan order {short(name)}; there is: {known}; each also with {FLIP}", *broken])
+        )
     return matches[0]
 
 
-def _families() -> list[ScanFamily]:
-    return [SCAN_ORDERS.get(name) for name in SCAN_ORDERS.names()]
+def _families() -> tuple[list[ScanFamily], list[str]]:
+    """The families that load, and why the others do not: one broken plug-in must not take every order with it."""
+    families, broken = [], []
+    for name in SCAN_ORDERS.names():
+        try:
+            families.append(SCAN_ORDERS.get(name))
+        except ScansearchError as error:
+            broken.append(str(error))
+    return families, broken
 
 
 @lru_cache(maxsize=4096)
-def _indices(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
+def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     if height < 1 or width < 1:
         raise ScansearchError(f"a grid has at least one row and one column, but got {height} x {width}")
+    if height * width > MAX_TOKENS:
+        raise ScansearchError(
+            f"a grid has at most {MAX_TOKENS} tokens, but got {height} x {width}; use smaller images or larger patches"
+        )
     order = ScanOrder(name)
     with torch.device("cpu"):  # whatever the caller's default device is: the result is cached
         visited = _visit(order, height, width, padded)
@@ -113,17 +139,17 @@ def _indices(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
 
 
 def _visit(order: ScanOrder, height: int, width: int, padded: bool) -> torch.Tensor:
-    family, groups = _find_family(order.base)
+    family, groups = _find(order.name)
     if padded and family.visit_padded is not None:
         return family.visit_padded(height, width, *groups)
     visited = family.visit(height, width, *groups)
-    _check_permutation(order.name, visited, height, width)
+    _check_permutation(order, visited, height, width)
     return visited
 
 
 @lru_cache(maxsize=4096)
-def _inverse(name: str, height: int, width: int, padded: bool) -> torch.Tensor:
-    return invert(_indices(name, height, width, padded), height * width)
+def _inverse(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
+    return invert(_indices(name, height, width, padded, changes), height * width)
 
 
 def invert(order: torch.Tensor, tokens: int) -> torch.Tensor:
@@ -134,9 +160,11 @@ def invert(order: torch.Tensor, tokens: int) -> torch.Tensor:
     return inverse
 
 
-def _check_permutation(name: str, visited: torch.Tensor, height: int, width: int) -> None:
-    if visited.shape != (height * width,) or not torch.equal(visited.sort().values, torch.arange(height * width)):
+def _check_permutation(order: ScanOrder, visited: torch.Tensor, height: int, width: int) -> None:
+    tokens = torch.arange(height * width)
+    shaped = visited.dtype == torch.int64 and visited.shape == tokens.shape
+    if not shaped or not torch.equal(visited.sort().values, tokens):
         raise ScansearchError(
-            f"scan order {name!r} must visit each of the {height} x {width} tokens once; its family "
-            f"({_find_family(name.removesuffix(FLIP))[0].name}) returned something else"
+            f"scan order {order.name!r} must visit each of the {height} x {width} tokens once, as int64 of shape "
+            f"({height * width},); its family ({order.family.name}) returned something else"
         )

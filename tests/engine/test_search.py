@@ -1,5 +1,6 @@
 import json
 import signal
+import sys
 
 import pytest
 import torch
@@ -59,6 +60,20 @@ def test_killed_run_resumes_byte_for_byte(tiny, tmp_path, whole, step):
     assert contents(tmp_path / "run") == whole
 
 
+@pytest.mark.parametrize("before", ["write_environment", "write_text", "load_checkpoint", "save_checkpoint"])
+def test_killed_while_the_folder_is_made(tiny, tmp_path, whole, monkeypatch, before):
+    """Either the folder still counts as empty, or the run resumes with everything the first command knew."""
+    monkeypatch.setattr(f"scansearch.engine.run_folder.{before}", lambda *a, **k: die())
+    with pytest.raises(Killed):
+        start(tiny(), tmp_path / "run")
+    monkeypatch.undo()
+    begun = (tmp_path / "run" / "config.toml").exists()
+    assert begun == before.endswith("checkpoint")
+    monkeypatch.setattr("sys.argv", ["another", "command"] if begun else sys.argv)
+    resume(tmp_path / "run") if begun else start(tiny(), tmp_path / "run")
+    assert contents(tmp_path / "run") == whole
+
+
 def test_killed_between_table_and_checkpoint(tiny, tmp_path, whole, monkeypatch):
     saves = []
 
@@ -78,10 +93,14 @@ def test_killed_between_table_and_checkpoint(tiny, tmp_path, whole, monkeypatch)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_saves_and_says_how_to_go_on(tiny, tmp_path, whole, number):
-    with pytest.raises(InterruptedRunError, match=rf"{number.name} after step 4 of 9.*scansearch resume") as caught:
-        start(tiny(), tmp_path / "run", Stop(4, lambda: signal.raise_signal(number)))
+@pytest.mark.parametrize("step", [1, 4, 6, 9])
+def test_signal_saves_and_says_how_to_go_on(tiny, tmp_path, whole, number, step):
+    with pytest.raises(
+        InterruptedRunError, match=rf"{number.name} after step {step} of 9.*scansearch resume"
+    ) as caught:
+        start(tiny(), tmp_path / "run", Stop(step, lambda: signal.raise_signal(number)))
     assert caught.value.exit_status == 130
+    assert max((tmp_path / "run" / "checkpoints").iterdir()).name.startswith(f"step-{step:09d}")
     resume(tmp_path / "run")
     assert contents(tmp_path / "run") == whole
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 import torch
 
 from scansearch.errors import ScansearchError
-from scansearch.scans.family import ScanFamily
+from scansearch.scans.family import MAX_TOKENS, ScanFamily
 
 
 def visit_padded(height: int, width: int, size: str, column: str | None) -> torch.Tensor:
     """Visiting order of the zero-padded grid, int64 (L',), -1 where the token is a zero of the padding."""
     k = int(size)
-    if k < 1:
-        raise ScansearchError(f"a window is at least 1 token wide, but w{size} was asked for; use w1 or larger")
     rows, cols = -(-height // k), -(-width // k)
+    if rows * k * cols * k > MAX_TOKENS:
+        raise ScansearchError(
+            f"a zero-padded grid has at most {MAX_TOKENS} tokens, but w{size} pads {height} x {width} to "
+            f"{rows * k} x {cols * k}; use a smaller window, or windows cut at the edge (padded=False)"
+        )
     tokens = torch.full((rows * k, cols * k), -1, dtype=torch.int64)
     tokens[:height, :width] = torch.arange(height * width).view(height, width)
     windows = tokens.view(rows, k, cols, k)
@@ -36,7 +39,7 @@ def visit(height: int, width: int, size: str, column: str | None) -> torch.Tenso
 
 WINDOW = ScanFamily(
     name="window",
-    pattern=r"w(\d+)(_col)?",
+    pattern=r"w([1-9][0-9]{0,8})(_col)?",
     visit=visit,
     visit_padded=visit_padded,
     description="K x K windows in rows, rows inside (wK); both in columns (wK_col)",

@@ -1,0 +1,96 @@
+"""What a benchmark gives: the samples of ours and of its peers, as a table, as JSON, and against the ratios promised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from rich.table import Table
+
+TARGETS: dict[tuple[str, str], dict[str, float]] = {
+    ("scan", "c"): {"time-major": 15, "mambapy": 40, "unbind": 30},
+    ("step", "micro"): {"looped time-major": 8, "looped mambapy": 16},
+}
+"""How many times slower than ours each peer must be, for each benchmark and case."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Samples of one quantity, ours and our peers'.
+
+    Args:
+        benchmark: ``"scan"``, ``"step"`` or ``"memory"``.
+        case: What was measured: a shape or a model by its short name.
+        title: The line above the table.
+        unit: Unit of the samples: ``"ms"`` or ``"MB"``.
+        samples: Samples by name; ours is the first.
+        absent: Peers that could not be measured, each with the reason.
+    """
+
+    benchmark: str
+    case: str
+    title: str
+    unit: str
+    samples: dict[str, list[float]]
+    absent: dict[str, str]
+
+    @property
+    def ours(self) -> str:
+        """The name that the peers are compared with."""
+        return next(iter(self.samples))
+
+    def ratio(self, name: str) -> float:
+        """How many times the median of ours the median of ``name`` is."""
+        return median(self.samples[name]) / median(self.samples[self.ours])
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """The least ratio promised for each peer."""
+        return TARGETS.get((self.benchmark, self.case), {})
+
+    def missed(self) -> list[str]:
+        """One line for each promise that does not hold, or was not measured."""
+        where = f"{self.benchmark} {self.case}"
+        lines = [
+            f"{where}: {name} must take at least {least:g} times as long as {self.ours}, but was not measured "
+            f"({self.absent.get(name, 'unknown peer')})"
+            for name, least in self.targets.items()
+            if name not in self.samples
+        ]
+        return lines + [
+            f"{where}: {name} must take at least {least:g} times as long as {self.ours}, but takes {self.ratio(name):.1f}"
+            for name, least in self.targets.items()
+            if name in self.samples and self.ratio(name) < least
+        ]
+
+    def table(self) -> Table:
+        """Median, minimum and ratio of each, with the promise where there is one."""
+        once = all(len(values) == 1 for values in self.samples.values())
+        columns = [self.unit] if once else [f"median {self.unit}", f"min {self.unit}"]
+        made = plain_table(["", *columns, f"x {self.ours}", *(["promised"] if self.targets else [])])
+        for name, values in self.samples.items():
+            figures = [median(values)] if once else [median(values), min(values)]
+            promise = [f">= {self.targets[name]:g}"] if name in self.targets else []
+            made.add_row(name, *(f"{value:,.1f}" for value in figures), f"{self.ratio(name):.1f}", *promise)
+        for name, reason in self.absent.items():
+            made.add_row(name, reason)
+        return made
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as JSON data, with every sample."""
+        rows = [
+            {"name": name, "median": median(values), "min": min(values), "ratio": self.ratio(name), "samples": values}
+            for name, values in self.samples.items()
+        ]
+        facts = {"benchmark": self.benchmark, "case": self.case, "title": self.title, "unit": self.unit}
+        return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}
+
+
+def plain_table(columns: Sequence[str]) -> Table:
+    """A table without lines; all columns but the first hold numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        made.add_column(column, justify="right" if i else "left", no_wrap=i == 0)
+    return made

@@ -1,0 +1,112 @@
+"""Peak memory of a scan and of a supernet step, each in a process of its own: python -m benchmarks.memory BENCHMARK NAME."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from benchmarks import scan, supernet_step
+from benchmarks.comparison import Comparison
+from benchmarks.peers import PEERS, absent_peers
+from scansearch.errors import ScansearchError
+
+ROOT = Path(__file__).parents[1]
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+MEGABYTE = 1e6
+PAGE = 4096 / MEGABYTE
+"""The least that can be told: memory is counted in pages."""
+
+
+def run(*, tiny: bool = False) -> list[Comparison]:
+    """Comparisons in MB: what one forward and backward pass needs beyond the inputs, the network and the libraries."""
+    absent = absent_peers()
+    scans = [name for name in ("cpu", *PEERS) if name not in absent]
+    loops = [name for name in supernet_step.LOOPED_SCANS if name not in absent]
+    found = {name: [_in_fresh_process("scan", name, tiny)] for name in scans}
+    steps = ["ours", *(f"looped {name}" for name in loops)]
+    whole = {name: [_in_fresh_process("step", name, tiny)] for name in steps}
+    case = "tiny" if tiny else "full"
+    absent_loops = {f"looped {name}": reason for name, reason in absent.items()}
+    return [
+        Comparison("memory", f"scan {case}", f"memory: scan {_shape(tiny)}", "MB", found, absent),
+        Comparison("memory", f"step {case}", f"memory: supernet step {_model(tiny)}", "MB", whole, absent_loops),
+    ]
+
+
+def _shape(tiny: bool) -> scan.Shape:
+    return scan.TINY["tiny"] if tiny else scan.SHAPES["c"]
+
+
+def _model(tiny: bool) -> str:
+    return "nano" if tiny else "micro"
+
+
+def _in_fresh_process(benchmark: str, name: str, tiny: bool) -> float:
+    command = [sys.executable, "-m", "benchmarks.memory", benchmark, name, *(["--tiny"] if tiny else [])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ScansearchError(
+            f"measuring the memory of {benchmark} {name} failed with status {done.returncode}: {last}"
+        )
+    peak: float = json.loads(done.stdout)
+    return peak
+
+
+def measure(warm_up: Callable[[], object], function: Callable[[], object]) -> float:
+    """Growth of the resident memory at its peak while ``function`` runs, in MB.
+
+    Args:
+        warm_up: Called first: a small call that compiles kernels and starts threads, which must not count.
+        function: What to measure.
+    """
+    warm_up()
+    # Linux forgets the peak of the warm-up when asked to; elsewhere that peak, which is small, stays the base line.
+    with suppress(OSError):
+        CLEAR.write_text("5")
+    before = peak_memory()
+    function()
+    return max(peak_memory() - before, PAGE)
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process so far, in MB.
+
+    ``ru_maxrss`` alone misleads on Linux: a new process starts with the peak of the one that launched it.
+    """
+    if STATUS.exists():
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / MEGABYTE
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
+
+
+def _measure_scan(name: str, tiny: bool) -> float:
+    chosen = scan.contestants()[name]
+    return measure(scan.forward_backward(chosen, scan.TINY["tiny"]), scan.forward_backward(chosen, _shape(tiny)))
+
+
+def _measure_step(name: str, tiny: bool) -> float:
+    network = supernet_step.contestants(_model(tiny))[name]
+    batch = 2 if tiny else supernet_step.BATCH
+    return measure(supernet_step.step(network, 1), supernet_step.step(network, batch))
+
+
+def main(arguments: list[str]) -> None:
+    """Prints the memory of one contestant in MB, as JSON."""
+    torch.set_flush_denormal(True)
+    benchmark, name, *flags = arguments
+    found = (_measure_scan if benchmark == "scan" else _measure_step)(name, "--tiny" in flags)
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

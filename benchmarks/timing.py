@@ -1,0 +1,35 @@
+"""Times several functions against each other in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+from scansearch.engine.numerics import run_numerics
+
+
+def interleaved(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of each function in each of ``repeats`` rounds.
+
+    Every round runs all functions in turn, so whatever else the machine does hits all of them. Each is called twice in a round
+    and the second call counts: none pays for the caches and the fresh memory that its predecessor leaves behind. A first
+    round, which compiles and allocates, does not count. Settings of the process are those of a run, for all alike.
+
+    Args:
+        functions: What to time, by name.
+        repeats: Rounds, at least 1.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in functions}
+    with run_numerics():
+        for number in range(repeats + 1):
+            for name, function in functions.items():
+                function()
+                if number:
+                    samples[name].append(_milliseconds(function))
+    return samples
+
+
+def _milliseconds(function: Callable[[], object]) -> float:
+    start = perf_counter()
+    function()
+    return 1e3 * (perf_counter() - start)

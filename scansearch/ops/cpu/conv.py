@@ -1,0 +1,54 @@
+"""Reordering, causal convolution and SiLU of the ``cpu`` backend for autograd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from scansearch.errors import UnsupportedError
+from scansearch.ops.cpu.blocked import blocked, unblocked
+from scansearch.ops.cpu.conv_kernels import TAPS, conv_backward, conv_forward
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.simd import LANES
+
+
+def reorder_conv_silu(x: torch.Tensor, order: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.reorder_conv_silu``."""
+    if weight.shape[2] > TAPS:
+        raise UnsupportedError(
+            f"backend 'cpu' convolves up to {TAPS} taps, but got {weight.shape[2]}; use backend 'torch' or 'auto'"
+        )
+    taps = F.pad(weight, (TAPS - weight.shape[2], 0))
+    result: torch.Tensor = _ReorderConv.apply(x, order.contiguous(), taps, bias)
+    return result
+
+
+class _ReorderConv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any, order: Any, weight: Any, bias: Any) -> torch.Tensor:
+        (batch, tokens, channels), (groups, length) = x.shape, order.shape
+        sizes = Sizes(groups, batch, length, tokens, channels, 0, blocks_of(channels), 1, 0)
+        taps = blocked(torch.cat([weight, bias[..., None]], 2).transpose(1, 2), TAPS + 1)
+        y = x.new_empty(groups, batch, length, channels)
+        panels = [flatten(t) for t in (x[None], order[:, None, None], taps, y)]
+        if y.numel():
+            conv_forward(groups * batch, *sizes, *joined(panels))
+        ctx.save_for_backward(x, order, taps)
+        ctx.sizes = sizes
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
+        x, order, taps = ctx.saved_tensors
+        sizes: Sizes = ctx.sizes
+        dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
+        dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * LANES)
+        panels = [flatten(t) for t in (x[None], order[:, None, None], taps, dy, dx[None], dtaps)]
+        if dy.numel():
+            conv_backward(sizes.batch, *sizes, *joined(panels))
+        total = unblocked(dtaps, sizes, TAPS + 1)
+        return dx, None, total[:, :TAPS].transpose(1, 2), total[:, TAPS]

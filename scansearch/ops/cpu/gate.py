@@ -1,0 +1,49 @@
+"""Restoring the order of tokens, with or without the gate, in the ``cpu`` backend for autograd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from scansearch.ops.cpu.gate_kernels import gate_backward, gate_forward
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+from scansearch.ops.gather import gather_rows
+
+
+def restore_gate(y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
+    if z is None:
+        return gather_rows(y, inverse, order)
+    result: torch.Tensor = _RestoreGate.apply(y, z, inverse.contiguous())
+    return result
+
+
+class _RestoreGate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, y: Any, z: Any, inverse: Any) -> torch.Tensor:
+        groups, batch, length, channels = y.shape
+        tokens = inverse.shape[1]
+        out = y.new_empty(groups, batch, tokens, channels)
+        sizes = Sizes(groups, batch, length, tokens, channels, 0, blocks_of(channels), 1, 0)
+        panels = [flatten(t) for t in (y, z[None], inverse[:, None, None], out)]
+        if out.numel():
+            gate_forward(batch, *sizes, *joined(panels))
+        ctx.save_for_backward(y, z, inverse)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: torch.Tensor) -> tuple[Any, ...]:
+        y, z, inverse = ctx.saved_tensors
+        sizes: Sizes = ctx.sizes
+        # Only positions of zero tokens stay unwritten, and only padded windows have them.
+        make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
+        dy = make(y, memory_format=torch.contiguous_format)
+        dz = torch.empty_like(z, memory_format=torch.contiguous_format)
+        panels = [flatten(t) for t in (y, z[None], inverse[:, None, None], dout, dy, dz[None])]
+        if dout.numel():
+            gate_backward(sizes.batch, *sizes, *joined(panels))
+        return dy, dz, None

@@ -1,0 +1,113 @@
+"""Compiling a kernel once, keeping it on disk, and running it on torch's own threads.
+
+A kernel is a C function of one argument, the address of a row of 64-bit integers::
+
+    next ticket, number of tasks, the kernel's own values ...
+
+Every thread calls the same function; it draws tickets until the tasks are done. Which thread does a task does not change
+the result, so results are bitwise the same for any number of threads.
+
+The threads are those of torch: the kernel is handed to the OpenMP library that torch has loaded. A second pool (numba
+brings one, often with a second copy of the library) would compete for the same cores with torch's threads, which spin
+for milliseconds after their last piece of work.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from numba import cfunc, types
+
+from scansearch.ops.cpu.simd import LANES, STATES
+
+_SIGNATURE = types.void(types.int64)
+_PROCESS = os.getpid()
+
+
+class Kernel:
+    """A kernel, compiled on first use.
+
+    Args:
+        function: ``function(address)``, written for numba, drawing its tasks by ``take_ticket``. It must not raise.
+    """
+
+    def __init__(self, function: Callable[[Any], None]) -> None:
+        self.function = function
+
+    def __call__(self, tasks: int, *values: int) -> None:
+        """Runs ``tasks`` tasks; ``values`` follow the two integers every kernel has."""
+        arguments = (ctypes.c_int64 * (2 + len(values)))(0, tasks, *values)
+        threads = thread_count(tasks)
+        if threads == 1:
+            self.compiled.ctypes(ctypes.addressof(arguments))
+        elif (parallel := _openmp()) is not None:
+            parallel(self.compiled.address, ctypes.addressof(arguments), threads, 0)
+        else:
+            _run_threads(self.compiled.ctypes, ctypes.addressof(arguments), threads)
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The compiled function, from numba's cache on disk if it is there."""
+        # numba knows a cached function by its own file alone. The kernels use other files of this package, so their
+        # digest becomes a part of the name under which the cache keeps a function.
+        self.function.__qualname__ = f"{self.function.__name__}_{_source_digest()}"
+        try:
+            return cfunc(_SIGNATURE, cache=True)(self.function)
+        except RuntimeError as error:
+            if "cannot cache" not in str(error):
+                raise
+            # No directory can be written: neither this package's, nor the user's, nor $NUMBA_CACHE_DIR.
+            return cfunc(_SIGNATURE)(self.function)
+
+
+def thread_count(tasks: int) -> int:
+    """How many threads a kernel with so many tasks uses: torch's setting, and one in a forked process."""
+    # OpenMP's threads do not survive a fork; waiting for them would hang a DataLoader's worker for ever.
+    if os.getpid() != _PROCESS:
+        return 1
+    return max(1, min(tasks, torch.get_num_threads()))
+
+
+@lru_cache(maxsize=1)
+def _source_digest() -> str:
+    digest = hashlib.sha256(f"{LANES} {STATES}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@lru_cache(maxsize=1)
+def _openmp() -> Callable[..., None] | None:
+    """``GOMP_parallel`` of the OpenMP library torch itself uses, or None if this torch has no such function."""
+    library = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+    try:
+        # A symbol is looked up in a library and in those it depends on: this finds torch's OpenMP under any name.
+        parallel = ctypes.CDLL(str(library)).GOMP_parallel
+    except (OSError, AttributeError):
+        return None
+    parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    parallel.restype = None
+    result: Callable[..., None] = parallel
+    return result
+
+
+def _run_threads(function: Callable[[int], None], address: int, threads: int) -> None:
+    helpers = [threading.Thread(target=function, args=(address,)) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
+    function(address)
+    for helper in helpers:
+        helper.join()
+
+
+def threads_from() -> str:
+    """Where the kernels' threads come from, for `scansearch doctor`."""
+    return "torch's OpenMP" if _openmp() is not None else "Python threads"

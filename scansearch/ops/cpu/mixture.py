@@ -1,0 +1,45 @@
+"""The mixture of normalised branches in the ``cpu`` backend for autograd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from scansearch.ops.cpu.mixture_kernels import mixture_backward, mixture_forward
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+
+
+def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.mixture``."""
+    result: torch.Tensor = _Mixture.apply(branches, weights)
+    return result
+
+
+class _Mixture(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, branches: Any, weights: Any) -> torch.Tensor:
+        groups, batch, tokens, channels = branches.shape
+        sizes = Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)
+        out = branches.new_empty(batch, tokens, channels)
+        panels = [flatten(t) for t in (branches, weights[:, None, None, None], out[None])]
+        if out.numel():
+            mixture_forward(batch, *sizes, *joined(panels))
+        ctx.save_for_backward(branches, weights)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        branches, weights = ctx.saved_tensors
+        sizes: Sizes = ctx.sizes
+        dbranches = torch.empty_like(branches, memory_format=torch.contiguous_format)
+        dweights = weights.new_zeros(sizes.batch, sizes.groups)
+        panels = [
+            flatten(t) for t in (branches, weights[:, None, None, None], dout[None], dbranches, dweights[None, :, None])
+        ]
+        if dout.numel():
+            mixture_backward(sizes.batch, *sizes, *joined(panels))
+        return dbranches, dweights.sum(0)

@@ -1,0 +1,156 @@
+"""sum_g w_g LN(x_g) over branches x_g, LN without affine parameters, in one pass. A task is one sample.
+
+With n = (x - mean) / std of one token's channels and g the gradient that reaches the sum (Ba et al., arXiv 1607.06450)::
+
+    dw = sum g n          dx = w / std * (g - mean(g) - n mean(g n))
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scansearch.ops.cpu.kernel import Kernel
+from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.cpu.panel import compiled, inlined, panel_of, read, row_of, sizes_of, write
+from scansearch.ops.cpu.simd import (
+    LANES,
+    add,
+    fill,
+    fma,
+    load,
+    load_scalar,
+    multiply,
+    store,
+    store_scalar,
+    subtract,
+    sum_narrow,
+)
+
+EPSILON = 1e-5
+
+
+@inlined
+def _gather(row, i, lane, sizes, edge, x):
+    """Copies the channels of one token to ``x``, zeros beyond the last."""
+    for block in range(sizes.blocks):
+        first = block * LANES
+        store(x, first, read(row + 4 * first * lane, i, lane, min(LANES, sizes.channels - first), edge))
+
+
+@inlined
+def _moments(sizes, x, mask):
+    """Subtracts the mean from ``x`` and returns it with 1 / std."""
+    total, square = fill(0.0), fill(0.0)
+    for first in range(0, sizes.blocks * LANES, LANES):
+        total = add(total, load(x, first))
+    mean = sum_narrow(total) / np.float32(sizes.channels)
+    for first in range(0, sizes.blocks * LANES, LANES):
+        centred = multiply(subtract(load(x, first), fill(mean)), load(mask, first))
+        store(x, first, centred)
+        square = fma(centred, centred, square)
+    variance = sum_narrow(square) / np.float32(sizes.channels)
+    return np.float32(1.0) / np.sqrt(variance + np.float32(EPSILON))
+
+
+@inlined
+def _fill_mask(sizes, mask):
+    for channel in range(sizes.blocks * LANES):
+        store_scalar(mask, channel, 1.0 if channel < sizes.channels else 0.0)
+
+
+@compiled
+def _forward_token(values, batch, i, scratch):
+    sizes, x, out = sizes_of(values), panel_of(values, 0), panel_of(values, 2)
+    width = 4 * sizes.blocks * LANES
+    edge, edge_out, mask = scratch, scratch + 4 * LANES, scratch + 8 * LANES
+    token, total = mask + width, mask + 2 * width
+    for first in range(0, sizes.blocks * LANES, LANES):
+        store(total, first, fill(0.0))
+    for group in range(sizes.groups):
+        _gather(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
+        scale = _moments(sizes, token, mask)
+        factor = fill(scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
+        for first in range(0, sizes.blocks * LANES, LANES):
+            store(total, first, fma(load(token, first), factor, load(total, first)))
+    row = row_of(out, 0, batch, 0)
+    for first in range(0, sizes.channels, LANES):
+        count = min(LANES, sizes.channels - first)
+        write(row + 4 * first * out.lane, i * out.step, out.lane, count, edge_out, load(total, first))
+
+
+@compiled
+def _backward_token(values, batch, i, scratch):
+    sizes, x, dout, dx = sizes_of(values), panel_of(values, 0), panel_of(values, 2), panel_of(values, 3)
+    width = 4 * sizes.blocks * LANES
+    edge, edge_out, mask = scratch, scratch + 4 * LANES, scratch + 8 * LANES
+    token, gradient, dweights = mask + width, mask + 2 * width, mask + 3 * width
+    _gather(row_of(dout, 0, batch, 0), i * dout.step, dout.lane, sizes, edge, gradient)
+    total = fill(0.0)
+    for first in range(0, sizes.blocks * LANES, LANES):
+        total = add(total, load(gradient, first))
+    mean = fill(sum_narrow(total) / np.float32(sizes.channels))
+    for group in range(sizes.groups):
+        _gather(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
+        scale = _moments(sizes, token, mask)
+        product = fill(0.0)
+        for first in range(0, sizes.blocks * LANES, LANES):
+            product = fma(load(token, first), load(gradient, first), product)
+        along = sum_narrow(product) * scale  # sum g n
+        store_scalar(dweights, group, load_scalar(dweights, group) + along)
+        slope = fill(-along * scale / np.float32(sizes.channels))
+        factor = fill(scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
+        row = row_of(dx, group, batch, 0)
+        for first in range(0, sizes.channels, LANES):
+            count = min(LANES, sizes.channels - first)
+            change = fma(load(token, first), slope, subtract(load(gradient, first), mean))
+            write(row + 4 * first * dx.lane, i * dx.step, dx.lane, count, edge_out, multiply(factor, change))
+
+
+@compiled
+def _forward(values, scratch):
+    sizes = sizes_of(values)
+    store(scratch, 0, fill(0.0))
+    _fill_mask(sizes, scratch + 8 * LANES)
+    batch = take_ticket(values)
+    while batch < sizes.batch:
+        for i in range(sizes.tokens):
+            _forward_token(values, batch, i, scratch)
+        batch = take_ticket(values)
+
+
+@compiled
+def _backward(values, scratch):
+    sizes = sizes_of(values)
+    store(scratch, 0, fill(0.0))
+    _fill_mask(sizes, scratch + 8 * LANES)
+    dweights = scratch + 8 * LANES + 12 * sizes.blocks * LANES
+    batch = take_ticket(values)
+    while batch < sizes.batch:
+        for group in range(sizes.groups):
+            store_scalar(dweights, group, 0.0)
+        for i in range(sizes.tokens):
+            _backward_token(values, batch, i, scratch)
+        row = row_of(panel_of(values, 4), 0, batch, 0)
+        for group in range(sizes.groups):
+            store_scalar(row, group, load_scalar(dweights, group))
+        batch = take_ticket(values)
+
+
+def _mixture_forward(values):
+    before = flush_denormals()
+    memory = np.empty((2 + 3 * sizes_of(values).blocks) * LANES, np.float32)
+    _forward(values, memory.ctypes.data)
+    memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
+    restore_denormals(before)
+
+
+def _mixture_backward(values):
+    before = flush_denormals()
+    sizes = sizes_of(values)
+    memory = np.empty((2 + 3 * sizes.blocks) * LANES + sizes.groups, np.float32)
+    _backward(values, memory.ctypes.data)
+    memory[0] = 0.0
+    restore_denormals(before)
+
+
+mixture_forward, mixture_backward = Kernel(_mixture_forward), Kernel(_mixture_backward)

@@ -1,0 +1,137 @@
+"""Handing tensors to a kernel: a panel is an address and four strides, and a kernel's values are sizes, then panels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from numba import njit
+
+from scansearch.ops.cpu.machine import load_integer
+from scansearch.ops.cpu.simd import LANES, load, load_scalar, store, store_scalar
+
+compiled: Callable[..., Any] = njit(boundscheck=False, error_model="numpy")
+"""Makes a function a part of kernels."""
+
+inlined: Callable[..., Any] = njit(boundscheck=False, error_model="numpy", forceinline=True)
+"""The same for small functions, which disappear into their callers."""
+
+_HEADER = 11  # ticket, tasks, and the Sizes
+
+
+class Panel(NamedTuple):
+    """A tensor (G, B, L, X) inside a kernel: ``data`` is an address in bytes, the strides count elements."""
+
+    data: int
+    group: int
+    batch: int
+    step: int
+    lane: int
+
+
+class Sizes(NamedTuple):
+    """What a kernel must know beside its panels; what one does not use is 0.
+
+    Attributes:
+        groups: G.
+        batch: B.
+        length: L', the steps of a sequence.
+        tokens: L, the tokens of an image; fewer than steps where windows are padded.
+        channels: D.
+        states: N, filled up to a multiple of STATES.
+        blocks: Blocks of LANES channels.
+        splits: Tasks that share the blocks of one panel.
+        softplus: 1 if step sizes go through softplus.
+    """
+
+    groups: int
+    batch: int
+    length: int
+    tokens: int
+    channels: int
+    states: int
+    blocks: int
+    splits: int
+    softplus: int
+
+
+def flatten(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The five integers of a 4-d tensor's Panel."""
+    return (tensor.data_ptr(), *tensor.stride())
+
+
+NONE = (0, 0, 0, 0, 0)
+"""In place of a panel that is not there."""
+
+
+def joined(panels: list[tuple[int, ...]]) -> list[int]:
+    """The integers of several panels in a row."""
+    return [value for panel in panels for value in panel]
+
+
+def blocks_of(channels: int) -> int:
+    """Blocks of LANES channels that hold ``channels``."""
+    return -(-channels // LANES)
+
+
+@inlined
+def sizes_of(values):
+    """The Sizes in a kernel's values."""
+    return Sizes(
+        load_integer(values, 2),
+        load_integer(values, 3),
+        load_integer(values, 4),
+        load_integer(values, 5),
+        load_integer(values, 6),
+        load_integer(values, 7),
+        load_integer(values, 8),
+        load_integer(values, 9),
+        load_integer(values, 10),
+    )
+
+
+@inlined
+def panel_of(values, k):
+    """The ``k``-th Panel in a kernel's values."""
+    i = _HEADER + 5 * k
+    return Panel(
+        load_integer(values, i),
+        load_integer(values, i + 1),
+        load_integer(values, i + 2),
+        load_integer(values, i + 3),
+        load_integer(values, i + 4),
+    )
+
+
+@inlined
+def row_of(panel, group, batch, channel):
+    """The address of the panel's first step, from ``channel`` on."""
+    return panel.data + 4 * (group * panel.group + batch * panel.batch + channel * panel.lane)
+
+
+@inlined
+def read(row, i, lane, count, edge):
+    """LANES channels of a row; those from ``count`` on are 0. ``edge`` is scratch, and 0 from ``count`` on."""
+    if lane == 1 and count >= LANES:
+        return load(row, i)
+    for k in range(count):
+        store_scalar(edge, k, load_scalar(row, i + k * lane))
+    return load(edge, 0)
+
+
+@inlined
+def write(row, i, lane, count, edge, x):
+    """The reverse of ``read``; ``edge`` is scratch of its own."""
+    if lane == 1 and count >= LANES:
+        store(row, i, x)
+    else:
+        store(edge, 0, x)
+        for k in range(count):
+            store_scalar(row, i + k * lane, load_scalar(edge, k))
+
+
+@inlined
+def index_of(panel, group, i):
+    """Integer ``i`` of a group's row in a panel of 64-bit integers (G, 1, 1, L)."""
+    return load_integer(panel.data + 8 * group * panel.group, i)

@@ -1,0 +1,68 @@
+"""The selective scan of the ``cpu`` backend for autograd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from scansearch.ops.cpu.blocked import blocked, unblocked
+from scansearch.ops.cpu.kernel import thread_count
+from scansearch.ops.cpu.panel import NONE, Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.scan_backward import scan_backward
+from scansearch.ops.cpu.scan_forward import CHUNK, scan_forward
+from scansearch.ops.cpu.simd import LANES, STATES
+from scansearch.ops.cpu.vector_math import LOG2_E
+from scansearch.ops.shapes import ScanInputs
+
+
+def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
+    """See ``selective_scan_grouped``."""
+    u, delta, A, B, C, D, z, delta_bias = inputs
+    if u.numel() == 0:
+        return torch.zeros_like(u)
+    zeros = u.new_zeros(u.shape[0], u.shape[3])
+    extra = -A.shape[2] % STATES
+    B, C = (F.pad(t, (0, extra)) if extra else t for t in (B, C))
+    y: torch.Tensor = _Scan.apply(
+        u, delta, A, B, C, zeros if D is None else D, zeros if delta_bias is None else delta_bias, delta_softplus
+    )
+    return y if z is None else y * F.silu(z)
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, u: Any, delta: Any, A: Any, B: Any, C: Any, D: Any, bias: Any, softplus: bool) -> Any:
+        groups, batch, length, channels = u.shape
+        blocks, states, chunks = blocks_of(channels), B.shape[3], -(-length // CHUNK)
+        panels = groups * batch
+        splits = min(blocks, -(-2 * thread_count(panels * blocks) // panels))
+        sizes = Sizes(groups, batch, length, length, channels, states, blocks, splits, int(softplus))
+        # The kernel takes powers of two, and rates and constants with LANES channels innermost.
+        rates = blocked(A.transpose(1, 2) * LOG2_E, states)
+        constants = blocked(torch.stack([D, bias], 1), 2)
+        kept = u.new_empty(panels, blocks, chunks - 1, states * LANES) if any(ctx.needs_input_grad) else None
+        y = torch.empty_like(u, memory_format=torch.contiguous_format)
+        arguments = [flatten(t) for t in (u, delta, y, B, C, rates, constants)]
+        scan_forward(panels * splits, *sizes, *joined(arguments), *(NONE if kept is None else flatten(kept)))
+        ctx.save_for_backward(u, delta, B, C, rates, constants, kept)
+        ctx.sizes, ctx.states = sizes, A.shape[2]
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
+        u, delta, B, C, rates, constants, kept = ctx.saved_tensors
+        sizes: Sizes = ctx.sizes
+        panels, width = sizes.groups * sizes.batch, sizes.states * LANES
+        du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))
+        dA = u.new_empty(panels, sizes.blocks, 1, width)
+        dconstants = u.new_empty(panels, sizes.blocks, 1, 2 * LANES)
+        saved = [flatten(t) for t in (u, delta, dy, B, C, rates, constants, kept)]
+        results = [flatten(t) for t in (du, ddelta, dB, dC, dA, dconstants)]
+        scan_backward(panels, *sizes, *joined(saved + results))
+        dA = unblocked(dA, sizes, sizes.states)[:, : ctx.states].transpose(1, 2)
+        dD, dbias = unblocked(dconstants, sizes, 2).unbind(1)
+        return du, ddelta, dA, dB, dC, dD, dbias, None

@@ -1,0 +1,216 @@
+"""The selective scan, backward: a chunk's states are recomputed from the state kept before it, then time runs back.
+
+With h the states, a = exp(delta A) the decays and v the gradient that reaches a state (Mamba, arXiv 2312.00752, eq. 2)::
+
+    v_t = C_t dy_t + a_(t+1) v_(t+1)           dC_t = sum_d dy_t h_t       dB_t = sum_d delta_t u_t v_t
+    w_t = v_t a_t h_(t-1)                      dA  += delta_t w_t          du_t = delta_t sum_n v_t B_t + D dy_t
+    ddelta_t = sum_n w_t A + u_t sum_n v_t B_t
+
+A task is one panel, that is one group of one sample: sums over channels stay inside it, and sums over samples are left to
+the caller, one term a panel. No two tasks write to the same place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scansearch.ops.cpu.kernel import Kernel
+from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.cpu.panel import compiled, inlined, panel_of, read, row_of, sizes_of, write
+from scansearch.ops.cpu.scan_forward import CHUNK, step_size
+from scansearch.ops.cpu.simd import (
+    LANES,
+    STATES,
+    add,
+    add_sums,
+    fill,
+    fma,
+    fma_states,
+    load,
+    load_scalar,
+    load_spread,
+    load_wide,
+    multiply,
+    spread,
+    store,
+    store_scalar,
+    sum_lanes,
+)
+from scansearch.ops.cpu.vector_math import LN_2, exp2, sigmoid
+
+_WIDE = STATES * LANES
+_ROW = 4 * LANES
+
+
+@inlined
+def _recompute(steps, n, a_row, b_row, b, h, delta, drive, states, decays):
+    """States before each step of the chunk, and decays, of STATES states; returns the state after the chunk."""
+    a = load_wide(a_row, n * LANES)
+    for i in range(steps):
+        store(states, i * _WIDE, h)
+        decay = exp2(multiply(spread(load(delta, i * LANES)), a))
+        store(decays, i * _WIDE, decay)
+        inflow = multiply(spread(load(drive, i * LANES)), load_spread(b_row, i * b.step + n * b.lane, b.lane))
+        h = fma(decay, h, inflow)
+    return h
+
+
+@inlined
+def _retreat(
+    steps,
+    n,
+    stride,
+    a_row,
+    b_row,
+    b,
+    c_row,
+    c,
+    h,
+    delta,
+    drive,
+    dy,
+    states,
+    decays,
+    dstate,
+    da,
+    dinput,
+    dexponent,
+    sums,
+):
+    """Runs STATES states back over the chunk; adds to dA, to a step's two sums over states, and to dB and dC."""
+    a, g, dan = load_wide(a_row, n * LANES), load_wide(dstate, n * LANES), load_wide(da, n * LANES)
+    for i in range(steps - 1, -1, -1):
+        gy, x = spread(load(dy, i * LANES)), spread(load(drive, i * LANES))
+        v = fma(gy, load_spread(c_row, i * c.step + n * c.lane, c.lane), g)
+        add_sums(sums, i * stride + 2 * n, sum_lanes(multiply(v, x), multiply(gy, h)))
+        b_spread = load_spread(b_row, i * b.step + n * b.lane, b.lane)
+        store(dinput, i * LANES, fma_states(v, b_spread, load(dinput, i * LANES)))
+        h = load_wide(states, i * _WIDE)
+        g = multiply(v, load_wide(decays, i * _WIDE))
+        w = multiply(g, h)
+        store(dexponent, i * LANES, fma_states(w, a, load(dexponent, i * LANES)))
+        dan = fma(w, spread(load(delta, i * LANES)), dan)
+    store(dstate, n * LANES, g)
+    store(da, n * LANES, dan)
+
+
+@compiled
+def _block(values, group, batch, block, scratch):
+    """One block of channels of one panel, over all steps."""
+    sizes = sizes_of(values)
+    u, raw, dout, b, c = (
+        panel_of(values, 0),
+        panel_of(values, 1),
+        panel_of(values, 2),
+        panel_of(values, 3),
+        panel_of(values, 4),
+    )
+    kept, du, draw = panel_of(values, 7), panel_of(values, 8), panel_of(values, 9)
+    tile = CHUNK * _ROW
+    edge, edge_out, delta = scratch, scratch + _ROW, scratch + 2 * _ROW
+    drive, slope, dy, dinput = delta + tile, delta + 2 * tile, delta + 3 * tile, delta + 4 * tile
+    dexponent, states, decays = delta + 5 * tile, delta + 6 * tile, delta + (6 + STATES) * tile
+    dstate = delta + (6 + 2 * STATES) * tile
+    da = dstate + sizes.states * _ROW
+    sums = da + sizes.states * _ROW
+    first, panel, stride = block * LANES, group * sizes.batch + batch, 2 * sizes.states
+    count = min(LANES, sizes.channels - first)
+    u_row, raw_row, dout_row = (
+        row_of(u, group, batch, first),
+        row_of(raw, group, batch, first),
+        row_of(dout, group, batch, first),
+    )
+    du_row, draw_row = row_of(du, group, batch, first), row_of(draw, group, batch, first)
+    a_row = row_of(panel_of(values, 5), group, block, 0)
+    constants = row_of(panel_of(values, 6), group, block, 0)
+    kept_row = row_of(kept, panel, block, 0)
+    skip, bias = load(constants, 0), load(constants, LANES)
+    dskip, dbias = fill(0.0), fill(0.0)
+    store(edge, 0, fill(0.0))
+    for n in range(sizes.states):
+        store(dstate, n * LANES, fill(0.0))
+        store(da, n * LANES, fill(0.0))
+    chunks = (sizes.length + CHUNK - 1) // CHUNK
+    for chunk in range(chunks - 1, -1, -1):
+        start = chunk * CHUNK
+        steps = min(CHUNK, sizes.length - start)
+        for i in range(steps):
+            t = start + i
+            argument = add(read(raw_row, t * raw.step, raw.lane, count, edge), bias)
+            d = step_size(argument, sizes.softplus)
+            store(delta, i * LANES, d)
+            store(drive, i * LANES, multiply(d, read(u_row, t * u.step, u.lane, count, edge)))
+            store(dy, i * LANES, read(dout_row, t * dout.step, dout.lane, count, edge))
+            if sizes.softplus != 0:
+                store(slope, i * LANES, sigmoid(argument))
+            else:
+                store(slope, i * LANES, fill(1.0))
+            store(dinput, i * LANES, fill(0.0))
+            store(dexponent, i * LANES, fill(0.0))
+        b_row = row_of(b, group, batch, 0) + 4 * start * b.step
+        c_row = row_of(c, group, batch, 0) + 4 * start * c.step
+        chunk_sums = sums + 4 * start * stride
+        for n in range(0, sizes.states, STATES):
+            h = spread(fill(0.0))
+            if chunk > 0:
+                h = load_wide(kept_row, (chunk - 1) * kept.step + n * LANES)
+            h = _recompute(steps, n, a_row, b_row, b, h, delta, drive, states, decays)
+            _retreat(
+                steps, n, stride, a_row, b_row, b, c_row, c, h, delta, drive, dy, states, decays,
+                dstate, da, dinput, dexponent, chunk_sums,
+            )  # fmt: skip
+        for i in range(steps):
+            t = start + i
+            gy, x, s = load(dy, i * LANES), read(u_row, t * u.step, u.lane, count, edge), load(dinput, i * LANES)
+            write(du_row, t * du.step, du.lane, count, edge_out, fma(s, load(delta, i * LANES), multiply(skip, gy)))
+            ddelta = fma(load(dexponent, i * LANES), fill(LN_2), multiply(s, x))
+            ddelta = multiply(ddelta, load(slope, i * LANES))
+            write(draw_row, t * draw.step, draw.lane, count, edge_out, ddelta)
+            dskip, dbias = fma(gy, x, dskip), add(dbias, ddelta)
+    da_row = row_of(panel_of(values, 12), panel, block, 0)
+    for n in range(sizes.states):
+        store(da_row, n * LANES, load(da, n * LANES))
+    dconstants = row_of(panel_of(values, 13), panel, block, 0)
+    store(dconstants, 0, dskip)
+    store(dconstants, LANES, dbias)
+
+
+@compiled
+def _panel(values, group, batch, scratch):
+    """All channels of one panel; then dB and dC, whose sums over channels are complete."""
+    sizes = sizes_of(values)
+    stride = 2 * sizes.states
+    sums = scratch + 2 * _ROW + (6 + 2 * STATES) * CHUNK * _ROW + 2 * sizes.states * _ROW
+    for k in range(sizes.length * stride):
+        store_scalar(sums, k, 0.0)
+    for block in range(sizes.blocks):
+        _block(values, group, batch, block, scratch)
+    db, dc = panel_of(values, 10), panel_of(values, 11)
+    db_row, dc_row = row_of(db, group, batch, 0), row_of(dc, group, batch, 0)
+    for t in range(sizes.length):
+        for n in range(sizes.states):
+            k = t * stride + n // STATES * 2 * STATES + n % STATES
+            store_scalar(db_row, t * db.step + n * db.lane, load_scalar(sums, k))
+            store_scalar(dc_row, t * dc.step + n * dc.lane, load_scalar(sums, k + STATES))
+
+
+@compiled
+def _run(values, scratch):
+    sizes = sizes_of(values)
+    task = take_ticket(values)
+    while task < sizes.groups * sizes.batch:
+        _panel(values, task // sizes.batch, task % sizes.batch, scratch)
+        task = take_ticket(values)
+
+
+def _scan_backward(values):
+    before = flush_denormals()
+    sizes = sizes_of(values)
+    rows = 2 + (6 + 2 * STATES) * CHUNK + 2 * sizes.states
+    memory = np.empty(rows * LANES + 2 * sizes.length * sizes.states, np.float32)
+    _run(values, memory.ctypes.data)
+    memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
+    restore_denormals(before)
+
+
+scan_backward = Kernel(_scan_backward)

@@ -1,0 +1,126 @@
+"""The selective scan, forward: lanes are channels, so that nothing is summed across a vector.
+
+Order of the loops: block of LANES channels, chunk of CHUNK steps, STATES states, step. The state stays in registers
+while time runs; a chunk's step sizes, inputs and sums stay in the first-level cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scansearch.ops.cpu.kernel import Kernel
+from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.cpu.panel import compiled, inlined, panel_of, read, row_of, sizes_of, write
+from scansearch.ops.cpu.simd import (
+    LANES,
+    STATES,
+    add,
+    fill,
+    fma,
+    fma_states,
+    load,
+    load_spread,
+    load_wide,
+    multiply,
+    spread,
+    store,
+)
+from scansearch.ops.cpu.vector_math import exp2, softplus
+
+CHUNK = 32
+"""Steps between two states that are kept for the backward pass, which recomputes the states between them."""
+
+
+@inlined
+def step_size(raw, use_softplus):
+    """Delta from its raw value (bias added)."""
+    if use_softplus != 0:
+        return softplus(raw)
+    return raw
+
+
+@compiled
+def _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out):
+    """Runs STATES states over a chunk and adds what they give to ``out``."""
+    h = load_wide(state, n * LANES)
+    a = load_wide(a_row, n * LANES)
+    for i in range(steps):
+        decay = exp2(multiply(spread(load(delta, i * LANES)), a))
+        inflow = multiply(spread(load(drive, i * LANES)), load_spread(b_row, i * b.step + n * b.lane, b.lane))
+        h = fma(decay, h, inflow)
+        total = fma_states(h, load_spread(c_row, i * c.step + n * c.lane, c.lane), load(out, i * LANES))
+        store(out, i * LANES, total)
+    store(state, n * LANES, h)
+
+
+@compiled
+def _block(values, group, batch, block, scratch):
+    """One block of channels of one panel, over all steps."""
+    sizes = sizes_of(values)
+    u, raw, y, b, c = (
+        panel_of(values, 0),
+        panel_of(values, 1),
+        panel_of(values, 2),
+        panel_of(values, 3),
+        panel_of(values, 4),
+    )
+    row = 4 * LANES
+    edge, edge_out, delta = scratch, scratch + row, scratch + 2 * row
+    drive, out, state = delta + CHUNK * row, delta + 2 * CHUNK * row, delta + 3 * CHUNK * row
+    first = block * LANES
+    count = min(LANES, sizes.channels - first)
+    u_row, raw_row, y_row = (
+        row_of(u, group, batch, first),
+        row_of(raw, group, batch, first),
+        row_of(y, group, batch, first),
+    )
+    a_row = row_of(panel_of(values, 5), group, block, 0)
+    constants = row_of(panel_of(values, 6), group, block, 0)
+    kept = panel_of(values, 7)
+    kept_row = row_of(kept, group * sizes.batch + batch, block, 0)
+    skip, bias = load(constants, 0), load(constants, LANES)
+    store(edge, 0, fill(0.0))
+    for n in range(sizes.states):
+        store(state, n * LANES, fill(0.0))
+    for start in range(0, sizes.length, CHUNK):
+        steps = min(CHUNK, sizes.length - start)
+        if kept.data != 0 and start > 0:
+            for n in range(0, sizes.states, STATES):
+                store(kept_row, (start // CHUNK - 1) * kept.step + n * LANES, load_wide(state, n * LANES))
+        for i in range(steps):
+            t = start + i
+            x = read(u_row, t * u.step, u.lane, count, edge)
+            d = step_size(add(read(raw_row, t * raw.step, raw.lane, count, edge), bias), sizes.softplus)
+            store(delta, i * LANES, d)
+            store(drive, i * LANES, multiply(d, x))
+            store(out, i * LANES, multiply(skip, x))
+        b_row = row_of(b, group, batch, 0) + 4 * start * b.step
+        c_row = row_of(c, group, batch, 0) + 4 * start * c.step
+        for n in range(0, sizes.states, STATES):
+            _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out)
+        for i in range(steps):
+            write(y_row, (start + i) * y.step, y.lane, count, edge_out, load(out, i * LANES))
+
+
+@compiled
+def _run(values, scratch):
+    sizes = sizes_of(values)
+    per_split = (sizes.blocks + sizes.splits - 1) // sizes.splits
+    tasks = sizes.groups * sizes.batch * sizes.splits
+    task = take_ticket(values)
+    while task < tasks:
+        panel, split = divmod(task, sizes.splits)
+        for block in range(split * per_split, min(sizes.blocks, (split + 1) * per_split)):
+            _block(values, panel // sizes.batch, panel % sizes.batch, block, scratch)
+        task = take_ticket(values)
+
+
+def _scan_forward(values):
+    before = flush_denormals()
+    memory = np.empty((sizes_of(values).states + 3 * CHUNK + 2) * LANES, np.float32)
+    _run(values, memory.ctypes.data)
+    memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
+    restore_denormals(before)
+
+
+scan_forward = Kernel(_scan_forward)

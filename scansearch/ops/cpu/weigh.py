@@ -1,0 +1,44 @@
+"""Weights of channels and tokens in the ``cpu`` backend for autograd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.weigh_kernels import weigh_backward, weigh_forward
+
+
+def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    """See ``scansearch.ops.weigh``."""
+    result: torch.Tensor = _Weigh.apply(x, channel, token)
+    return result
+
+
+class _Weigh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any, channel: Any, token: Any) -> torch.Tensor:
+        groups, batch, tokens, channels = x.shape
+        sizes = Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        if out.numel():
+            panels = [flatten(t) for t in (x, channel[:, :, None], token[..., None], out)]
+            weigh_forward(groups * batch, *sizes, *joined(panels))
+        ctx.save_for_backward(x, channel, token)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        x, channel, token = ctx.saved_tensors
+        sizes: Sizes = ctx.sizes
+        make = torch.empty_like if dout.numel() else torch.zeros_like
+        dx, dchannel, dtoken = (make(t, memory_format=torch.contiguous_format) for t in (x, channel, token))
+        if dout.numel():
+            given = (x, channel[:, :, None], token[..., None], dout)
+            panels = [flatten(t) for t in (*given, dx, dchannel[:, :, None], dtoken[..., None])]
+            weigh_backward(sizes.groups * sizes.batch, *sizes, *joined(panels))
+        return dx, dchannel, dtoken

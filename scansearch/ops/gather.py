@@ -1,0 +1,40 @@
+"""Gathering rows by a permutation whose inverse is known, so that the backward pass is a gather too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def gather_rows(x: torch.Tensor, forward: torch.Tensor, backward: torch.Tensor) -> torch.Tensor:
+    """``out[g, b, i] = x[g, b, forward[g, i]]``, 0 where that is -1.
+
+    Indexing with a tensor has a slow backward pass, because it must allow for an index that occurs twice.
+
+    Args:
+        x: (G, B, L, D).
+        forward: The row to take (G, L'), -1 for a row of zeros.
+        backward: Its inverse (G, L), -1 for rows that are not taken.
+    """
+    result: torch.Tensor = _GatherRows.apply(x, forward, backward)
+    return result
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, forward: torch.Tensor, backward: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(forward, backward)
+        return _take(x, forward)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        forward, backward = ctx.saved_tensors
+        return gather_rows(gradient, backward, forward), None, None
+
+
+def _take(x: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    taken = torch.stack([panel.index_select(1, row.clamp(min=0)) for panel, row in zip(x, rows, strict=True)])
+    if rows.shape[1] > x.shape[2]:  # only then are there more rows than tokens, and so zeros among them
+        taken.mul_((rows >= 0)[:, None, :, None])
+    return taken

@@ -1,0 +1,61 @@
+"""Weights on branches: of channels and tokens inside a branch, and of whole branches in a search."""
+
+from __future__ import annotations
+
+import torch
+
+from scansearch.ops.backends import backend_module, resolve_backend
+from scansearch.ops.shapes import expect, expect_rank, same_device
+
+
+def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backend: str = "auto") -> torch.Tensor:
+    """``x * channel * token``: what SCAttn (arXiv 2403.09338, section 4.2) does with its weights.
+
+    Args:
+        x: (G, B, L, D).
+        channel: A weight a channel (G, B, D).
+        token: A weight a token (G, B, L).
+        backend: ``auto`` or a name; see ``scansearch.ops``.
+
+    Returns:
+        (G, B, L, D).
+
+    Raises:
+        ScansearchError: If shapes do not fit, or there is no such backend.
+        BackendUnavailableError: If the backend that was asked for cannot run here.
+        UnsupportedError: If the backend cannot take these tensors.
+    """
+    expect_rank("x", x, "(G, B, L, D)")
+    groups, batch, tokens, channels = x.shape
+    expect("channel", channel, (groups, batch, channels), "(G, B, D)")
+    expect("token", token, (groups, batch, tokens), "(G, B, L)")
+    same_device(x=x, channel=channel, token=token)
+    name = resolve_backend(backend, x, channel, token)
+    result: torch.Tensor = backend_module(name).weigh(x, channel, token)
+    return result
+
+
+def mixture(branches: torch.Tensor, weights: torch.Tensor, *, backend: str = "auto") -> torch.Tensor:
+    """``sum_g weights[g] * LN(branches[g])``, LN being LayerNorm over channels without affine parameters (eps 1e-5).
+
+    This is the layer of LocalMamba's search (arXiv 2403.09338, section 4.3), whose weights are softmax(alpha).
+
+    Args:
+        branches: (G, B, L, D).
+        weights: (G).
+        backend: ``auto`` or a name; see ``scansearch.ops``.
+
+    Returns:
+        (B, L, D).
+
+    Raises:
+        ScansearchError: If shapes do not fit, or there is no such backend.
+        BackendUnavailableError: If the backend that was asked for cannot run here.
+        UnsupportedError: If the backend cannot take these tensors.
+    """
+    expect_rank("branches", branches, "(G, B, L, D)")
+    expect("weights", weights, (branches.shape[0],), "(G)")
+    same_device(branches=branches, weights=weights)
+    name = resolve_backend(backend, branches, weights)
+    result: torch.Tensor = backend_module(name).mixture(branches, weights)
+    return result

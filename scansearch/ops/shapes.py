@@ -1,0 +1,76 @@
+"""Checks of what the operations are given: an error names the argument, the rule and the shapes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from scansearch.errors import ScansearchError
+
+
+class ScanInputs(NamedTuple):
+    """The arguments of a grouped selective scan; see ``selective_scan_grouped`` for the shapes."""
+
+    u: torch.Tensor
+    delta: torch.Tensor
+    A: torch.Tensor
+    B: torch.Tensor
+    C: torch.Tensor
+    D: torch.Tensor | None
+    z: torch.Tensor | None
+    delta_bias: torch.Tensor | None
+
+
+def expect(name: str, tensor: torch.Tensor | None, shape: tuple[int, ...], meaning: str) -> None:
+    """Checks a shape.
+
+    Raises:
+        ScansearchError: If ``tensor`` is given and has another shape than ``shape``, which ``meaning`` spells out.
+    """
+    if tensor is not None and tuple(tensor.shape) != shape:
+        raise ScansearchError(f"{name} must be {meaning} = {shape}, but got {tuple(tensor.shape)}")
+
+
+def expect_rank(name: str, tensor: torch.Tensor, meaning: str) -> None:
+    """Checks the number of dimensions against ``meaning``, for example ``"(G, B, L, D)"``.
+
+    Raises:
+        ScansearchError: If it differs.
+    """
+    rank = meaning.count(",") + 1
+    if tensor.dim() != rank:
+        raise ScansearchError(f"{name} must be {meaning}, {rank}-dimensional, but got shape {tuple(tensor.shape)}")
+
+
+def check_scan(inputs: ScanInputs) -> None:
+    """Checks shapes and devices of a grouped scan.
+
+    Raises:
+        ScansearchError: If an argument does not fit ``u`` and ``A``.
+    """
+    u, delta, A, B, C, D, z, delta_bias = inputs
+    expect_rank("u", u, "(G, B, L, D)")
+    expect_rank("A", A, "(G, D, N)")
+    groups, batch, length, channels = u.shape
+    states = A.shape[-1]
+    expect("delta", delta, (groups, batch, length, channels), "(G, B, L, D)")
+    expect("A", A, (groups, channels, states), "(G, D, N)")
+    expect("B", B, (groups, batch, length, states), "(G, B, L, N)")
+    expect("C", C, (groups, batch, length, states), "(G, B, L, N)")
+    expect("D", D, (groups, channels), "(G, D)")
+    expect("z", z, (groups, batch, length, channels), "(G, B, L, D)")
+    expect("delta_bias", delta_bias, (groups, channels), "(G, D)")
+    same_device(**inputs._asdict())
+
+
+def same_device(**tensors: torch.Tensor | None) -> None:
+    """Checks that all tensors are on one device.
+
+    Raises:
+        ScansearchError: If two are not.
+    """
+    devices = {name: str(tensor.device) for name, tensor in tensors.items() if tensor is not None}
+    if len(set(devices.values())) > 1:
+        listed = ", ".join(f"{name} on {device}" for name, device in devices.items())
+        raise ScansearchError(f"all tensors must be on one device, but got {listed}; move them with .to(device)")

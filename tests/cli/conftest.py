@@ -1,0 +1,64 @@
+import os
+import shlex
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from scansearch.cli.main import app
+
+# Two workers with two OpenMP threads each on two cores wait for each other far longer than they compute.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+TINY = shlex.split(
+    "run --model local_vim_nano --epochs 2 --batch-size 32 --set limit=96 --set patch_size=2 --set depth=2 "
+    "--set scan_backend=torch"
+)
+
+
+def run_here(*arguments):
+    """Runs a command in this process."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    return SimpleNamespace(status=result.exit_code, out=result.stdout, err=result.stderr)
+
+
+@pytest.fixture(scope="session")
+def call():
+    """``call("spaces", "--json")`` gives ``status``, ``out`` and ``err``."""
+    return run_here
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Arguments of a search that takes about a second."""
+    return TINY
+
+
+@pytest.fixture
+def refused():
+    """``refused("run", ...)`` gives the one line that a command with bad input leaves on standard error."""
+
+    def check(*arguments, status=2):
+        result = run_here(*arguments)
+        assert result.status == status, result
+        assert result.err.count("\n") == 1, result.err
+        assert result.err.startswith("stopped" if status == 130 else "error: ")
+        return result.err.removeprefix("error: ")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run, shared: look, do not change."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    result = run_here(*TINY, "--out", folder)
+    assert result.status == 0, result.err
+    return SimpleNamespace(path=folder, out=result.out)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

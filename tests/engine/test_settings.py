@@ -1,0 +1,147 @@
+import json
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scansearch.api import find_space
+from scansearch.engine.settings import RunConfig, make_config, parse_value
+from scansearch.errors import ScansearchError
+from scansearch.files import parse_toml
+from scansearch.registry import DATASETS, STRATEGIES
+
+
+def made(**arguments):
+    names = {"space": find_space("default8"), "strategy": "darts", "model": "local_vim_nano", "data": "digits"}
+    return make_config(**{**names, **arguments})
+
+
+def refusal(**arguments):
+    with pytest.raises(ScansearchError) as caught:
+        made(**arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+FILE = ("mine.toml", {"train": {"epochs": 7, "lr": 0.5}})
+FLAGS = ("flags", {"train": {"epochs": 3}})
+
+
+def test_defaults():
+    config = made()
+    assert (config.train.epochs, config.train.batch_size, config.seed) == (15, 64, 0)
+    assert config.augment == DATASETS.get("digits").augment
+    assert config.model_settings == {}
+
+
+def test_flags_win_over_file_and_file_over_defaults():
+    assert made(layers=[FILE]).train.epochs == 7
+    assert made(layers=[FILE, FLAGS]).train.epochs == 3
+    assert made(layers=[FILE, FLAGS]).train.lr == 0.5
+    assert made(layers=[FILE, FLAGS], assignments=["epochs=2", "lr=0.25"]).train.lr == 0.25
+    assert made(layers=[FILE, FLAGS], assignments=["epochs=2"]).train.epochs == 2
+    assert made(layers=[FILE], assignments=["epochs=2"], settings={"epochs": 1}).train.epochs == 1
+
+
+def test_the_later_of_two_files_wins():
+    assert made(layers=[FILE, ("other.toml", {"train": {"epochs": 9}})]).train.epochs == 9
+
+
+def test_a_preset_lies_between_defaults_and_file():
+    preset = STRATEGIES.get("darts").presets["paper"]
+    assert made(preset="paper").train.epochs == preset["train"]["epochs"]
+    assert made(preset="paper").strategy_settings["alpha_lr"] == preset["strategy"]["alpha_lr"]
+    assert made(preset="paper", layers=[FILE]).train.epochs == 7
+    assert made(preset="paper", layers=[FILE]).train.warmup_epochs == preset["train"]["warmup_epochs"]
+
+
+@pytest.mark.parametrize("preset", STRATEGIES.get("darts").presets)
+def test_every_preset_is_valid(preset):
+    assert made(preset=preset).train.epochs >= 1
+
+
+def test_train_defaults_of_a_strategy_follow_its_settings():
+    assert made(assignments=["level=unrolled"]).train.optimizer == "sgd"
+    assert made(assignments=["level=unrolled", "lr=0.1"]).train.lr == 0.1
+
+
+def test_a_section_can_be_named():
+    assert made(assignments=["train.lr=0.1"]).train.lr == 0.1
+    assert made(assignments=["model.depth=2"]).model_settings == {"depth": 2}
+    assert made(assignments=["space.keep=2"]).space["keep"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"assignments": ["nope=1"]}, "unknown setting 'nope'"),
+        ({"assignments": ["epoch=1"]}, "did you mean 'epochs'"),
+        ({"assignments": ["train.depth=1"]}, "unknown train setting 'depth'"),
+        ({"assignments": ["lr"]}, "--set takes key=value, but got 'lr'"),
+        ({"assignments": ["=3"]}, "--set takes key=value"),
+        ({"layers": [("a.toml", {"nope": {}})]}, "unknown section in a.toml 'nope'"),
+        ({"layers": [("a.toml", {"train": {"nope": 1}})]}, "unknown train setting in a.toml 'nope'"),
+        ({"layers": [("a.toml", {"train": 3})]}, "a.toml: train must be a section"),
+        ({"preset": "nope"}, "'nope'; there is: darts, paper"),
+        ({"seed": -1}, "seed: input should be greater than or equal to 0, got -1"),
+        ({"seed": 2**32}, "seed: input should be less than 4294967296"),
+        ({"assignments": ["epochs=0"]}, "epochs: input should be greater than or equal to 1, got 0"),
+        ({"assignments": ["epochs=many"]}, "epochs: input should be a valid integer"),
+        ({"assignments": ["epochs=true"]}, "epochs: input should be a number, got true"),
+        ({"assignments": ["alpha_lr=false"]}, "alpha_lr: input should be a number, got false"),
+        ({"assignments": ["lr=nan"]}, "lr: input should be"),
+        ({"assignments": ["lr=inf"]}, "lr: input should be a finite number, got inf"),
+        ({"assignments": ["alpha_lr=inf"]}, "alpha_lr: input should be a finite number"),
+        ({"assignments": ["lr=1e-9"]}, "min_lr <= lr must hold, but got 1e-06 and 1e-09"),
+        ({"assignments": ["precision=64"]}, "precision: input should be 'auto', '32', 'bf16' or '16', got 64"),
+        ({"assignments": ["keep=9"]}, "keeps 9 of 8"),
+        ({"assignments": ["keep=x"]}, "keep: input should be a valid integer"),
+        ({"assignments": ["depth=two"]}, "depth takes an integer of at least 1, but got 'two'"),
+        ({"assignments": ["flip=2"]}, "flip: input should be less than or equal to 1"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_line(arguments, says):
+    assert says in refusal(**arguments)
+
+
+def test_values_are_read_as_toml_and_else_as_text():
+    assert [parse_value(text) for text in ("3", "3e-4", "true", "[1, 2]", "sgd", '"7"')] == [
+        3,
+        3e-4,
+        True,
+        [1, 2],
+        "sgd",
+        "7",
+    ]
+    assert made(assignments=["precision=32"]).train.precision == "32"
+
+
+def test_config_survives_toml():
+    config = made(
+        preset="darts", seed=5, data_root="a b/ü", assignments=["depth=2", "keep=3", "flip=0.25", "patch_size=auto"]
+    )
+    text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    again = RunConfig(**parse_toml(text))
+    assert again.model_dump(mode="json") == config.model_dump(mode="json")
+    assert again.space["candidates"] == list(find_space("default8").candidates)
+
+
+@given(st.floats(1e-6, 10), st.integers(1, 10**6), st.sampled_from(["adamw", "sgd"]), st.integers(1, 8))
+def test_any_config_survives_toml_and_json(lr, epochs, optimizer, keep):
+    config = made(settings={"lr": lr, "epochs": epochs, "optimizer": optimizer, "keep": keep})
+    data = config.model_dump(mode="json", exclude_none=True)
+    assert RunConfig(**parse_toml(tomli_w.dumps(data))) == config
+    assert RunConfig(**json.loads(json.dumps(data))) == config
+
+
+def test_what_a_run_wrote_makes_the_same_run_as_a_file():
+    config = made(assignments=["lr=0.01", "depth=2", "level=bilevel", "erase=0.5"])
+    data = config.model_dump(mode="json", exclude_none=True)
+    layer = {
+        "train": data["train"],
+        "augment": data["augment"],
+        "strategy": data["strategy_settings"],
+        "model": data["model_settings"],
+    }
+    assert made(layers=[("config.toml", parse_toml(tomli_w.dumps(layer)))]) == config

@@ -1,0 +1,43 @@
+import pytest
+import torch
+from comparison import assert_close
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scansearch.errors import ScansearchError
+from scansearch.ops import mixture, weigh
+
+FAST = ["torch", "cpu"]
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 20), st.integers(8, 40))
+
+
+@pytest.mark.parametrize("backend", FAST)
+@settings(max_examples=25, deadline=None)
+@given(shape=SHAPES, offset=st.floats(-10, 10), seed=st.integers(0, 2**16))
+def test_mixture(backend, shape, offset, seed):
+    torch.manual_seed(seed)
+    # The mean is a multiple of the spread: an unstable variance would show.
+    assert_close(mixture, [torch.randn(shape) + offset, torch.randn(shape[0])], backend, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_mixture_of_equal_channels_is_zero(backend):
+    assert float(mixture(torch.full((2, 1, 3, 8), 5.0), torch.ones(2), backend=backend).abs().max()) < 1e-2
+
+
+@pytest.mark.parametrize("backend", FAST)
+@settings(max_examples=25, deadline=None)
+@given(shape=SHAPES, seed=st.integers(0, 2**16))
+def test_weigh(backend, shape, seed):
+    torch.manual_seed(seed)
+    groups, batch, tokens, channels = shape
+    assert_close(
+        weigh, [torch.randn(shape), torch.randn(groups, batch, channels), torch.randn(groups, batch, tokens)], backend
+    )
+
+
+def test_shapes_are_checked():
+    with pytest.raises(ScansearchError, match=r"weights must be \(G\) = \(3,\), but got \(2,\)"):
+        mixture(torch.zeros(3, 1, 1, 4), torch.zeros(2))
+    with pytest.raises(ScansearchError, match=r"token must be \(G, B, L\)"):
+        weigh(torch.zeros(3, 1, 2, 4), torch.zeros(3, 1, 4), torch.zeros(3, 1, 1))

@@ -1,0 +1,183 @@
+"""The published JSON Schemas. Rewrite them after a change of the models with ``python tests/test_schemas.py``."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from scansearch import Genotype, SearchSpace
+from scansearch.errors import ScansearchError
+from scansearch.genotype import published_names
+from scansearch.registry import SEARCH_SPACES
+
+MODELS: dict[str, type[BaseModel]] = {"genotype-1.json": Genotype, "space-1.json": SearchSpace}
+FOLDER = files("scansearch") / "schemas"
+
+
+def generated(model: type[BaseModel]) -> str:
+    return json.dumps(plain(model.model_json_schema()), indent=2, sort_keys=True) + "\n"
+
+
+def plain(schema: Any) -> Any:
+    """The same schema without what only some versions of pydantic write, and what says nothing."""
+    if isinstance(schema, list):
+        return [plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    idle = {"additionalProperties": True} | ({"enum": [schema["const"]]} if "const" in schema else {})
+    return {key: plain(value) for key, value in schema.items() if key not in idle or value != idle[key]}
+
+
+def read(name: str) -> dict[str, Any]:
+    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def errors(name: str, document: Any) -> list[str]:
+    return [error.json_path for error in jsonschema.Draft202012Validator(read(name)).iter_errors(document)]
+
+
+@pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=MODELS)
+def test_the_files_are_up_to_date(name, model):
+    assert (FOLDER / name).read_text(encoding="utf-8") == generated(model), "run python tests/test_schemas.py"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_they_are_schemas_of_draft_2020_12(name):
+    assert read(name)["$schema"] == jsonschema.Draft202012Validator.META_SCHEMA["$id"]
+    jsonschema.Draft202012Validator.check_schema(read(name))
+
+
+@pytest.mark.parametrize("name", published_names())
+def test_published_genotypes_validate_as_they_lie(name):
+    document = json.loads((files("scansearch") / "published" / f"{name}.json").read_text(encoding="utf-8"))
+    assert errors("genotype-1.json", document) == []
+
+
+@pytest.mark.parametrize("name", SEARCH_SPACES.names())
+def test_spaces_validate_as_they_are_written(name, tmp_path):
+    SEARCH_SPACES.get(name).save(tmp_path / "space.json")
+    assert errors("space-1.json", json.loads((tmp_path / "space.json").read_text())) == []
+
+
+FULL = {
+    "schema": "scansearch/genotype/1",
+    "model": "local_vim_micro",
+    "space": {"name": "mine", "candidates": ["h", "v", "w2"], "keep": 2, "since": 2024},
+    "layers": [
+        {
+            "stage": 1,
+            "grid": [8, 6],
+            "directions": ["h", "w2"],
+            "scores": {"h": 0.5, "v": 0.25, "w2": 1},
+            "margin": 0.1,
+            "margin_noise": 0.02,
+            "above_noise": True,
+            "note": None,
+        }
+    ],
+    "search": {"strategy": "darts", "seed": 0, "loss": None},
+    "comment": ["kept"],
+}
+
+
+def test_what_a_genotype_writes_validates(tmp_path):
+    for genotype in (Genotype.from_dict(FULL), Genotype.from_directions([["h"], ["v", "w3_col_flip"]])):
+        genotype.save(tmp_path / "g.json")
+        assert errors("genotype-1.json", json.loads((tmp_path / "g.json").read_text())) == []
+
+
+def changed(place: str, value: Any) -> dict[str, Any]:
+    """``FULL`` with another value at a dotted place."""
+    document = json.loads(json.dumps(FULL))
+    *path, last = [int(part) if part.isdigit() else part for part in place.split(".")]
+    spot = document
+    for part in path:
+        spot = spot[part]
+    spot[last] = value
+    return document
+
+
+WRONG = {
+    "schema": "scansearch/genotype/2",
+    "model": 3,
+    "space": ["h"],
+    "space.candidates": "h",
+    "layers": [],
+    "layers.0": ["h", "v"],
+    "layers.0.stage": -1,
+    "layers.0.grid": [8],
+    "layers.0.grid.0": 0,
+    "layers.0.directions": [],
+    "layers.0.directions.0": "w2",
+    "layers.0.directions.1": 2,
+    "layers.0.scores": [0.5],
+    "layers.0.scores.h": "0.5",
+    "layers.0.margin": "small",
+    "layers.0.above_noise": "yes",
+    "search": None,
+}
+
+
+@pytest.mark.parametrize(("place", "value"), WRONG.items(), ids=WRONG)
+def test_a_wrong_value_is_refused_by_the_schema_and_by_the_reader(place, value):
+    document = changed(place, value)
+    assert errors("genotype-1.json", document)
+    with pytest.raises(ScansearchError):
+        Genotype.from_dict(document)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"keep": 0},
+        {"keep": "2"},
+        {"keeep": 2},
+        {"candidates": []},
+        {"candidates": ["h", "h"]},
+        {"name": ""},
+        {"schema": 1},
+    ],
+    ids=str,
+)
+def test_a_wrong_space_is_refused_by_the_schema_and_by_the_reader(fields):
+    good = {"name": "mine", "candidates": ["h", "v"], "keep": 1}
+    assert errors("space-1.json", good) == []
+    assert errors("space-1.json", good | fields)
+    with pytest.raises(ScansearchError):
+        SearchSpace.from_dict(good | fields)
+
+
+values = st.sampled_from(
+    [None, True, 0, 1, -1, 7, 0.5, "", "h", "v", "w2", "x", [], ["h"], ["h", "h"], [8, 8], [0, 1], {}]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(WRONG)[::-1]), values), min_size=1, max_size=3))
+def test_the_schema_accepts_whatever_the_reader_accepts(changes):
+    document = json.loads(json.dumps(FULL))
+    for place, value in changes:
+        *path, last = [int(part) if part.isdigit() else part for part in place.split(".")]
+        spot: Any = document
+        try:
+            for part in path:
+                spot = spot[part]
+            spot[last] = value
+        except (LookupError, TypeError):
+            continue  # an earlier change took this place away
+    try:
+        Genotype.from_dict(document)
+    except ScansearchError:
+        return
+    assert errors("genotype-1.json", document) == []
+
+
+if __name__ == "__main__":
+    for file, written_from in MODELS.items():
+        (FOLDER / file).write_text(generated(written_from), encoding="utf-8")
