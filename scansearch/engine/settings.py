@@ -20,7 +20,7 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epochs: int = Field(15, ge=1, description="Passes over the training data.")
+    epochs: int = Field(12, ge=1, description="Passes over the training data.")
     batch_size: int = Field(64, ge=1, description="Images in a step, over all processes.")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="Optimiser of the weights.")
     lr: float = Field(3e-3, gt=0, description="Peak learning rate of the weights.")
