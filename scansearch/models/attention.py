@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from scansearch.ops import weigh
+from scansearch.ops import norm_reduce, weigh
 
 
 class SCAttn(nn.Module):
@@ -40,15 +40,18 @@ class SCAttn(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Weighs x of shape (G, B, L, D); returns the same shape."""
-        normed = self.norm(x)
-        summary = F.gelu(self.global_reduce(normed.mean(-2)))  # (G, B, D/r)
-        channel = self.channel_select(summary).sigmoid()
+        scale, shift = self.norm.weight.to(x), self.norm.bias.to(x)
+        # LN(x) itself is never stored: its scale and shift move into the maps that read it.
+        reduce = self.local_reduce.weight.to(x) * scale if self.spatial else scale.new_zeros(0, len(scale))
+        x, pooled, reduced = norm_reduce(x, reduce, backend=self.backend)
+        summary = F.gelu(self.global_reduce(pooled * scale + shift))  # (G, B, D/r)
+        channel = self.channel_select(summary).sigmoid().to(x)
         if not self.spatial:
             return x * channel[:, :, None]
-        return weigh(x, channel.to(x), self._tokens(normed, summary).to(x), backend=self.backend)
+        local = F.gelu(reduced + self.local_reduce(shift))  # (G, B, L, D/r)
+        return weigh(x, channel, self._tokens(local, summary).to(x), backend=self.backend)
 
-    def _tokens(self, normed: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:
-        local = F.gelu(self.local_reduce(normed))
+    def _tokens(self, local: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:
         # The linear map of (local, global) joined is the sum of its two halves: the global half once a sequence.
         own, shared = self.spatial_select.weight.chunk(2, dim=1)
         together = F.linear(summary, shared, self.spatial_select.bias)  # (G, B, 1)

@@ -13,7 +13,7 @@ Importing this package does not import numba.
 """
 
 from scansearch.ops.backends import BackendStatus, backend_report, resolve_backend
-from scansearch.ops.mixing import mixture, weigh
+from scansearch.ops.mixing import mixture, norm_reduce, weigh
 from scansearch.ops.order import reorder_conv_silu, restore_gate, restore_order
 from scansearch.ops.scan import selective_scan, selective_scan_grouped
 
@@ -21,6 +21,7 @@ __all__ = [
     "BackendStatus",
     "backend_report",
     "mixture",
+    "norm_reduce",
     "reorder_conv_silu",
     "resolve_backend",
     "restore_gate",

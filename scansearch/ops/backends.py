@@ -1,7 +1,7 @@
 """Which implementations there are, which of them work here, and which one ``auto`` means.
 
 A backend is a module with one function for each operation, in panel layout, arguments checked (``scan``, ``reorder_conv_silu``,
-``restore_gate``, ``weigh``, ``mixture``), and ``check``, which says what it runs on or raises BackendUnavailableError.
+``restore_gate``, ``norm_reduce``, ``weigh``, ``mixture``), and ``check``, which says what it runs on or raises BackendUnavailableError.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from scansearch.errors import BackendUnavailableError
 from scansearch.ops.shapes import ScanInputs
-from scansearch.ops.time_major import mixture, reorder_conv_silu, restore_gate, weigh
+from scansearch.ops.time_major import mixture, norm_reduce, reorder_conv_silu, restore_gate, weigh
 
-__all__ = ["check", "mixture", "reorder_conv_silu", "restore_gate", "scan", "weigh"]
+__all__ = ["check", "mixture", "norm_reduce", "reorder_conv_silu", "restore_gate", "scan", "weigh"]
 
 
 def check(device_type: str) -> str:

@@ -1,4 +1,4 @@
-"""Weights on branches: of channels and tokens inside a branch, and of whole branches in a search."""
+"""Weights on branches: what SCAttn reads off a branch and gives it, and the mixture of branches in a search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,35 @@ import torch
 
 from scansearch.ops.backends import backend_module, resolve_backend
 from scansearch.ops.shapes import expect, expect_rank, same_device
+
+
+def norm_reduce(
+    x: torch.Tensor, weight: torch.Tensor, *, backend: str = "auto"
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What SCAttn reads off a branch: with n = LN(x) without affine parameters, n's mean over tokens, and W n.
+
+    x itself is handed through. Use the x that comes out, and its whole gradient is put together in one pass.
+
+    Args:
+        x: (G, B, L, D).
+        weight: W (R, D).
+        backend: ``auto`` or a name; see ``scansearch.ops``.
+
+    Returns:
+        x; the mean (G, B, D); and W n (G, B, L, R).
+
+    Raises:
+        ScansearchError: If shapes do not fit, or there is no such backend.
+        BackendUnavailableError: If the backend that was asked for cannot run here.
+        UnsupportedError: If the backend cannot take these tensors.
+    """
+    expect_rank("x", x, "(G, B, L, D)")
+    expect_rank("weight", weight, "(R, D)")
+    expect("weight", weight, (weight.shape[0], x.shape[3]), "(R, D)")
+    same_device(x=x, weight=weight)
+    name = resolve_backend(backend, x, weight)
+    result: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = backend_module(name).norm_reduce(x, weight)
+    return result
 
 
 def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backend: str = "auto") -> torch.Tensor:

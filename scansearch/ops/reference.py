@@ -56,11 +56,20 @@ def restore_gate(y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, i
 
 def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """See ``scansearch.ops.mixture``."""
-    centred = branches - branches.mean(-1, keepdim=True)
-    normed = centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
-    return (weights[:, None, None, None] * normed).sum(0)
+    return (weights[:, None, None, None] * _normalised(branches)).sum(0)
 
 
 def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
     """See ``scansearch.ops.weigh``."""
     return x * channel[:, :, None] * token[..., None]
+
+
+def norm_reduce(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """See ``scansearch.ops.norm_reduce``."""
+    normed = _normalised(x)
+    return x, normed.mean(2), normed @ weight.T
+
+
+def _normalised(x: torch.Tensor) -> torch.Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()

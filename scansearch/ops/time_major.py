@@ -68,6 +68,12 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.
     return x * channel[:, :, None] * token[..., None]
 
 
+def norm_reduce(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """See ``scansearch.ops.norm_reduce``."""
+    normed = F.layer_norm(x, x.shape[-1:])
+    return x, normed.mean(2), normed @ weight.T
+
+
 def _precision(u: torch.Tensor, A: torch.Tensor) -> torch.dtype:
     # Half precision cannot hold a product of hundreds of decays.
     return torch.promote_types(torch.promote_types(u.dtype, A.dtype), torch.float32)

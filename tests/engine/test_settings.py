@@ -30,7 +30,7 @@ FLAGS = ("flags", {"train": {"epochs": 3}})
 
 def test_defaults():
     config = made()
-    assert (config.train.epochs, config.train.batch_size, config.seed) == (15, 64, 0)
+    assert (config.train.epochs, config.train.batch_size, config.seed) == (12, 64, 0)
     assert config.augment == DATASETS.get("digits").augment
     assert config.model_settings == {}
 

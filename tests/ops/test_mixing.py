@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scansearch.errors import ScansearchError
-from scansearch.ops import mixture, weigh
+from scansearch.ops import mixture, norm_reduce, weigh
 
 FAST = ["torch", "cpu"]
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 20), st.integers(8, 40))
@@ -33,6 +33,29 @@ def test_weigh(backend, shape, seed):
     groups, batch, tokens, channels = shape
     assert_close(
         weigh, [torch.randn(shape), torch.randn(groups, batch, channels), torch.randn(groups, batch, tokens)], backend
+    )
+
+
+@pytest.mark.parametrize("backend", FAST)
+@settings(max_examples=25, deadline=None)
+@given(shape=SHAPES, rows=st.integers(0, 9), seed=st.integers(0, 2**16))
+def test_norm_reduce(backend, shape, rows, seed):
+    torch.manual_seed(seed)
+
+    def joined(x, weight, backend):
+        x, pooled, reduced = norm_reduce(x, weight, backend=backend)
+        parts = [x.square(), pooled[:, :, None].sin(), reduced.exp().sum(3, keepdim=True).expand_as(x)]
+        return torch.cat(parts, 2) + 0 * weight.sum()
+
+    assert_close(joined, [torch.randn(shape), torch.randn(rows, shape[3])], backend, tolerance=1e-5)
+
+
+def test_norm_reduce_with_a_map_too_large_for_the_kernel():
+    torch.manual_seed(0)
+    assert_close(
+        lambda x, weight, backend: norm_reduce(x, weight, backend=backend)[2],
+        [torch.randn(2, 2, 5, 100), torch.randn(48, 100)],
+        "cpu",
     )
 
 

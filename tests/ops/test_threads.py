@@ -9,7 +9,7 @@ import pytest
 CODE = """
 import hashlib, os, sys
 import torch
-from scansearch.ops import mixture, reorder_conv_silu, restore_gate, selective_scan_grouped, weigh
+from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, selective_scan_grouped, weigh
 
 def run():
     torch.manual_seed(0)
@@ -22,6 +22,8 @@ def run():
     u = reorder_conv_silu(x, order, taps, bias, backend="cpu")
     y = selective_scan_grouped(u, u, A, maps, maps, backend="cpu")
     y = restore_gate(y, z, order, order.argsort(1), backend="cpu")
+    y, pooled, reduced = norm_reduce(y, A[0, :, :8].T.contiguous(), backend="cpu")
+    y = y + pooled[:, :, None] * reduced.mean(3, keepdim=True)
     y = weigh(y, y.mean(2), y.mean(3), backend="cpu")
     out = mixture(y, alpha, backend="cpu")
     grads = torch.autograd.grad(out.square().sum(), [x, z, taps, bias, maps, alpha])

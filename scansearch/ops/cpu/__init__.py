@@ -11,11 +11,12 @@ from scansearch.ops.cpu.conv import reorder_conv_silu
 from scansearch.ops.cpu.gate import restore_gate
 from scansearch.ops.cpu.kernel import threads_from
 from scansearch.ops.cpu.mixture import mixture
+from scansearch.ops.cpu.reduce import norm_reduce
 from scansearch.ops.cpu.scan import scan
 from scansearch.ops.cpu.simd import LANES
 from scansearch.ops.cpu.weigh import weigh
 
-__all__ = ["check", "mixture", "reorder_conv_silu", "restore_gate", "scan", "weigh"]
+__all__ = ["check", "mixture", "norm_reduce", "reorder_conv_silu", "restore_gate", "scan", "weigh"]
 
 
 def check(device_type: str) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 
 from scansearch.ops.cpu.kernel import Kernel
 from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, inlined, panel_of, read, row_of, sizes_of, write
+from scansearch.ops.cpu.normal import copy_token, fill_mask, normalise
+from scansearch.ops.cpu.panel import compiled, panel_of, row_of, sizes_of, write
 from scansearch.ops.cpu.simd import (
     LANES,
     add,
@@ -26,37 +27,6 @@ from scansearch.ops.cpu.simd import (
     sum_narrow,
 )
 
-EPSILON = 1e-5
-
-
-@inlined
-def _gather(row, i, lane, sizes, edge, x):
-    """Copies the channels of one token to ``x``, zeros beyond the last."""
-    for block in range(sizes.blocks):
-        first = block * LANES
-        store(x, first, read(row + 4 * first * lane, i, lane, min(LANES, sizes.channels - first), edge))
-
-
-@inlined
-def _moments(sizes, x, mask):
-    """Subtracts the mean from ``x`` and returns it with 1 / std."""
-    total, square = fill(0.0), fill(0.0)
-    for first in range(0, sizes.blocks * LANES, LANES):
-        total = add(total, load(x, first))
-    mean = sum_narrow(total) / np.float32(sizes.channels)
-    for first in range(0, sizes.blocks * LANES, LANES):
-        centred = multiply(subtract(load(x, first), fill(mean)), load(mask, first))
-        store(x, first, centred)
-        square = fma(centred, centred, square)
-    variance = sum_narrow(square) / np.float32(sizes.channels)
-    return np.float32(1.0) / np.sqrt(variance + np.float32(EPSILON))
-
-
-@inlined
-def _fill_mask(sizes, mask):
-    for channel in range(sizes.blocks * LANES):
-        store_scalar(mask, channel, 1.0 if channel < sizes.channels else 0.0)
-
 
 @compiled
 def _forward_token(values, batch, i, scratch):
@@ -67,8 +37,8 @@ def _forward_token(values, batch, i, scratch):
     for first in range(0, sizes.blocks * LANES, LANES):
         store(total, first, fill(0.0))
     for group in range(sizes.groups):
-        _gather(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
-        scale = _moments(sizes, token, mask)
+        copy_token(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
+        scale = normalise(sizes, token, mask)
         factor = fill(scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
         for first in range(0, sizes.blocks * LANES, LANES):
             store(total, first, fma(load(token, first), factor, load(total, first)))
@@ -84,14 +54,14 @@ def _backward_token(values, batch, i, scratch):
     width = 4 * sizes.blocks * LANES
     edge, edge_out, mask = scratch, scratch + 4 * LANES, scratch + 8 * LANES
     token, gradient, dweights = mask + width, mask + 2 * width, mask + 3 * width
-    _gather(row_of(dout, 0, batch, 0), i * dout.step, dout.lane, sizes, edge, gradient)
+    copy_token(row_of(dout, 0, batch, 0), i * dout.step, dout.lane, sizes, edge, gradient)
     total = fill(0.0)
     for first in range(0, sizes.blocks * LANES, LANES):
         total = add(total, load(gradient, first))
     mean = fill(sum_narrow(total) / np.float32(sizes.channels))
     for group in range(sizes.groups):
-        _gather(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
-        scale = _moments(sizes, token, mask)
+        copy_token(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
+        scale = normalise(sizes, token, mask)
         product = fill(0.0)
         for first in range(0, sizes.blocks * LANES, LANES):
             product = fma(load(token, first), load(gradient, first), product)
@@ -110,7 +80,7 @@ def _backward_token(values, batch, i, scratch):
 def _forward(values, scratch):
     sizes = sizes_of(values)
     store(scratch, 0, fill(0.0))
-    _fill_mask(sizes, scratch + 8 * LANES)
+    fill_mask(sizes, scratch + 8 * LANES)
     batch = take_ticket(values)
     while batch < sizes.batch:
         for i in range(sizes.tokens):
@@ -122,7 +92,7 @@ def _forward(values, scratch):
 def _backward(values, scratch):
     sizes = sizes_of(values)
     store(scratch, 0, fill(0.0))
-    _fill_mask(sizes, scratch + 8 * LANES)
+    fill_mask(sizes, scratch + 8 * LANES)
     dweights = scratch + 8 * LANES + 12 * sizes.blocks * LANES
     batch = take_ticket(values)
     while batch < sizes.batch:

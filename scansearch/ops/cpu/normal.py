@@ -1,0 +1,40 @@
+"""Normalising one token over its channels, for the kernels that need LayerNorm without affine parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scansearch.ops.cpu.panel import inlined, read
+from scansearch.ops.cpu.simd import LANES, add, fill, fma, load, multiply, store, store_scalar, subtract, sum_narrow
+
+EPSILON = 1e-5
+
+
+@inlined
+def fill_mask(sizes, mask):
+    """Ones for the channels, zeros up to the end of the last block."""
+    for channel in range(sizes.blocks * LANES):
+        store_scalar(mask, channel, 1.0 if channel < sizes.channels else 0.0)
+
+
+@inlined
+def copy_token(row, i, lane, sizes, edge, token):
+    """Copies the channels at ``row[i:]`` to ``token``, zeros up to the end of the last block."""
+    for block in range(sizes.blocks):
+        first = block * LANES
+        store(token, first, read(row + 4 * first * lane, i, lane, min(LANES, sizes.channels - first), edge))
+
+
+@inlined
+def normalise(sizes, token, mask):
+    """Subtracts the mean from ``token`` and returns 1 / std."""
+    total, square = fill(0.0), fill(0.0)
+    for first in range(0, sizes.blocks * LANES, LANES):
+        total = add(total, load(token, first))
+    mean = fill(sum_narrow(total) / np.float32(sizes.channels))
+    for first in range(0, sizes.blocks * LANES, LANES):
+        centred = multiply(subtract(load(token, first), mean), load(mask, first))
+        store(token, first, centred)
+        square = fma(centred, centred, square)
+    variance = sum_narrow(square) / np.float32(sizes.channels)
+    return np.float32(1.0) / np.sqrt(variance + np.float32(EPSILON))
