@@ -2,6 +2,9 @@
 
 import torch
 
+LEAST = 0.1
+"""For random numbers of about 1: a sum of few of them may cancel, but its error does not."""
+
 
 def outcome(operation, tensors, backend, dtype):
     """The result of ``operation(*tensors)`` and the gradients of a random weighted sum of it."""
@@ -12,8 +15,11 @@ def outcome(operation, tensors, backend, dtype):
     return [result.detach(), *gradients]
 
 
-def assert_close(operation, tensors, backend, dtype=torch.float32, tolerance=3e-6):
-    """Every value and gradient within ``tolerance`` of the largest one in float64; below 1e-30 all numbers are zero."""
+def assert_close(operation, tensors, backend, dtype=torch.float32, tolerance=3e-6, least=0.0):
+    """Every value and gradient within ``tolerance`` of the largest one in float64, or of ``least`` if that is larger.
+
+    Below 1e-30 all numbers are zero.
+    """
     got = outcome(operation, tensors, backend, dtype)
     want = outcome(operation, tensors, "reference", torch.float64)
     for number, (a, b) in enumerate(zip(got, want, strict=True)):
@@ -22,5 +28,5 @@ def assert_close(operation, tensors, backend, dtype=torch.float32, tolerance=3e-
         assert torch.isfinite(a).all()
         if b.numel() == 0:
             continue
-        scale = max(float(b.abs().max()), 1e-30 / tolerance)
+        scale = max(float(b.abs().max()), least, 1e-30 / tolerance)
         assert float((a.double() - b).abs().max()) <= tolerance * scale, f"output {number} (0: value, then gradients)"

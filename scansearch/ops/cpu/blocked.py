@@ -17,6 +17,6 @@ def blocked(rows: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def unblocked(terms: torch.Tensor, sizes: Sizes, count: int) -> torch.Tensor:
-    """The sum over samples of (G * B, blocks, 1, count * LANES), as (G, count, D)."""
+    """The sum over samples of (G * B, blocks, 1, count * LANES), as (G, count, whole blocks of D)."""
     total = terms.view(sizes.groups, sizes.batch, sizes.blocks, count, LANES).sum(1)
-    return total.transpose(1, 2).flatten(2)[..., : sizes.channels]
+    return total.transpose(1, 2).flatten(2)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from scansearch.errors import UnsupportedError
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.conv_kernels import TAPS, conv_backward, conv_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
 from scansearch.ops.cpu.simd import LANES
 
 
@@ -22,8 +22,8 @@ def reorder_conv_silu(x: torch.Tensor, order: torch.Tensor, weight: torch.Tensor
             f"backend 'cpu' convolves up to {TAPS} taps, but got {weight.shape[2]}; use backend 'torch' or 'auto'"
         )
     taps = F.pad(weight, (TAPS - weight.shape[2], 0))
-    result: torch.Tensor = _ReorderConv.apply(x, order.contiguous(), taps, bias)
-    return result
+    y: torch.Tensor = _ReorderConv.apply(whole_vectors(x), order.contiguous(), taps, bias)
+    return y[..., : x.shape[2]]
 
 
 class _ReorderConv(torch.autograd.Function):
@@ -37,7 +37,7 @@ class _ReorderConv(torch.autograd.Function):
         if y.numel():
             conv_forward(groups * batch, *sizes, *joined(panels))
         ctx.save_for_backward(x, order, taps)
-        ctx.sizes = sizes
+        ctx.sizes, ctx.width = sizes, weight.shape[1]
         return y
 
     @staticmethod
@@ -47,8 +47,8 @@ class _ReorderConv(torch.autograd.Function):
         sizes: Sizes = ctx.sizes
         dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
         dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * LANES)
-        panels = [flatten(t) for t in (x[None], order[:, None, None], taps, dy, dx[None], dtaps)]
+        panels = [flatten(t) for t in (x[None], order[:, None, None], taps, whole_vectors(dy), dx[None], dtaps)]
         if dy.numel():
             conv_backward(sizes.batch, *sizes, *joined(panels))
-        total = unblocked(dtaps, sizes, TAPS + 1)
+        total = unblocked(dtaps, sizes, TAPS + 1)[..., : ctx.width]
         return dx, None, total[:, :TAPS].transpose(1, 2), total[:, TAPS]

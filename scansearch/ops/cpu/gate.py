@@ -8,7 +8,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from scansearch.ops.cpu.gate_kernels import gate_backward, gate_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
 from scansearch.ops.gather import gather_rows
 
 
@@ -16,8 +16,8 @@ def restore_gate(y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, i
     """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
     if z is None:
         return gather_rows(y, inverse, order)
-    result: torch.Tensor = _RestoreGate.apply(y, z, inverse.contiguous())
-    return result
+    out: torch.Tensor = _RestoreGate.apply(whole_vectors(y), whole_vectors(z), inverse.contiguous())
+    return out[..., : y.shape[3]]
 
 
 class _RestoreGate(torch.autograd.Function):
@@ -43,7 +43,7 @@ class _RestoreGate(torch.autograd.Function):
         make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
         dy = make(y, memory_format=torch.contiguous_format)
         dz = torch.empty_like(z, memory_format=torch.contiguous_format)
-        panels = [flatten(t) for t in (y, z[None], inverse[:, None, None], dout, dy, dz[None])]
+        panels = [flatten(t) for t in (y, z[None], inverse[:, None, None], whole_vectors(dout), dy, dz[None])]
         if dout.numel():
             gate_backward(sizes.batch, *sizes, *joined(panels))
         return dy, dz, None

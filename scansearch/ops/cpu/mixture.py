@@ -8,21 +8,21 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from scansearch.ops.cpu.mixture_kernels import mixture_backward, mixture_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
 
 
 def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """See ``scansearch.ops.mixture``."""
-    result: torch.Tensor = _Mixture.apply(branches, weights)
-    return result
+    out: torch.Tensor = _Mixture.apply(whole_vectors(branches), weights, branches.shape[3])
+    return out[..., : branches.shape[3]]
 
 
 class _Mixture(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, branches: Any, weights: Any) -> torch.Tensor:
-        groups, batch, tokens, channels = branches.shape
+    def forward(ctx: Any, branches: Any, weights: Any, channels: int) -> torch.Tensor:
+        groups, batch, tokens, width = branches.shape
         sizes = Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)
-        out = branches.new_empty(batch, tokens, channels)
+        out = branches.new_empty(batch, tokens, width)
         panels = [flatten(t) for t in (branches, weights[:, None, None, None], out[None])]
         if out.numel():
             mixture_forward(batch, *sizes, *joined(panels))
@@ -32,14 +32,21 @@ class _Mixture(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dout: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def backward(ctx: Any, dout: torch.Tensor) -> tuple[Any, ...]:
         branches, weights = ctx.saved_tensors
         sizes: Sizes = ctx.sizes
         dbranches = torch.empty_like(branches, memory_format=torch.contiguous_format)
         dweights = weights.new_zeros(sizes.batch, sizes.groups)
         panels = [
-            flatten(t) for t in (branches, weights[:, None, None, None], dout[None], dbranches, dweights[None, :, None])
+            flatten(t)
+            for t in (
+                branches,
+                weights[:, None, None, None],
+                whole_vectors(dout)[None],
+                dbranches,
+                dweights[None, :, None],
+            )
         ]
         if dout.numel():
             mixture_backward(sizes.batch, *sizes, *joined(panels))
-        return dbranches, dweights.sum(0)
+        return dbranches, dweights.sum(0), None

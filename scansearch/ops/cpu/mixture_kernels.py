@@ -12,7 +12,7 @@ import numpy as np
 from scansearch.ops.cpu.kernel import Kernel
 from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
 from scansearch.ops.cpu.normal import copy_token, fill_mask, normalise
-from scansearch.ops.cpu.panel import compiled, panel_of, row_of, sizes_of, write
+from scansearch.ops.cpu.panel import compiled, panel_of, row_of, sizes_of
 from scansearch.ops.cpu.simd import (
     LANES,
     add,
@@ -29,38 +29,35 @@ from scansearch.ops.cpu.simd import (
 
 
 @compiled
-def _forward_token(values, batch, i, scratch):
+def _forward_token(values, batch, i, mask):
     sizes, x, out = sizes_of(values), panel_of(values, 0), panel_of(values, 2)
     width = 4 * sizes.blocks * LANES
-    edge, edge_out, mask = scratch, scratch + 4 * LANES, scratch + 8 * LANES
     token, total = mask + width, mask + 2 * width
     for first in range(0, sizes.blocks * LANES, LANES):
         store(total, first, fill(0.0))
     for group in range(sizes.groups):
-        copy_token(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
+        copy_token(row_of(x, group, batch, 0), i * x.step, sizes, token)
         scale = normalise(sizes, token, mask)
         factor = fill(scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
         for first in range(0, sizes.blocks * LANES, LANES):
             store(total, first, fma(load(token, first), factor, load(total, first)))
     row = row_of(out, 0, batch, 0)
-    for first in range(0, sizes.channels, LANES):
-        count = min(LANES, sizes.channels - first)
-        write(row + 4 * first * out.lane, i * out.step, out.lane, count, edge_out, load(total, first))
+    for first in range(0, sizes.blocks * LANES, LANES):
+        store(row, i * out.step + first, load(total, first))
 
 
 @compiled
-def _backward_token(values, batch, i, scratch):
+def _backward_token(values, batch, i, mask):
     sizes, x, dout, dx = sizes_of(values), panel_of(values, 0), panel_of(values, 2), panel_of(values, 3)
     width = 4 * sizes.blocks * LANES
-    edge, edge_out, mask = scratch, scratch + 4 * LANES, scratch + 8 * LANES
     token, gradient, dweights = mask + width, mask + 2 * width, mask + 3 * width
-    copy_token(row_of(dout, 0, batch, 0), i * dout.step, dout.lane, sizes, edge, gradient)
+    copy_token(row_of(dout, 0, batch, 0), i * dout.step, sizes, gradient)
     total = fill(0.0)
     for first in range(0, sizes.blocks * LANES, LANES):
         total = add(total, load(gradient, first))
     mean = fill(sum_narrow(total) / np.float32(sizes.channels))
     for group in range(sizes.groups):
-        copy_token(row_of(x, group, batch, 0), i * x.step, x.lane, sizes, edge, token)
+        copy_token(row_of(x, group, batch, 0), i * x.step, sizes, token)
         scale = normalise(sizes, token, mask)
         product = fill(0.0)
         for first in range(0, sizes.blocks * LANES, LANES):
@@ -70,36 +67,33 @@ def _backward_token(values, batch, i, scratch):
         slope = fill(-along * scale / np.float32(sizes.channels))
         factor = fill(scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
         row = row_of(dx, group, batch, 0)
-        for first in range(0, sizes.channels, LANES):
-            count = min(LANES, sizes.channels - first)
+        for first in range(0, sizes.blocks * LANES, LANES):
             change = fma(load(token, first), slope, subtract(load(gradient, first), mean))
-            write(row + 4 * first * dx.lane, i * dx.step, dx.lane, count, edge_out, multiply(factor, change))
+            store(row, i * dx.step + first, multiply(factor, change))
 
 
 @compiled
-def _forward(values, scratch):
+def _forward(values, mask):
     sizes = sizes_of(values)
-    store(scratch, 0, fill(0.0))
-    fill_mask(sizes, scratch + 8 * LANES)
+    fill_mask(sizes, mask)
     batch = take_ticket(values)
     while batch < sizes.batch:
         for i in range(sizes.tokens):
-            _forward_token(values, batch, i, scratch)
+            _forward_token(values, batch, i, mask)
         batch = take_ticket(values)
 
 
 @compiled
-def _backward(values, scratch):
+def _backward(values, mask):
     sizes = sizes_of(values)
-    store(scratch, 0, fill(0.0))
-    fill_mask(sizes, scratch + 8 * LANES)
-    dweights = scratch + 8 * LANES + 12 * sizes.blocks * LANES
+    fill_mask(sizes, mask)
+    dweights = mask + 12 * sizes.blocks * LANES
     batch = take_ticket(values)
     while batch < sizes.batch:
         for group in range(sizes.groups):
             store_scalar(dweights, group, 0.0)
         for i in range(sizes.tokens):
-            _backward_token(values, batch, i, scratch)
+            _backward_token(values, batch, i, mask)
         row = row_of(panel_of(values, 4), 0, batch, 0)
         for group in range(sizes.groups):
             store_scalar(row, group, load_scalar(dweights, group))
@@ -108,7 +102,7 @@ def _backward(values, scratch):
 
 def _mixture_forward(values):
     before = flush_denormals()
-    memory = np.empty((2 + 3 * sizes_of(values).blocks) * LANES, np.float32)
+    memory = np.empty(3 * sizes_of(values).blocks * LANES, np.float32)
     _forward(values, memory.ctypes.data)
     memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
     restore_denormals(before)
@@ -117,7 +111,7 @@ def _mixture_forward(values):
 def _mixture_backward(values):
     before = flush_denormals()
     sizes = sizes_of(values)
-    memory = np.empty((2 + 3 * sizes.blocks) * LANES + sizes.groups, np.float32)
+    memory = np.empty((3 * sizes.blocks) * LANES + sizes.groups, np.float32)
     _backward(values, memory.ctypes.data)
     memory[0] = 0.0
     restore_denormals(before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scansearch.ops.cpu.panel import inlined, read
+from scansearch.ops.cpu.panel import inlined
 from scansearch.ops.cpu.simd import LANES, add, fill, fma, load, multiply, store, store_scalar, subtract, sum_narrow
 
 EPSILON = 1e-5
@@ -12,17 +12,16 @@ EPSILON = 1e-5
 
 @inlined
 def fill_mask(sizes, mask):
-    """Ones for the channels, zeros up to the end of the last block."""
+    """Ones for the channels, zeros for what fills up their last block."""
     for channel in range(sizes.blocks * LANES):
         store_scalar(mask, channel, 1.0 if channel < sizes.channels else 0.0)
 
 
 @inlined
-def copy_token(row, i, lane, sizes, edge, token):
-    """Copies the channels at ``row[i:]`` to ``token``, zeros up to the end of the last block."""
-    for block in range(sizes.blocks):
-        first = block * LANES
-        store(token, first, read(row + 4 * first * lane, i, lane, min(LANES, sizes.channels - first), edge))
+def copy_token(row, i, sizes, token):
+    """Copies the channels at ``row[i:]`` to ``token``."""
+    for first in range(0, sizes.blocks * LANES, LANES):
+        store(token, first, load(row, i + first))
 
 
 @inlined

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 from numba import njit
+from torch.nn import functional as F
 
 from scansearch.ops.cpu.machine import load_integer
-from scansearch.ops.cpu.simd import LANES, load, load_scalar, store, store_scalar
+from scansearch.ops.cpu.simd import LANES
 
 compiled: Callable[..., Any] = njit(boundscheck=False, error_model="numpy")
 """Makes a function a part of kernels."""
@@ -38,7 +39,7 @@ class Sizes(NamedTuple):
         batch: B.
         length: L', the steps of a sequence.
         tokens: L, the tokens of an image; fewer than steps where windows are padded.
-        channels: D.
+        channels: D, or whole blocks of them.
         states: N, filled up to a multiple of STATES.
         blocks: Blocks of LANES channels.
         splits: Tasks that share the blocks of one panel.
@@ -54,6 +55,14 @@ class Sizes(NamedTuple):
     blocks: int
     splits: int
     softplus: int
+
+
+def whole_vectors(tensor: torch.Tensor) -> torch.Tensor:
+    """``tensor`` with channels next to each other and zeros up to the end of their last block; most need no copy."""
+    spare = -tensor.shape[-1] % LANES
+    if spare:
+        return F.pad(tensor, (0, spare))
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 def flatten(tensor: torch.Tensor) -> tuple[int, ...]:
@@ -108,27 +117,6 @@ def panel_of(values, k):
 def row_of(panel, group, batch, channel):
     """The address of the panel's first step, from ``channel`` on."""
     return panel.data + 4 * (group * panel.group + batch * panel.batch + channel * panel.lane)
-
-
-@inlined
-def read(row, i, lane, count, edge):
-    """LANES channels of a row; those from ``count`` on are 0. ``edge`` is scratch, and 0 from ``count`` on."""
-    if lane == 1 and count >= LANES:
-        return load(row, i)
-    for k in range(count):
-        store_scalar(edge, k, load_scalar(row, i + k * lane))
-    return load(edge, 0)
-
-
-@inlined
-def write(row, i, lane, count, edge, x):
-    """The reverse of ``read``; ``edge`` is scratch of its own."""
-    if lane == 1 and count >= LANES:
-        store(row, i, x)
-    else:
-        store(edge, 0, x)
-        for k in range(count):
-            store_scalar(row, i + k * lane, load_scalar(edge, k))
 
 
 @inlined

@@ -14,7 +14,7 @@ import numpy as np
 from scansearch.ops.cpu.kernel import Kernel
 from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
 from scansearch.ops.cpu.normal import copy_token, fill_mask, normalise
-from scansearch.ops.cpu.panel import compiled, panel_of, read, row_of, sizes_of, write
+from scansearch.ops.cpu.panel import compiled, panel_of, row_of, sizes_of
 from scansearch.ops.cpu.simd import (
     LANES,
     add,
@@ -31,16 +31,15 @@ from scansearch.ops.cpu.simd import (
 
 
 @compiled
-def _forward_panel(values, group, batch, scratch):
+def _forward_panel(values, group, batch, mask):
     sizes, x, weight, pooled = sizes_of(values), panel_of(values, 0), panel_of(values, 1), panel_of(values, 2)
     reduced, end = panel_of(values, 3), sizes.blocks * LANES
-    edge, edge_out, mask = scratch, scratch + 4 * LANES, scratch + 8 * LANES
     token, total = mask + 4 * end, mask + 8 * end
     x_row, out_row = row_of(x, group, batch, 0), row_of(reduced, group, batch, 0)
     for first in range(0, end, LANES):
         store(total, first, fill(0.0))
     for i in range(sizes.tokens):
-        copy_token(x_row, i * x.step, x.lane, sizes, edge, token)
+        copy_token(x_row, i * x.step, sizes, token)
         scale = fill(normalise(sizes, token, mask))
         for first in range(0, end, LANES):
             n = multiply(load(token, first), scale)
@@ -54,22 +53,20 @@ def _forward_panel(values, group, batch, scratch):
             store_scalar(out_row, i * reduced.step + k * reduced.lane, sum_narrow(product))
     share = fill(np.float32(1.0) / np.float32(sizes.tokens))
     pooled_row = row_of(pooled, group, batch, 0)
-    for first in range(0, sizes.channels, LANES):
-        count = min(LANES, sizes.channels - first)
-        write(pooled_row, first * pooled.lane, pooled.lane, count, edge_out, multiply(load(total, first), share))
+    for first in range(0, end, LANES):
+        store(pooled_row, first, multiply(load(total, first), share))
 
 
 @compiled
-def _backward_panel(values, group, batch, scratch):
+def _backward_panel(values, group, batch, mask):
     sizes, x, weight, dpooled = sizes_of(values), panel_of(values, 0), panel_of(values, 1), panel_of(values, 2)
     dreduced, g, dx, dweight = panel_of(values, 3), panel_of(values, 4), panel_of(values, 5), panel_of(values, 6)
     end = sizes.blocks * LANES
-    edge, edge_out, mask = scratch, scratch + 4 * LANES, scratch + 8 * LANES
     token, common, gradient = mask + 4 * end, mask + 8 * end, mask + 12 * end
     x_row, g_row, dx_row = row_of(x, group, batch, 0), row_of(g, group, batch, 0), row_of(dx, group, batch, 0)
     dreduced_row = row_of(dreduced, group, batch, 0)
     dweight_rows = row_of(dweight, group * sizes.batch + batch, 0, 0)
-    copy_token(row_of(dpooled, group, batch, 0), 0, dpooled.lane, sizes, edge, common)
+    copy_token(row_of(dpooled, group, batch, 0), 0, sizes, common)
     share = fill(np.float32(1.0) / np.float32(sizes.tokens))
     for first in range(0, end, LANES):
         store(common, first, multiply(load(common, first), share))
@@ -77,7 +74,7 @@ def _backward_panel(values, group, batch, scratch):
         for first in range(0, end, LANES):
             store(dweight_rows, k * end + first, fill(0.0))
     for i in range(sizes.tokens):
-        copy_token(x_row, i * x.step, x.lane, sizes, edge, token)
+        copy_token(x_row, i * x.step, sizes, token)
         scale = normalise(sizes, token, mask)
         for first in range(0, end, LANES):
             store(token, first, multiply(load(token, first), fill(scale)))
@@ -94,39 +91,36 @@ def _backward_panel(values, group, batch, scratch):
             along = fma(load(gradient, first), load(token, first), along)
         mean = fill(sum_narrow(total) / np.float32(sizes.channels))
         slope = fill(sum_narrow(along) / np.float32(-sizes.channels))
-        for first in range(0, sizes.channels, LANES):
-            count = min(LANES, sizes.channels - first)
+        for first in range(0, end, LANES):
             change = fma(load(token, first), slope, subtract(load(gradient, first), mean))
-            elsewhere = read(g_row + 4 * first * g.lane, i * g.step, g.lane, count, edge)
+            elsewhere = load(g_row, i * g.step + first)
             changed = fma(change, fill(scale), elsewhere)
-            write(dx_row + 4 * first * dx.lane, i * dx.step, dx.lane, count, edge_out, changed)
+            store(dx_row, i * dx.step + first, changed)
 
 
 @compiled
-def _forward(values, scratch):
+def _forward(values, mask):
     sizes = sizes_of(values)
-    fill_mask(sizes, scratch + 8 * LANES)
+    fill_mask(sizes, mask)
     task = take_ticket(values)
     while task < sizes.groups * sizes.batch:
-        store(scratch, 0, fill(0.0))
-        _forward_panel(values, task // sizes.batch, task % sizes.batch, scratch)
+        _forward_panel(values, task // sizes.batch, task % sizes.batch, mask)
         task = take_ticket(values)
 
 
 @compiled
-def _backward(values, scratch):
+def _backward(values, mask):
     sizes = sizes_of(values)
-    fill_mask(sizes, scratch + 8 * LANES)
+    fill_mask(sizes, mask)
     task = take_ticket(values)
     while task < sizes.groups * sizes.batch:
-        store(scratch, 0, fill(0.0))
-        _backward_panel(values, task // sizes.batch, task % sizes.batch, scratch)
+        _backward_panel(values, task // sizes.batch, task % sizes.batch, mask)
         task = take_ticket(values)
 
 
 def _reduce_forward(values):
     before = flush_denormals()
-    memory = np.empty((2 + 3 * sizes_of(values).blocks) * LANES, np.float32)
+    memory = np.empty((3 * sizes_of(values).blocks) * LANES, np.float32)
     _forward(values, memory.ctypes.data)
     memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
     restore_denormals(before)
@@ -134,7 +128,7 @@ def _reduce_forward(values):
 
 def _reduce_backward(values):
     before = flush_denormals()
-    memory = np.empty((2 + 4 * sizes_of(values).blocks) * LANES, np.float32)
+    memory = np.empty((4 * sizes_of(values).blocks) * LANES, np.float32)
     _backward(values, memory.ctypes.data)
     memory[0] = 0.0
     restore_denormals(before)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.kernel import thread_count
-from scansearch.ops.cpu.panel import NONE, Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.panel import NONE, Sizes, blocks_of, flatten, joined, whole_vectors
 from scansearch.ops.cpu.scan_backward import scan_backward
 from scansearch.ops.cpu.scan_forward import CHUNK, scan_forward
 from scansearch.ops.cpu.simd import LANES, STATES
@@ -27,8 +27,16 @@ def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
     extra = -A.shape[2] % STATES
     B, C = (F.pad(t, (0, extra)) if extra else t for t in (B, C))
     y: torch.Tensor = _Scan.apply(
-        u, delta, A, B, C, zeros if D is None else D, zeros if delta_bias is None else delta_bias, delta_softplus
+        whole_vectors(u),
+        whole_vectors(delta),
+        A,
+        B,
+        C,
+        zeros if D is None else D,
+        zeros if delta_bias is None else delta_bias,
+        delta_softplus,
     )
+    y = y[..., : u.shape[3]]
     return y if z is None else y * F.silu(z)
 
 
@@ -48,7 +56,7 @@ class _Scan(torch.autograd.Function):
         arguments = [flatten(t) for t in (u, delta, y, B, C, rates, constants)]
         scan_forward(panels * splits, *sizes, *joined(arguments), *(NONE if kept is None else flatten(kept)))
         ctx.save_for_backward(u, delta, B, C, rates, constants, kept)
-        ctx.sizes, ctx.states = sizes, A.shape[2]
+        ctx.sizes, ctx.given = sizes, A.shape
         return y
 
     @staticmethod
@@ -56,13 +64,14 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
         u, delta, B, C, rates, constants, kept = ctx.saved_tensors
         sizes: Sizes = ctx.sizes
-        panels, width = sizes.groups * sizes.batch, sizes.states * LANES
+        panels = sizes.groups * sizes.batch
         du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))
-        dA = u.new_empty(panels, sizes.blocks, 1, width)
+        dA = u.new_empty(panels, sizes.blocks, 1, sizes.states * LANES)
         dconstants = u.new_empty(panels, sizes.blocks, 1, 2 * LANES)
-        saved = [flatten(t) for t in (u, delta, dy, B, C, rates, constants, kept)]
+        saved = [flatten(t) for t in (u, delta, whole_vectors(dy), B, C, rates, constants, kept)]
         results = [flatten(t) for t in (du, ddelta, dB, dC, dA, dconstants)]
         scan_backward(panels, *sizes, *joined(saved + results))
-        dA = unblocked(dA, sizes, sizes.states)[:, : ctx.states].transpose(1, 2)
-        dD, dbias = unblocked(dconstants, sizes, 2).unbind(1)
+        _, width, states = ctx.given
+        dA = unblocked(dA, sizes, sizes.states)[:, :states, :width].transpose(1, 2)
+        dD, dbias = unblocked(dconstants, sizes, 2)[..., :width].unbind(1)
         return du, ddelta, dA, dB, dC, dD, dbias, None

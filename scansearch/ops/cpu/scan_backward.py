@@ -16,7 +16,7 @@ import numpy as np
 
 from scansearch.ops.cpu.kernel import Kernel
 from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, inlined, panel_of, read, row_of, sizes_of, write
+from scansearch.ops.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
 from scansearch.ops.cpu.scan_forward import CHUNK, step_size
 from scansearch.ops.cpu.simd import (
     LANES,
@@ -95,7 +95,7 @@ def _retreat(
 
 
 @compiled
-def _block(values, group, batch, block, scratch):
+def _block(values, group, batch, block, delta):
     """One block of channels of one panel, over all steps."""
     sizes = sizes_of(values)
     u, raw, dout, b, c = (
@@ -107,14 +107,12 @@ def _block(values, group, batch, block, scratch):
     )
     kept, du, draw = panel_of(values, 7), panel_of(values, 8), panel_of(values, 9)
     tile = CHUNK * _ROW
-    edge, edge_out, delta = scratch, scratch + _ROW, scratch + 2 * _ROW
     drive, slope, dy, dinput = delta + tile, delta + 2 * tile, delta + 3 * tile, delta + 4 * tile
     dexponent, states, decays = delta + 5 * tile, delta + 6 * tile, delta + (6 + STATES) * tile
     dstate = delta + (6 + 2 * STATES) * tile
     da = dstate + sizes.states * _ROW
     sums = da + sizes.states * _ROW
     first, panel, stride = block * LANES, group * sizes.batch + batch, 2 * sizes.states
-    count = min(LANES, sizes.channels - first)
     u_row, raw_row, dout_row = (
         row_of(u, group, batch, first),
         row_of(raw, group, batch, first),
@@ -126,7 +124,6 @@ def _block(values, group, batch, block, scratch):
     kept_row = row_of(kept, panel, block, 0)
     skip, bias = load(constants, 0), load(constants, LANES)
     dskip, dbias = fill(0.0), fill(0.0)
-    store(edge, 0, fill(0.0))
     for n in range(sizes.states):
         store(dstate, n * LANES, fill(0.0))
         store(da, n * LANES, fill(0.0))
@@ -136,11 +133,11 @@ def _block(values, group, batch, block, scratch):
         steps = min(CHUNK, sizes.length - start)
         for i in range(steps):
             t = start + i
-            argument = add(read(raw_row, t * raw.step, raw.lane, count, edge), bias)
+            argument = add(load(raw_row, t * raw.step), bias)
             d = step_size(argument, sizes.softplus)
             store(delta, i * LANES, d)
-            store(drive, i * LANES, multiply(d, read(u_row, t * u.step, u.lane, count, edge)))
-            store(dy, i * LANES, read(dout_row, t * dout.step, dout.lane, count, edge))
+            store(drive, i * LANES, multiply(d, load(u_row, t * u.step)))
+            store(dy, i * LANES, load(dout_row, t * dout.step))
             if sizes.softplus != 0:
                 store(slope, i * LANES, sigmoid(argument))
             else:
@@ -161,11 +158,11 @@ def _block(values, group, batch, block, scratch):
             )  # fmt: skip
         for i in range(steps):
             t = start + i
-            gy, x, s = load(dy, i * LANES), read(u_row, t * u.step, u.lane, count, edge), load(dinput, i * LANES)
-            write(du_row, t * du.step, du.lane, count, edge_out, fma(s, load(delta, i * LANES), multiply(skip, gy)))
+            gy, x, s = load(dy, i * LANES), load(u_row, t * u.step), load(dinput, i * LANES)
+            store(du_row, t * du.step, fma(s, load(delta, i * LANES), multiply(skip, gy)))
             ddelta = fma(load(dexponent, i * LANES), fill(LN_2), multiply(s, x))
             ddelta = multiply(ddelta, load(slope, i * LANES))
-            write(draw_row, t * draw.step, draw.lane, count, edge_out, ddelta)
+            store(draw_row, t * draw.step, ddelta)
             dskip, dbias = fma(gy, x, dskip), add(dbias, ddelta)
     da_row = row_of(panel_of(values, 12), panel, block, 0)
     for n in range(sizes.states):
@@ -180,7 +177,7 @@ def _panel(values, group, batch, scratch):
     """All channels of one panel; then dB and dC, whose sums over channels are complete."""
     sizes = sizes_of(values)
     stride = 2 * sizes.states
-    sums = scratch + 2 * _ROW + (6 + 2 * STATES) * CHUNK * _ROW + 2 * sizes.states * _ROW
+    sums = scratch + (6 + 2 * STATES) * CHUNK * _ROW + 2 * sizes.states * _ROW
     for k in range(sizes.length * stride):
         store_scalar(sums, k, 0.0)
     for block in range(sizes.blocks):
@@ -206,7 +203,7 @@ def _run(values, scratch):
 def _scan_backward(values):
     before = flush_denormals()
     sizes = sizes_of(values)
-    rows = 2 + (6 + 2 * STATES) * CHUNK + 2 * sizes.states
+    rows = (6 + 2 * STATES) * CHUNK + 2 * sizes.states
     memory = np.empty(rows * LANES + 2 * sizes.length * sizes.states, np.float32)
     _run(values, memory.ctypes.data)
     memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count

@@ -10,7 +10,7 @@ import numpy as np
 
 from scansearch.ops.cpu.kernel import Kernel
 from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, inlined, panel_of, read, row_of, sizes_of, write
+from scansearch.ops.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
 from scansearch.ops.cpu.simd import (
     LANES,
     STATES,
@@ -54,7 +54,7 @@ def _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out):
 
 
 @compiled
-def _block(values, group, batch, block, scratch):
+def _block(values, group, batch, block, delta):
     """One block of channels of one panel, over all steps."""
     sizes = sizes_of(values)
     u, raw, y, b, c = (
@@ -65,10 +65,8 @@ def _block(values, group, batch, block, scratch):
         panel_of(values, 4),
     )
     row = 4 * LANES
-    edge, edge_out, delta = scratch, scratch + row, scratch + 2 * row
     drive, out, state = delta + CHUNK * row, delta + 2 * CHUNK * row, delta + 3 * CHUNK * row
     first = block * LANES
-    count = min(LANES, sizes.channels - first)
     u_row, raw_row, y_row = (
         row_of(u, group, batch, first),
         row_of(raw, group, batch, first),
@@ -79,7 +77,6 @@ def _block(values, group, batch, block, scratch):
     kept = panel_of(values, 7)
     kept_row = row_of(kept, group * sizes.batch + batch, block, 0)
     skip, bias = load(constants, 0), load(constants, LANES)
-    store(edge, 0, fill(0.0))
     for n in range(sizes.states):
         store(state, n * LANES, fill(0.0))
     for start in range(0, sizes.length, CHUNK):
@@ -89,8 +86,8 @@ def _block(values, group, batch, block, scratch):
                 store(kept_row, (start // CHUNK - 1) * kept.step + n * LANES, load_wide(state, n * LANES))
         for i in range(steps):
             t = start + i
-            x = read(u_row, t * u.step, u.lane, count, edge)
-            d = step_size(add(read(raw_row, t * raw.step, raw.lane, count, edge), bias), sizes.softplus)
+            x = load(u_row, t * u.step)
+            d = step_size(add(load(raw_row, t * raw.step), bias), sizes.softplus)
             store(delta, i * LANES, d)
             store(drive, i * LANES, multiply(d, x))
             store(out, i * LANES, multiply(skip, x))
@@ -99,7 +96,7 @@ def _block(values, group, batch, block, scratch):
         for n in range(0, sizes.states, STATES):
             _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out)
         for i in range(steps):
-            write(y_row, (start + i) * y.step, y.lane, count, edge_out, load(out, i * LANES))
+            store(y_row, (start + i) * y.step, load(out, i * LANES))
 
 
 @compiled
@@ -117,7 +114,7 @@ def _run(values, scratch):
 
 def _scan_forward(values):
     before = flush_denormals()
-    memory = np.empty((sizes_of(values).states + 3 * CHUNK + 2) * LANES, np.float32)
+    memory = np.empty((sizes_of(values).states + 3 * CHUNK) * LANES, np.float32)
     _run(values, memory.ctypes.data)
     memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
     restore_denormals(before)

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined
+from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
 from scansearch.ops.cpu.weigh_kernels import weigh_backward, weigh_forward
 
 
 def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
     """See ``scansearch.ops.weigh``."""
-    result: torch.Tensor = _Weigh.apply(x, channel, token)
-    return result
+    out: torch.Tensor = _Weigh.apply(whole_vectors(x), whole_vectors(channel), token)
+    return out[..., : x.shape[3]]
 
 
 class _Weigh(torch.autograd.Function):
@@ -38,7 +38,7 @@ class _Weigh(torch.autograd.Function):
         make = torch.empty_like if dout.numel() else torch.zeros_like
         dx, dchannel, dtoken = (make(t, memory_format=torch.contiguous_format) for t in (x, channel, token))
         if dout.numel():
-            given = (x, channel[:, :, None], token[..., None], dout)
+            given = (x, channel[:, :, None], token[..., None], whole_vectors(dout))
             panels = [flatten(t) for t in (*given, dx, dchannel[:, :, None], dtoken[..., None])]
             weigh_backward(sizes.groups * sizes.batch, *sizes, *joined(panels))
         return dx, dchannel, dtoken
