@@ -29,4 +29,5 @@ def assert_close(operation, tensors, backend, dtype=torch.float32, tolerance=3e-
         if b.numel() == 0:
             continue
         scale = max(float(b.abs().max()), least, 1e-30 / tolerance)
-        assert float((a.double() - b).abs().max()) <= tolerance * scale, f"output {number} (0: value, then gradients)"
+        error = float((a.double() - b).abs().max()) / scale
+        assert error <= tolerance, f"output {number} (0: value, then gradients): relative error {error:.1e}"
