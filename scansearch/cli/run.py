@@ -17,7 +17,7 @@ def command(
     model: Annotated[str, typer.Option(help="Model to search (`scansearch models`).")] = "local_vim_micro",
     data: Annotated[str, typer.Option(help="digits, fashion-mnist, cifar10, cifar100, imagefolder or npz.")] = "digits",
     data_root: Annotated[str, typer.Option(help="Folder (or file) of the data; digits needs none.")] = "",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="15")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="12")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out_folder: Annotated[

@@ -6,6 +6,7 @@ import pytest
 
 from scansearch.cli.main import PANELS, app
 from scansearch.cli.usage import unwrapped
+from scansearch.engine.settings import TrainSettings
 
 COMMANDS = [module.__name__.rpartition(".")[2] for modules in PANELS.values() for module in modules]
 
@@ -44,7 +45,9 @@ def test_examples_stand_on_lines_of_their_own(call):
 
 def test_defaults_are_shown(call):
     text = " ".join(call("run", "--help").out.replace("│", " ").split())
-    for shown in ("[default: default8]", "[default: (15)]", "[default: (64)]", "[default: (runs/"):
+    train = TrainSettings()
+    for default in ("default8", f"({train.epochs})", f"({train.batch_size})", "(runs/SPACE-STRATEGY-DATA)"):
+        shown = f"[default: {default}]"
         assert shown in text
 
 
