@@ -1,1 +1,0 @@
-"""Conformance suites that plug-in authors run too."""
