@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from scansearch.engine.environment import describe, differences, read_environmen
 from scansearch.engine.events import Listener, Silent
 from scansearch.engine.log import Logged
 from scansearch.engine.loop import SearchLoop
+from scansearch.engine.memory import check_fits
 from scansearch.engine.numerics import run_numerics
 from scansearch.engine.run_folder import RunFolder
 from scansearch.engine.settings import RunConfig, validated
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.models import Selection
+from scansearch.models import Selection, Supernet
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
-from scansearch.space import SearchSpace
+from scansearch.space import LayerSpace, SearchSpace
 
 
 def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
@@ -72,16 +74,28 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
     backend = resolve_backend(
         str(config.model_settings.get("scan_backend", "auto")), torch.empty(0, device=fabric.device)
     )
+    layers = space.bind([info.grid for info in infos])
+    check_fits(lambda: _supernet(spec, layers, data), fabric.device)
     return {
         "spec": spec,
         "data": data,
         "space": space,
         "infos": infos,
-        "layers": space.bind([info.grid for info in infos]),
+        "layers": layers,
         "strategy": kind(validated(kind.Settings, config.strategy_settings, "strategy")),
         "fabric": fabric,
         "environment": describe(data, fabric.device, backend),
     }
+
+
+def _supernet(spec: Any, layers: Sequence[LayerSpace], data: ImageData) -> Supernet:
+    supernet: Supernet = spec.supernet(
+        [layer.candidates for layer in layers],
+        num_classes=data.num_classes,
+        image_size=data.image_size,
+        in_channels=data.channels,
+    )
+    return supernet
 
 
 def _fabric(config: RunConfig) -> Fabric:
@@ -101,12 +115,7 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     fabric, data, layers, strategy = parts["fabric"], parts["data"], parts["layers"], parts["strategy"]
     fabric.launch()
     torch.manual_seed(config.seed)
-    supernet = parts["spec"].supernet(
-        [layer.candidates for layer in layers],
-        num_classes=data.num_classes,
-        image_size=data.image_size,
-        in_channels=data.channels,
-    )
+    supernet = _supernet(parts["spec"], layers, data)
     loop = SearchLoop(fabric, supernet, strategy, layers, data, config, folder, listener)
     environment = _environment(parts, config, folder, listener)
     _warn_merged(parts, listener)

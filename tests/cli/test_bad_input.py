@@ -49,6 +49,8 @@ def refused_start(refused, tiny, here):
         ("--set accelerator=cuda", "accelerator=cuda needs a CUDA GPU"),
         ("--set scan_backend=nope", "unknown backend 'nope'; there is: auto, reference, torch, cpu, mamba_ssm"),
         ("--set scan_backend=mamba_ssm", "backend 'mamba_ssm' cannot run here"),
+        ("--set embed_dim=100000000", "GB for weights, gradients and optimiser, but cpu has"),
+        ("--set embed_dim=100000000000", "this model is too large"),
         ("--space nope.json", "nope.json: cannot read this search space"),
         ("--config nope.toml", "cannot read nope.toml"),
     ],
