@@ -20,7 +20,7 @@ from scansearch.engine.strategy import Plan, Step, Strategy, StrategySettings
 from scansearch.engine.unrolled import unrolled_gradient
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
-from scansearch.space import LayerSpace
+from scansearch.space import BoundSpace
 
 PUBLISHED = {
     # rate, weight decay, betas, updates of alpha in the published search
@@ -83,9 +83,9 @@ class Darts(Strategy):
             return {}
         return {"optimizer": "sgd", "lr": 0.025, "min_lr": 0.001, "weight_decay": 3e-4, "clip_norm": 5.0}
 
-    def setup(self, supernet: Supernet, layers: tuple[LayerSpace, ...], plan: Plan) -> None:
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Makes the optimiser of alpha."""
-        super().setup(supernet, layers, plan)
+        super().setup(supernet, space, plan)
         rate, decay, betas, updates = PUBLISHED[self.settings.level]
         short = max(rate, min(rate * updates / plan.steps, LARGEST_SHORT_RATE))
         self.rate = self.settings.alpha_lr or short

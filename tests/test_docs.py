@@ -95,9 +95,9 @@ def test_the_contributors_plug_ins_work():
     finally:
         SCAN_ORDERS.unregister("upward")
     strategy = found["Uniform"](found["Uniform"].Settings())
-    strategy.layers = found["MINE"].bind([(8, 8), (4, 4)])
+    strategy.space = found["MINE"].bind([(8, 8), (4, 4)])
     assert [choice.weights.sum() for choice in strategy.select(0)] == [1, 1]
-    assert strategy.choose() == [(0, 1), (0, 1)]
+    assert strategy.choose() == ((0, 1), (0, 1))
 
 
 def test_scan_names_in_the_guide_exist():

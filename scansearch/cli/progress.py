@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -21,6 +22,7 @@ class RichListener:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.best = 0.0
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=28),
@@ -49,10 +51,11 @@ class RichListener:
         verb = (
             f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
         )
-        candidates = "/".join(str(n) for n in facts["candidates"])
+        candidates, keep = "/".join(map(str, facts["candidates"])), " to ".join(map(str, facts["keep"]))
+        genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
         self.console.print(
-            f"[bold]{facts['model']}[/]: {facts['layers']} layers, each keeps {facts['keep']} of {candidates} directions "
-            f"({facts['genotypes']:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
+            f"[bold]{facts['model']}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
+            f"({genotypes:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
             f"{facts['images']:,} training images; {verb}; {facts['device']}, scan backend {facts['scan_backend']}"
         )
         self.console.print(EPOCH_HEADER, style="bold")
@@ -69,6 +72,11 @@ class RichListener:
             f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  "
             f"{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}"
         )
+
+    def judged(self, done: int, most: int, accuracy: float) -> None:
+        """Shows how far the choice among trained sub-networks is; ``most`` may turn out to be too many."""
+        self.best = max(self.best, accuracy)
+        self.bar.update(self.task, total=most, completed=done, epoch="choosing", loss=0.0, accuracy=self.best)
 
     def warned(self, message: str) -> None:
         """Prints a warning."""

@@ -40,6 +40,9 @@ class Listener(Protocol):
     def epoch_done(self, row: Mapping[str, Any]) -> None:
         """One epoch is done; ``row`` is its line of ``metrics.csv``."""
 
+    def judged(self, done: int, most: int, accuracy: float) -> None:
+        """After training, one of at most ``most`` genotypes was evaluated: its validation accuracy in [0, 1]."""
+
     def warned(self, message: str) -> None:
         """Something the user should know, in one line."""
 
@@ -54,6 +57,9 @@ class Silent:
         """Ignored."""
 
     def epoch_done(self, row: Mapping[str, Any]) -> None:
+        """Ignored."""
+
+    def judged(self, done: int, most: int, accuracy: float) -> None:
         """Ignored."""
 
     def warned(self, message: str) -> None:

@@ -36,6 +36,10 @@ class Logged:
         self._write(", ".join(f"{k} {v:.6g}" for k, v in row.items()))
         self.listener.epoch_done(row)
 
+    def judged(self, done: int, most: int, accuracy: float) -> None:
+        """Passed on only."""
+        self.listener.judged(done, most, accuracy)
+
     def warned(self, message: str) -> None:
         """Logs the warning."""
         self._write(f"warning: {message}")

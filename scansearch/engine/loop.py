@@ -22,7 +22,7 @@ from scansearch.engine.settings import RunConfig
 from scansearch.engine.strategy import Batch, Plan, Step, Strategy
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
 from scansearch.models import Selection, Supernet
-from scansearch.space import LayerSpace
+from scansearch.space import BoundSpace, Choice
 
 
 class SearchLoop:
@@ -32,7 +32,7 @@ class SearchLoop:
         fabric: Device, precision and processes.
         supernet: The supernet.
         strategy: The strategy.
-        layers: What each layer chooses from.
+        space: What each layer chooses from.
         data: The images; the test split is never touched.
         config: The run's settings.
         folder: Where everything is written; locked by the caller.
@@ -44,13 +44,13 @@ class SearchLoop:
         fabric: Fabric,
         supernet: Supernet,
         strategy: Strategy,
-        layers: tuple[LayerSpace, ...],
+        space: BoundSpace,
         data: ImageData,
         config: RunConfig,
         folder: RunFolder,
         listener: Listener,
     ) -> None:
-        self.fabric, self.strategy, self.layers, self.data = fabric, strategy, layers, data
+        self.fabric, self.strategy, self.space, self.data = fabric, strategy, space, data
         self.settings, self.seed, self.folder, self.listener = config.train, config.seed, folder, listener
         weights_part, held_out_part = split_off(len(data.train), strategy.held_out_share, config.seed)
         self.batches = Batches(weights_part, self.settings.batch_size, config.seed, TRAIN)
@@ -62,10 +62,11 @@ class SearchLoop:
         self.supernet = supernet
         optimizer = weight_optimizer(supernet, self.settings)
         self.module, self.optimizer = fabric.setup(supernet, optimizer)
-        strategy.setup(supernet, layers, self.plan)
+        strategy.setup(supernet, space, self.plan)
         self.history = History()
         self.history.add(strategy.scores(), strategy.choose())
         self.step = 0
+        self.judged = 0  # genotypes evaluated after the last epoch
         self.sums = [0.0, 0.0, 0.0]  # of this epoch: loss, correct answers, images
 
     def run(self) -> None:
@@ -78,7 +79,7 @@ class SearchLoop:
         with StopRequest() as stop:
             while self.step < self.plan.steps:
                 self._epoch(stop)
-            self.strategy.finish(lambda selections: self.evaluate(selections)[1])
+            self.strategy.finish(lambda selections: self._judge(selections, stop))
 
     def _epoch(self, stop: StopRequest) -> None:
         began, start = time.perf_counter(), self.step
@@ -91,6 +92,15 @@ class SearchLoop:
         seconds = time.perf_counter() - began
         self._log_epoch(seconds, (end - start) * self.batches.size / seconds)
         self._save_and_heed(stop)
+
+    def _judge(self, selections: Sequence[Selection], stop: StopRequest) -> float:
+        # Saved before and not after the evaluation: only the strategy can store what it learns from it.
+        if stop.requested or (self.judged and self.judged % self.settings.checkpoint_steps == 0):
+            self._save_and_heed(stop)
+        accuracy = self.evaluate(selections)[1]
+        self.judged += 1
+        self.listener.judged(self.judged, self.strategy.judgements, accuracy)
+        return accuracy
 
     def _save_and_heed(self, stop: StopRequest) -> None:
         self.save()
@@ -197,6 +207,7 @@ class SearchLoop:
         row = {
             "epoch": epoch,
             "step": self.step,
+            "judged": self.judged,
             "train_loss": loss / count,
             "train_accuracy": hits / count,
             "val_loss": val_loss,
@@ -215,10 +226,10 @@ class SearchLoop:
             self.folder.append("timing.csv", [[epoch, seconds, images_per_second]])
         self.listener.epoch_done(row)
 
-    def _score_rows(self, epoch: int, scores: list[torch.Tensor], kept: list[tuple[int, ...]]) -> list[tuple[Any, ...]]:
+    def _score_rows(self, epoch: int, scores: list[torch.Tensor], kept: Choice) -> list[tuple[Any, ...]]:
         return [
             (epoch, i, name, float(score), int(j in kept[i]))
-            for i, layer in enumerate(self.layers)
+            for i, layer in enumerate(self.space)
             for j, (name, score) in enumerate(zip(layer.candidates, scores[i], strict=True))
         ]
 
@@ -240,6 +251,7 @@ class SearchLoop:
             return
         state = {
             "step": self.step,
+            "judged": self.judged,
             "sums": self.sums,
             "supernet": dict(self.supernet.state_dict()),
             "optimizer": self.optimizer.state_dict(),
@@ -250,7 +262,7 @@ class SearchLoop:
                 "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             },
         }
-        self.folder.save(self.step, state)
+        self.folder.save(self.step + self.judged, state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what ``save`` wrote.
@@ -266,7 +278,7 @@ class SearchLoop:
             ) from error
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.step, self.sums = state["step"], state["sums"]
+        self.step, self.judged, self.sums = state["step"], state["judged"], state["sums"]
         self.supernet.load_state_dict(state["supernet"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.strategy.load_state_dict(state["strategy"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ from scansearch.engine.run_folder import RunFolder
 from scansearch.engine.settings import RunConfig, validated
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.models import Selection, Supernet
+from scansearch.models import Supernet
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
-from scansearch.space import LayerSpace, SearchSpace
+from scansearch.space import BoundSpace, Costs, SearchSpace
 
 
 def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
@@ -74,28 +73,35 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
     backend = resolve_backend(
         str(config.model_settings.get("scan_backend", "auto")), torch.empty(0, device=fabric.device)
     )
-    layers = space.bind([info.grid for info in infos])
-    check_fits(lambda: _supernet(spec, layers, data), fabric.device)
+    bound = space.bind([info.grid for info in infos], [info.stage for info in infos], _costs(space, spec, data))
+    check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     return {
         "spec": spec,
         "data": data,
         "space": space,
         "infos": infos,
-        "layers": layers,
+        "bound": bound,
         "strategy": kind(validated(kind.Settings, config.strategy_settings, "strategy")),
         "fabric": fabric,
         "environment": describe(data, fabric.device, backend),
     }
 
 
-def _supernet(spec: Any, layers: Sequence[LayerSpace], data: ImageData) -> Supernet:
-    supernet: Supernet = spec.supernet(
-        [layer.candidates for layer in layers],
-        num_classes=data.num_classes,
-        image_size=data.image_size,
-        in_channels=data.channels,
-    )
+def _supernet(spec: Any, bound: BoundSpace, data: ImageData) -> Supernet:
+    supernet: Supernet = spec.supernet([layer.candidates for layer in bound], **_sizes(data))
     return supernet
+
+
+def _sizes(data: ImageData) -> dict[str, Any]:
+    return {"num_classes": data.num_classes, "image_size": data.image_size, "in_channels": data.channels}
+
+
+def _costs(space: SearchSpace, spec: Any, data: ImageData) -> Costs | None:
+    if space.budget is None:
+        return None
+    from scansearch.cost import costs_of
+
+    return costs_of(space, spec, **_sizes(data))
 
 
 def _fabric(config: RunConfig) -> Fabric:
@@ -112,13 +118,15 @@ def _fabric(config: RunConfig) -> Fabric:
 
 
 def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> Genotype:
-    fabric, data, layers, strategy = parts["fabric"], parts["data"], parts["layers"], parts["strategy"]
+    fabric, data, bound, strategy = parts["fabric"], parts["data"], parts["bound"], parts["strategy"]
     fabric.launch()
     torch.manual_seed(config.seed)
-    supernet = _supernet(parts["spec"], layers, data)
-    loop = SearchLoop(fabric, supernet, strategy, layers, data, config, folder, listener)
+    supernet = _supernet(parts["spec"], bound, data)
+    loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener)
     environment = _environment(parts, config, folder, listener)
     _warn_merged(parts, listener)
+    for note in strategy.notes():
+        listener.warned(note)
     state = folder.load(listener.warned)
     if state is None:
         loop.save()
@@ -126,10 +134,10 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
         loop.restore(state)
     facts = {
         "model": config.model,
-        "layers": len(layers),
-        "candidates": sorted({len(layer.candidates) for layer in layers}),
-        "keep": parts["space"].keep,
-        "genotypes": parts["space"].size([layer.grid for layer in layers]),
+        "layers": len(bound),
+        "candidates": sorted({len(layer.candidates) for layer in bound}),
+        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
+        "genotypes": bound.size,
         "parameters": sum(p.numel() for p in supernet.parameters()),
         "images": len(data.train),
         "device": environment["device"],
@@ -156,8 +164,8 @@ def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, li
 
 
 def _warn_merged(parts: dict[str, Any], listener: Listener) -> None:
-    for grid in dict.fromkeys(layer.grid for layer in parts["layers"]):
-        merged = next(layer.merged for layer in parts["layers"] if layer.grid == grid)
+    for grid in dict.fromkeys(layer.grid for layer in parts["bound"]):
+        merged = next(layer.merged for layer in parts["bound"] if layer.grid == grid)
         if merged:
             pairs = ", ".join(f"{name} is {target}" for name, target in merged.items())
             listener.warned(f"on the {grid[0]} x {grid[1]} grid some directions coincide and are offered once: {pairs}")
@@ -166,7 +174,7 @@ def _warn_merged(parts: dict[str, Any], listener: Listener) -> None:
 def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, environment: dict[str, Any]) -> Genotype:
     strategy, scores, kept = parts["strategy"], parts["strategy"].scores(), parts["strategy"].choose()
     layers = []
-    for i, (info, layer) in enumerate(zip(parts["infos"], parts["layers"], strict=True)):
+    for i, (info, layer) in enumerate(zip(parts["infos"], parts["bound"], strict=True)):
         gap, noise = margin(scores[i], kept[i]), loop.history.noise(i, kept[i])
         decided = gap != float("inf")
         layers.append(
@@ -181,7 +189,7 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
             }
         )
     loss, accuracy = loop.evaluate(strategy.evaluation())
-    derived = loop.evaluate([_uniform(k) for k in kept])[1]
+    derived = loop.evaluate(strategy.derived(kept))[1]
     search = {
         "strategy": config.strategy,
         "settings": config.strategy_settings,
@@ -195,10 +203,8 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
         "versions": environment.get("versions"),
         "command": environment.get("command"),
     }
-    space = {"name": parts["space"].name, "candidates": list(parts["space"].candidates), "keep": parts["space"].keep}
+    if parts["bound"].budget is not None:
+        search["cost"] = parts["bound"].budget.describe(parts["bound"].cost(kept))
+    told = {key: value for key, value in parts["space"].to_dict().items() if key not in ("schema", "description")}
+    space = {**told, "candidates": list(parts["space"].all_candidates)}
     return Genotype.from_dict({"model": config.model, "space": space, "layers": layers, "search": search})
-
-
-def _uniform(kept: tuple[int, ...]) -> Selection:
-    """The kept branches alone, equally weighted and normalised as in the search: the chosen sub-network, untrained."""
-    return Selection(kept, torch.full((len(kept),), 1.0 / len(kept)))

@@ -172,7 +172,7 @@ def make_config(
             "strategy": list(kind.Settings.model_fields),
             "model": spec.options(),
             "augment": list(AugmentSettings.model_fields),
-            "space": ["keep"],
+            "space": ["keep", "budget"],
         }
     )
     overrides.update({"augment": dataset.augment.model_dump()}, f"dataset {data}")
@@ -188,8 +188,8 @@ def make_config(
         overrides.set(key, value)
     values = overrides.values
     chosen = validated(kind.Settings, values["strategy"], "strategy")
-    if "keep" in values["space"]:
-        space = space.from_dict({**space.model_dump(by_alias=True), "keep": values["space"]["keep"]}, "space setting")
+    if values["space"]:
+        space = space.from_dict({**space.to_dict(), **values["space"]}, "space setting")
     spec.configure(**values["model"])
     train = {**kind(chosen).train_defaults(), **values["train"]}
     everything = {
@@ -198,7 +198,7 @@ def make_config(
         "data": data,
         "data_root": data_root,
         "seed": seed,
-        "space": space.model_dump(mode="json", by_alias=True),
+        "space": space.to_dict(),
         "train": validated(TrainSettings, train, "train"),
         "augment": validated(AugmentSettings, values["augment"], "augment"),
         "strategy_settings": chosen.model_dump(mode="json", exclude_none=True),

@@ -2,7 +2,7 @@
 
 The life of a strategy, as the loop (``engine/loop.py``) drives it::
 
-    setup(supernet, layers, plan)
+    setup(supernet, space, plan)
     every step:    before_weights(step)       alpha from held-out data (bilevel search), if the strategy wants it
                    select(step)               which branches run, with what weights
                    after_backward(step)       alpha from the weights' own gradient (joint search), if it wants it
@@ -21,7 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from scansearch.models import Selection, Supernet
-from scansearch.space import LayerSpace
+from scansearch.space import BoundSpace, Choice
 
 
 class StrategySettings(BaseModel):
@@ -96,7 +96,7 @@ class Strategy(ABC):
     def __init__(self, settings: StrategySettings) -> None:
         self.settings = settings
         self.supernet: Supernet
-        self.layers: tuple[LayerSpace, ...] = ()
+        self.space: BoundSpace
         self.plan: Plan
 
     @property
@@ -104,13 +104,28 @@ class Strategy(ABC):
         """Share of the training data that only ``before_weights`` sees; 0 means that it needs none."""
         return 0.0
 
+    @property
+    def judgements(self) -> int:
+        """How many genotypes ``finish`` evaluates at most, for the progress bar."""
+        return 0
+
     def train_defaults(self) -> dict[str, Any]:
         """Training settings that this strategy wants unless the user says otherwise."""
         return {}
 
-    def setup(self, supernet: Supernet, layers: tuple[LayerSpace, ...], plan: Plan) -> None:
-        """Called once, when the supernet exists and before the first step or a resume."""
-        self.supernet, self.layers, self.plan = supernet, layers, plan
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Called once, when the supernet exists and before the first step or a resume.
+
+        Args:
+            supernet: The network to search in.
+            space: What each layer chooses from, and what a genotype must satisfy.
+            plan: How long the search will be.
+        """
+        self.supernet, self.space, self.plan = supernet, space, plan
+
+    def notes(self) -> list[str]:
+        """What the user should know about this search of this supernet, a line each; asked after ``setup``."""
+        return []
 
     @abstractmethod
     def select(self, step: int) -> list[Selection]:
@@ -132,9 +147,16 @@ class Strategy(ABC):
     def scores(self) -> list[torch.Tensor]:
         """What each layer thinks of its candidates, float64 of shape (N,) each, the larger the better."""
 
-    def choose(self) -> list[tuple[int, ...]]:
-        """The candidates each layer keeps, in candidate order: by default the ``keep`` best by ``scores``."""
-        return [top(scores, layer.keep) for scores, layer in zip(self.scores(), self.layers, strict=True)]
+    def choose(self) -> Choice:
+        """The candidates each layer keeps: by default the best by ``scores`` that the space allows."""
+        return self.space.best(self.scores())
+
+    def derived(self, choice: Choice) -> list[Selection]:
+        """The selections under which a chosen sub-network is judged with the supernet's weights.
+
+        By default its branches with equal weights and normalised, as a mixture has trained them.
+        """
+        return [Selection(kept, torch.full((len(kept),), 1.0 / len(kept))) for kept in choice]
 
     def evaluation(self) -> list[Selection]:
         """The selections under which the supernet's own accuracy is reported."""
@@ -151,9 +173,3 @@ class Strategy(ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` gave."""
         return
-
-
-def top(scores: torch.Tensor, keep: int) -> tuple[int, ...]:
-    """Indices of the ``keep`` largest scores, ascending; of equal scores the earlier candidate wins."""
-    order = torch.sort(scores, descending=True, stable=True).indices
-    return tuple(sorted(order[:keep].tolist()))

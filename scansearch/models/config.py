@@ -30,6 +30,9 @@ class LocalVimConfig:
         dt_init: ``"mamba"`` starts step sizes log-uniform in [1e-3, 0.1]; ``"released"`` as LocalVim's code does, where a
             later pass over all linear layers resets them to softplus(0) = 0.69.
         windows: ``"cut"`` at the edge of the grid, or ``"padded"`` with zero tokens as LocalMamba's code does.
+        mixture: ``"keep"`` runs all selected directions of a layer in one grouped call and keeps them for the backward pass;
+            ``"recompute"`` adds them up in chunks and computes each again, in memory that does not grow with their
+            number; ``"auto"`` keeps up to 16 and recomputes more.
         scan_backend: Backend of the selective scan.
     """
 
@@ -46,6 +49,7 @@ class LocalVimConfig:
     drop_path: float = 0.0
     dt_init: Literal["mamba", "released"] = "mamba"
     windows: Literal["cut", "padded"] = "cut"
+    mixture: Literal["auto", "keep", "recompute"] = "auto"
     scan_backend: str = "auto"
 
     def __post_init__(self) -> None:

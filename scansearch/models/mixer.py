@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from scansearch.models.attention import SCAttn
 from scansearch.models.config import LocalVimConfig
+from scansearch.models.streaming import streamed_sum
 from scansearch.models.supernet import Selection
 from scansearch.ops import mixture, reorder_conv_silu, restore_gate, selective_scan_grouped
 from scansearch.scans import ScanOrder, invert
@@ -27,6 +29,10 @@ PER_DIRECTION = {
 """Our stacked parameters, and LocalMamba's names of their slices."""
 VECTORS = {"D", "conv_bias", "dt_proj_bias"}
 """Stacked parameters whose slices are 1-D in LocalMamba, and so not decayed there."""
+MOST_KEPT = 16
+"""Selected directions up to which a layer's mixture is kept for the backward pass, unless the model says otherwise."""
+CHUNK = 8
+"""Directions in a chunk of a streamed mixture: `python -m benchmarks many` measures it."""
 DT_MIN, DT_MAX, DT_FLOOR = 1e-3, 0.1, 1e-4
 
 
@@ -99,36 +105,59 @@ class ScanMixer(nn.Module):
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""
         indices = None if selection is None or selection.indices == tuple(range(len(self.D))) else selection.indices
+        chosen = None if indices is None else torch.tensor(indices, device=hidden.device)
+        stacked = [*self._orders_on(hidden.device), *(getattr(self, name) for name in PER_DIRECTION)]
+        if chosen is not None:
+            stacked = [tensor.index_select(0, chosen) for tensor in stacked]
+        if selection is not None and selection.weights is not None:
+            stacked.append(selection.weights)
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
-        branches = self.branches(x, z, indices)  # (G, B, L, D)
-        if selection is None or selection.weights is None:
-            mixed = branches.sum(0)
+        shared = [x, z, *(() if self.attn is None else self.attn.parameters())]
+        if self._recomputes(len(stacked[0])):
+            mixed = streamed_sum(self._mix, CHUNK, stacked, shared)
         else:
-            mixed = mixture(branches, selection.weights.to(branches), backend=self.config.scan_backend)
+            mixed = self._mix(stacked, shared)
         return self.out_proj(mixed.to(hidden.dtype))
 
-    def branches(self, x: torch.Tensor, z: torch.Tensor, indices: Sequence[int] | None) -> torch.Tensor:
-        """The output of each direction in token order, (G, B, L, D), from x and z (B, L, D)."""
-        chosen = None if indices is None else torch.tensor(indices, device=x.device)
+    def _recomputes(self, directions: int) -> bool:
+        # By their number alone: a rule that looked at free memory would round differently from one run to the next.
+        wanted = self.config.mixture
+        return directions > MOST_KEPT if wanted == "auto" else wanted == "recompute"
 
-        def pick(stacked: torch.Tensor) -> torch.Tensor:
-            return stacked if chosen is None else stacked.index_select(0, chosen)
+    def _mix(self, stacked: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The weighted, or without weights the plain, sum over the directions that ``stacked`` holds, (B, L, D)."""
+        order, inverse, *rest = stacked
+        parameters, weights = dict(zip(PER_DIRECTION, rest, strict=False)), rest[len(PER_DIRECTION) :]
+        branches = self._branches(shared[0], shared[1], order, inverse, parameters)  # (G, B, L, D)
+        if self.attn is not None:
+            names = [name for name, _ in self.attn.named_parameters()]
+            branches = functional_call(self.attn, dict(zip(names, shared[2:], strict=True)), (branches,))
+        if not weights:
+            return branches.sum(0)
+        return mixture(branches, weights[0].to(branches), backend=self.config.scan_backend)
 
+    def _branches(
+        self,
+        x: torch.Tensor,
+        z: torch.Tensor,
+        order: torch.Tensor,
+        inverse: torch.Tensor,
+        p: dict[str, torch.Tensor],
+    ) -> torch.Tensor:
+        """The gated output of each direction in token order, (G, B, L, D), from x and z (B, L, D)."""
         backend = self.config.scan_backend
-        order, inverse = (pick(table) for table in self._orders_on(x.device))
         # The scan adds up many small steps: under mixed precision it runs in float32, as LocalMamba's does.
         wide = torch.promote_types(x.dtype, torch.float32)
-        u = reorder_conv_silu(x.to(wide), order, pick(self.conv_weight), pick(self.conv_bias), backend=backend)
+        u = reorder_conv_silu(x.to(wide), order, p["conv_weight"], p["conv_bias"], backend=backend)
         groups, batch, length, inner = u.shape
-        projected = torch.bmm(u.reshape(groups, -1, inner), pick(self.x_proj_weight).transpose(1, 2))
+        projected = torch.bmm(u.reshape(groups, -1, inner), p["x_proj_weight"].transpose(1, 2))
         dt, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
-        delta = torch.bmm(dt, pick(self.dt_proj_weight).transpose(1, 2)).view(u.shape).to(wide)
+        delta = torch.bmm(dt, p["dt_proj_weight"].transpose(1, 2)).view(u.shape).to(wide)
         B, C = (t.reshape(groups, batch, length, self.states).to(wide) for t in (B, C))
-        A = -torch.exp(pick(self.A_log).to(wide))
-        y = selective_scan_grouped(u, delta, A, B, C, pick(self.D), delta_bias=pick(self.dt_proj_bias), backend=backend)
+        A = -torch.exp(p["A_log"].to(wide))
+        y = selective_scan_grouped(u, delta, A, B, C, p["D"], delta_bias=p["dt_proj_bias"], backend=backend)
         # The gate is reordered like the tokens and back again: in token order it is the gate itself.
-        y = restore_gate(y, z.to(wide), order, inverse, backend=backend)
-        return y if self.attn is None else self.attn(y)
+        return restore_gate(y, z.to(wide), order, inverse, backend=backend)
 
     def _orders_on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         if self._orders[0].device != device and device.type != "meta":

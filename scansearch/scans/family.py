@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
+from scansearch.scans.symmetry import Symmetry
+
 Visit = Callable[..., torch.Tensor]
+Simplify = Callable[[str, Symmetry], tuple[str, Symmetry, bool]]
 
 MAX_TOKENS = 1 << 24
 
@@ -26,6 +29,10 @@ class ScanFamily:
         examples: Names to show.
         visit_padded: The zero-padded form, if the family has one: int64 of shape (L',), L' >= H*W, with -1 for a zero
             token. ``None`` means that the family never pads.
+        simplify: From a base name and a symmetry to a simpler base name, symmetry, and whether it is walked backwards,
+            that give the same order on every grid. ``None``: nothing is simpler.
+        remark: ``remark(height, width, *groups)`` says why an order is pointless on a grid, or ``None``.
+        hint: A regular expression for names that were probably meant for this family, and how its names are written.
     """
 
     name: str
@@ -34,6 +41,9 @@ class ScanFamily:
     description: str
     examples: tuple[str, ...]
     visit_padded: Visit | None = None
+    simplify: Simplify | None = None
+    remark: Callable[..., str | None] | None = None
+    hint: tuple[str, str] | None = None
 
     def match(self, base: str) -> tuple[str | None, ...] | None:
         """The groups of ``pattern`` in ``base``, or ``None`` if the name is not of this family."""

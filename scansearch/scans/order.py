@@ -2,56 +2,70 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from reprlib import repr as short
+from itertools import product
 
 import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.registry import SCAN_ORDERS
 from scansearch.scans.family import MAX_TOKENS, ScanFamily
-
-FLIP = "_flip"
+from scansearch.scans.grammar import Parsed, parse
+from scansearch.scans.symmetry import Symmetry
 
 
 @dataclass(frozen=True)
 class ScanOrder:
     """A scan order by name, on any grid.
 
-    A name is a base (``h``, ``v``, ``w7``, ``w7_col``, ...) and, if the order is walked backwards, ``_flip``.
+    A name is a base (``h``, ``w7``, ``hilbert``, ...), then symmetries (``_t`` transposed, ``_lr`` and ``_ud`` mirrored),
+    then ``_flip`` if it is walked backwards; see ``scansearch.scans.grammar``.
 
     Args:
         name: Name of the order.
 
     Raises:
-        ScansearchError: If no family answers to the name.
+        ScansearchError: If it is no name of an order.
 
     Example:
         >>> ScanOrder("v").indices(2, 3).tolist()
         [0, 3, 1, 4, 2, 5]
+        >>> ScanOrder("h_t").canonical
+        'v'
     """
 
     name: str
 
     def __post_init__(self) -> None:
-        _find(self.name)
+        parse(self.name)
 
     @property
     def base(self) -> str:
-        """The name without its flip."""
-        return self.name.removesuffix(FLIP)
+        """The name without symmetries and flip."""
+        return parse(self.name).base
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """What the base order is carried over by."""
+        return parse(self.name).symmetry
 
     @property
     def flipped(self) -> bool:
-        """Whether the base order is walked backwards."""
-        return self.name.endswith(FLIP)
+        """Whether the order is walked backwards."""
+        return parse(self.name).flipped
 
     @property
     def family(self) -> ScanFamily:
         """The family that defines the order."""
-        return _find(self.name)[0]
+        return parse(self.name).family
+
+    @property
+    def canonical(self) -> str:
+        """The simplest name of this order: equal ones are equal on every grid."""
+        return _canonical(self.name, SCAN_ORDERS.changes)
 
     def indices(self, height: int, width: int, *, padded: bool = False) -> torch.Tensor:
         """Visiting order: the token at each place of the sequence.
@@ -72,7 +86,14 @@ class ScanOrder:
 
     def inverse(self, height: int, width: int, *, padded: bool = False) -> torch.Tensor:
         """Place of each token in the sequence, int64 of shape (H*W,): ``indices[inverse] == arange(H*W)``."""
-        return _inverse(self.name, height, width, padded, SCAN_ORDERS.changes).clone()
+        return invert(_indices(self.name, height, width, padded, SCAN_ORDERS.changes), height * width)
+
+    def remark(self, height: int, width: int) -> str | None:
+        """Why the order is pointless on this grid, for example a window larger than it; ``None`` if it is not."""
+        parsed = parse(self.name)
+        if parsed.family.remark is None:
+            return None
+        return parsed.family.remark(*parsed.symmetry.grid(height, width), *parsed.groups)
 
 
 def distinct(names: Iterable[str], height: int, width: int) -> dict[str, str]:
@@ -87,44 +108,37 @@ def distinct(names: Iterable[str], height: int, width: int) -> dict[str, str]:
         Each name, mapped to the first of ``names`` that visits this grid in the same sequence (often itself).
     """
     first: dict[bytes, str] = {}
-    return {n: first.setdefault(ScanOrder(n).indices(height, width).numpy().tobytes(), n) for n in names}
+    return {name: first.setdefault(_digest(name, height, width, SCAN_ORDERS.changes), name) for name in names}
+
+
+def variants(base: str) -> list[str]:
+    """Canonical names of the up to 16 variants of a base order: its eight symmetries, and each of them backwards.
+
+    Example:
+        >>> variants("h")
+        ['h', 'h_flip', 'h_lr_flip', 'h_lr', 'v', 'v_flip', 'v_lr_flip', 'v_lr']
+    """
+    symmetries = (Symmetry(*flags) for flags in product((False, True), repeat=3))
+    names = (f"{base}{symmetry.suffix}{flip}" for symmetry in symmetries for flip in ("", "_flip"))
+    return list(dict.fromkeys(ScanOrder(name).canonical for name in names))
 
 
 # Caches are asked with the number of changes of the registry: a family that was replaced must not live on in them.
 
 
-def _find(name: str) -> tuple[ScanFamily, tuple[str | None, ...]]:
-    return _find_cached(name, SCAN_ORDERS.changes)
+@lru_cache(maxsize=1 << 14)
+def _canonical(name: str, changes: int) -> str:
+    return str(parse(name).simplified())
 
 
-@lru_cache(maxsize=4096)
-def _find_cached(name: str, changes: int) -> tuple[ScanFamily, tuple[str | None, ...]]:
-    families, broken = _families()
-    base = name.removesuffix(FLIP)
-    matches = [(family, groups) for family in families if (groups := family.match(base)) is not None]
-    if len(matches) > 1:
-        names = ", ".join(family.name for family, _ in matches)
-        raise ScansearchError(f"scan order {name!r} is claimed by several families ({names}); uninstall all but one")
-    if not matches:
-        known = "; ".join(f"{', '.join(f.examples)} ({f.description})" for f in families)
-        raise ScansearchError(
-            "; ".join([f"unknown scan order {short(name)}; there is: {known}; each also with {FLIP}", *broken])
-        )
-    return matches[0]
+@lru_cache(maxsize=1 << 16)
+def _digest(name: str, height: int, width: int, changes: int) -> bytes:
+    """Sixteen bytes that stand for the permutation."""
+    visited = _indices(name, height, width, False, changes)
+    return hashlib.blake2b(visited.numpy().data, digest_size=16).digest()
 
 
-def _families() -> tuple[list[ScanFamily], list[str]]:
-    """The families that load, and why the others do not: one broken plug-in must not take every order with it."""
-    families, broken = [], []
-    for name in SCAN_ORDERS.names():
-        try:
-            families.append(SCAN_ORDERS.get(name))
-        except ScansearchError as error:
-            broken.append(str(error))
-    return families, broken
-
-
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 10)
 def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     if height < 1 or width < 1:
         raise ScansearchError(f"a grid has at least one row and one column, but got {height} x {width}")
@@ -132,24 +146,21 @@ def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> 
         raise ScansearchError(
             f"a grid has at most {MAX_TOKENS} tokens, but got {height} x {width}; use smaller images or larger patches"
         )
-    order = ScanOrder(name)
+    parsed = parse(name)
     with torch.device("cpu"):  # whatever the caller's default device is: the result is cached
-        visited = _visit(order, height, width, padded)
-        return visited.flip(0) if order.flipped else visited.contiguous()
+        visited = _visit(parsed.base, *parsed.symmetry.grid(height, width), padded, changes)
+        visited = parsed.symmetry.apply(visited, height, width)
+        return visited.flip(0) if parsed.flipped else visited.contiguous()
 
 
-def _visit(order: ScanOrder, height: int, width: int, padded: bool) -> torch.Tensor:
-    family, groups = _find(order.name)
-    if padded and family.visit_padded is not None:
-        return family.visit_padded(height, width, *groups)
-    visited = family.visit(height, width, *groups)
-    _check_permutation(order, visited, height, width)
+@lru_cache(maxsize=1 << 8)
+def _visit(base: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
+    parsed = parse(base)
+    if padded and parsed.family.visit_padded is not None:
+        return parsed.family.visit_padded(height, width, *parsed.groups)
+    visited = parsed.family.visit(height, width, *parsed.groups)
+    _check_permutation(parsed, visited, height * width, f"{height} x {width}")
     return visited
-
-
-@lru_cache(maxsize=4096)
-def _inverse(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
-    return invert(_indices(name, height, width, padded, changes), height * width)
 
 
 def invert(order: torch.Tensor, tokens: int) -> torch.Tensor:
@@ -160,11 +171,10 @@ def invert(order: torch.Tensor, tokens: int) -> torch.Tensor:
     return inverse
 
 
-def _check_permutation(order: ScanOrder, visited: torch.Tensor, height: int, width: int) -> None:
-    tokens = torch.arange(height * width)
-    shaped = visited.dtype == torch.int64 and visited.shape == tokens.shape
-    if not shaped or not torch.equal(visited.sort().values, tokens):
+def _check_permutation(parsed: Parsed, visited: torch.Tensor, tokens: int, grid: str) -> None:
+    shaped = visited.dtype == torch.int64 and visited.shape == (tokens,)
+    if not shaped or int(visited.min()) < 0 or int(visited.max()) >= tokens or int(visited.bincount(minlength=tokens).max()) > 1:
         raise ScansearchError(
-            f"scan order {order.name!r} must visit each of the {height} x {width} tokens once, as int64 of shape "
-            f"({height * width},); its family ({order.family.name}) returned something else"
+            f"scan order {parsed.base!r} must visit each of the {grid} tokens once, as int64 of shape "
+            f"({tokens},); its family ({parsed.family.name}) returned something else"
         )

@@ -10,7 +10,7 @@ from scansearch.errors import UnsupportedError
 from scansearch.models import Selection
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
 
-SIZES = {"num_classes": 10, "image_size": (4, 4), "in_channels": 1}
+SIZES = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def supernet():
 
 @pytest.fixture
 def layers():
-    return SEARCH_SPACES.get("default8").bind([(4, 4)] * 2)
+    return SEARCH_SPACES.get("default8").bind([(8, 8)] * 2)
 
 
 def darts(supernet, layers, plan=None, **settings):
@@ -63,7 +63,7 @@ def test_short_runs_get_a_rate_that_lets_alpha_speak(supernet, layers):
 def make_step(supernet, optimizer, held_out=True):
     generator = torch.Generator().manual_seed(3)
     batches = [
-        Batch(torch.randn(6, 1, 4, 4, generator=generator), torch.randint(0, 10, (6,), generator=generator))
+        Batch(torch.randn(6, 1, 8, 8, generator=generator), torch.randint(0, 10, (6,), generator=generator))
         for _ in range(2)
     ]
     return Step(

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from pydantic import Field
 
-from scansearch.engine.strategy import Plan, Strategy, StrategySettings, top
+from scansearch.engine.strategy import Plan, Strategy, StrategySettings
 from scansearch.models import Selection, Supernet
-from scansearch.space import LayerSpace
+from scansearch.space import BoundSpace, Choice
 
 
 class LotterySettings(StrategySettings):
@@ -25,25 +25,24 @@ class Lottery(Strategy):
     Settings = LotterySettings
     settings: LotterySettings
 
-    def setup(self, supernet: Supernet, layers: tuple[LayerSpace, ...], plan: Plan) -> None:
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Starts with no draw."""
-        super().setup(supernet, layers, plan)
-        self.drawn: list[tuple[int, ...]] = []
-        self.counts = [torch.zeros(len(layer.candidates), dtype=torch.float64) for layer in layers]
+        super().setup(supernet, space, plan)
+        self.drawn: Choice = ()
+        self.counts = [torch.zeros(len(layer.candidates), dtype=torch.float64) for layer in space]
 
     def select(self, step: int) -> list[Selection]:
         """The current draw, each direction with the same weight."""
         if step % self.settings.hold == 0:
             # torch's global generator: its state is in every checkpoint, so a resumed run draws the same.
-            draws = [torch.randperm(len(layer.candidates))[: layer.keep] for layer in self.layers]
-            self.drawn = [tuple(sorted(draw.tolist())) for draw in draws]
-            for counts, draw in zip(self.counts, draws, strict=True):
-                counts[draw] += 1
+            self.drawn = self.space.sample()
+            for counts, kept in zip(self.counts, self.drawn, strict=True):
+                counts[list(kept)] += 1
         return [equal(indices) for indices in self.drawn]
 
     def evaluation(self) -> list[Selection]:
         """The directions that would be kept now: an evaluation must not draw."""
-        return [equal(top(counts, layer.keep)) for counts, layer in zip(self.counts, self.layers, strict=True)]
+        return [equal(indices) for indices in self.choose()]
 
     def scores(self) -> list[torch.Tensor]:
         """Each candidate's share of the draws."""
@@ -55,7 +54,7 @@ class Lottery(Strategy):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back the draw and the counts."""
-        self.drawn, self.counts = state["drawn"], state["counts"]
+        self.drawn, self.counts = tuple(map(tuple, state["drawn"])), state["counts"]
 
 
 def equal(indices: tuple[int, ...]) -> Selection:

@@ -1,0 +1,24 @@
+"""Search spaces: what each layer may choose from, and everything that searches do in them."""
+
+from scansearch.space.bound import BoundSpace, Choice
+from scansearch.space.budget import Budget, Costs
+from scansearch.space.constraints import Count, FlipPairs
+from scansearch.space.layer import LayerSpace
+from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions, check_depth, check_directions
+from scansearch.space.space import Override, SearchSpace
+
+__all__ = [
+    "JSON_SCHEMA_DIALECT",
+    "BoundSpace",
+    "Budget",
+    "Choice",
+    "Costs",
+    "Count",
+    "Directions",
+    "FlipPairs",
+    "LayerSpace",
+    "Override",
+    "SearchSpace",
+    "check_depth",
+    "check_directions",
+]

@@ -1,0 +1,248 @@
+"""A search space on the layers of a model: what searches draw from, move in, and decide by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import overload
+
+import numpy as np
+import torch
+
+from scansearch.errors import ScansearchError
+from scansearch.space.algebras import Best, Counts, better
+from scansearch.space.budget import Budgeted
+from scansearch.space.draws import below, chance, pick
+from scansearch.space.layer import LayerSpace
+
+Choice = tuple[tuple[int, ...], ...]
+"""A genotype by candidate indices: one ascending tuple a layer."""
+PRECISION = 96  # bits after the point when scores become integers, so that sums of them are exact
+MUTATION_RATE = 0.1
+TRIES = 100
+
+
+@dataclass(frozen=True)
+class BoundSpace(Sequence[LayerSpace]):
+    """The layers' choices, and a budget over all of them. A sequence of ``LayerSpace``.
+
+    Args:
+        name: Name of the space.
+        layers: What each layer chooses from.
+        budget: What the genotype as a whole may cost; ``None`` does not limit it.
+    """
+
+    name: str
+    layers: tuple[LayerSpace, ...]
+    budget: Budgeted | None = None
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    @overload
+    def __getitem__(self, index: int) -> LayerSpace: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LayerSpace, ...]: ...
+    def __getitem__(self, index: int | slice) -> LayerSpace | tuple[LayerSpace, ...]:
+        return self.layers[index]
+
+    @property
+    def limit(self) -> int | None:
+        """Units of the budget; ``None`` without one."""
+        return None if self.budget is None else self.budget.limit
+
+    @cached_property
+    def _suffixes(self) -> list[Counts]:
+        """Number of choices by cost of the layers from each one on; the last entry is that of no layer."""
+        suffixes: list[Counts] = [{0: 1}]
+        for layer in reversed(self.layers):
+            suffixes.insert(0, _convolve(layer.counts, suffixes[0], self.limit))
+        return suffixes
+
+    @property
+    def size(self) -> int:
+        """Exact number of genotypes, constraints and budget included."""
+        return sum(self._suffixes[0].values())
+
+    def sample(self, generator: torch.Generator | None = None) -> Choice:
+        """A genotype, uniformly among all that satisfy the constraints and the budget.
+
+        Args:
+            generator: Where the random numbers come from; ``None`` is torch's global generator.
+        """
+        spent, chosen = 0, []
+        for layer, rest in zip(self.layers, self._suffixes[1:], strict=True):
+            costs = sorted(layer.counts)
+            weights = [layer.counts[cost] * _at_most(rest, self._left(spent + cost)) for cost in costs]
+            cost = pick(costs, weights, generator)
+            spent += cost
+            chosen.append(layer.sample(generator, cost=cost))
+        return tuple(chosen)
+
+    def _left(self, spent: int) -> int | None:
+        return None if self.limit is None else self.limit - spent
+
+    def best(self, scores: Sequence[torch.Tensor], *, threshold: float | None = None) -> Choice:
+        """The genotype of the largest total score that satisfies the constraints and the budget, exactly.
+
+        Where a layer may keep several numbers of directions, what counts is the score above a threshold: beyond the least
+        number, only directions that lie above it are kept. Of equals, the earlier candidates win.
+
+        Args:
+            scores: One of shape (N,) a layer, finite.
+            threshold: The same for all layers; by default the mean of each layer's scores (1/N for a softmax).
+
+        Raises:
+            ScansearchError: If there is not one finite score a candidate.
+        """
+        fronts = [
+            layer.best_by_cost(_exact(values, threshold, number, len(layer.candidates)))
+            for number, (layer, values) in enumerate(zip(self.layers, scores, strict=True))
+        ]
+        if self.budget is None:
+            return tuple(next(reversed(front.values()))[1] for front in fronts)
+        return self._within_budget(fronts)
+
+    def _within_budget(self, fronts: list[Best]) -> Choice:
+        found: dict[int, tuple[int, Choice]] = {0: (0, ())}
+        for front in fronts:
+            after: dict[int, tuple[int, Choice]] = {}
+            for spent, (total, chosen) in found.items():
+                for cost, (value, choice) in front.items():
+                    new, at = (total + value, (*chosen, choice)), spent + cost
+                    if at <= self.limit and (at not in after or new[0] > after[at][0]):  # type: ignore[operator]
+                        after[at] = new
+            found = _front(after)
+        return max(found.values(), key=lambda entry: entry[0])[1]
+
+    def cost(self, choice: Choice) -> int:
+        """Cost in units of the budget."""
+        return sum(layer.cost(chosen) for layer, chosen in zip(self.layers, choice, strict=True))
+
+    def allows(self, choice: Choice) -> bool:
+        """Whether a genotype is one of the space."""
+        fits = len(choice) == len(self.layers) and all(map(LayerSpace.allows, self.layers, choice))
+        return fits and (self.limit is None or self.cost(choice) <= self.limit)
+
+    def neighbours(self, choice: Choice) -> Iterator[Choice]:
+        """The genotypes one move away: in one layer a direction swapped, added or dropped."""
+        for number, layer in enumerate(self.layers):
+            for moved in layer.neighbours(choice[number]):
+                neighbour = (*choice[:number], moved, *choice[number + 1 :])
+                if self.limit is None or self.cost(neighbour) <= self.limit:
+                    yield neighbour
+
+    def mutate(
+        self, choice: Choice, generator: torch.Generator | None = None, *, rate: float = MUTATION_RATE
+    ) -> Choice:
+        """Draws each layer anew with probability ``rate``, and at least one; 0.1 as in SPOS (arXiv 1904.00420).
+
+        A result beyond the budget is drawn again, at most 100 times; then it is a random genotype one move away.
+        """
+        for _ in range(TRIES):
+            always = below(len(self.layers), generator)
+            mutated = tuple(
+                layer.sample(generator) if chance(rate, generator) or number == always else choice[number]
+                for number, layer in enumerate(self.layers)
+            )
+            if mutated != choice and (self.limit is None or self.cost(mutated) <= self.limit):
+                return mutated
+        near = list(self.neighbours(choice))
+        return near[below(len(near), generator)] if near else choice
+
+    def crossover(self, one: Choice, other: Choice, generator: torch.Generator | None = None) -> Choice:
+        """Takes each layer from either parent, with equal chances; beyond the budget again, at most 100 times."""
+        for _ in range(TRIES):
+            child = tuple(a if chance(0.5, generator) else b for a, b in zip(one, other, strict=True))
+            if self.limit is None or self.cost(child) <= self.limit:
+                return child
+        return one
+
+    def distance(self, one: Choice, other: Choice) -> int:
+        """Moves from one genotype to the other, constraints aside: swaps, additions and removals, added up over layers."""
+        pairs = [(set(a), set(b)) for a, b in zip(one, other, strict=True)]
+        return sum(max(len(a - b), len(b - a)) for a, b in pairs)
+
+    def encode(self, choice: Choice) -> np.ndarray:
+        """Zeros and ones, float64 of shape (sum of N,): which candidates each layer keeps, layer after layer."""
+        chosen = [np.isin(np.arange(len(layer.candidates)), kept) for layer, kept in zip(self, choice, strict=True)]
+        return np.concatenate(chosen).astype(np.float64)
+
+    def decode(self, vector: np.ndarray) -> Choice:
+        """The genotype for any vector in [0, 1] of shape (sum of N,): ``best`` with threshold 0.5. Undoes ``encode``."""
+        sizes = [len(layer.candidates) for layer in self.layers]
+        if np.shape(vector) != (sum(sizes),):
+            raise ScansearchError(
+                f"a vector of this space has shape ({sum(sizes)},), one entry a candidate, but got {np.shape(vector)}"
+            )
+        parts = np.split(np.asarray(vector, dtype=np.float64), np.cumsum(sizes)[:-1])
+        return self.best([torch.from_numpy(part) for part in parts], threshold=0.5)
+
+    def directions(self, choice: Choice) -> list[list[str]]:
+        """The names behind the indices, layer by layer."""
+        return [[layer.candidates[i] for i in kept] for layer, kept in zip(self.layers, choice, strict=True)]
+
+    def choice(self, directions: Sequence[Sequence[str]]) -> Choice:
+        """The indices behind the names; a direction that was merged on a layer's grid stands for its equal.
+
+        Raises:
+            ScansearchError: If the number of layers is wrong, a direction is none of a layer's candidates, or the whole is
+                not allowed.
+        """
+        if len(directions) != len(self.layers):
+            raise ScansearchError(f"space {self.name!r} has {len(self.layers)} layers here, but got {len(directions)}")
+        choice = tuple(_indices(layer, names, i) for i, (layer, names) in enumerate(zip(self, directions, strict=True)))
+        if self.budget is not None and self.cost(choice) > self.budget.limit:
+            raise ScansearchError(f"this genotype costs {self.budget.describe(self.cost(choice))}, beyond the budget")
+        for number, (layer, kept) in enumerate(zip(self.layers, choice, strict=True)):
+            if not layer.allows(kept):
+                raise ScansearchError(
+                    f"layer {number} may not keep {', '.join(directions[number])} in space {self.name!r}; it keeps "
+                    f"{layer.least} to {layer.most} different directions that satisfy the constraints"
+                )
+        return choice
+
+
+def _indices(layer: LayerSpace, names: Sequence[str], number: int) -> tuple[int, ...]:
+    meant = [layer.merged.get(name, name) for name in names]
+    if foreign := [name for name in meant if name not in layer.candidates]:
+        raise ScansearchError(
+            f"layer {number} has no candidate {foreign[0]!r}; its candidates are {', '.join(layer.candidates)}"
+        )
+    return tuple(sorted(layer.candidates.index(name) for name in meant))
+
+
+def _exact(scores: torch.Tensor, threshold: float | None, number: int, candidates: int) -> list[int]:
+    if scores.shape != (candidates,):
+        raise ScansearchError(
+            f"layer {number} has {candidates} candidates and needs one score for each, but got shape {tuple(scores.shape)}"
+        )
+    values = scores.double().tolist()
+    if not all(map(np.isfinite, values)):
+        raise ScansearchError(f"scores must be finite, but layer {number} has {values}; the search diverged")
+    base = sum(map(Fraction, values)) / len(values) if threshold is None else Fraction(threshold)
+    return [round((Fraction(value) - base) * (1 << PRECISION)) for value in values]
+
+
+def _convolve(one: Counts, other: Counts, limit: int | None) -> Counts:
+    product: Counts = {}
+    for cost, n in one.items():
+        for more, m in other.items():
+            if limit is None or cost + more <= limit:
+                product[cost + more] = product.get(cost + more, 0) + n * m
+    return product
+
+
+def _at_most(counts: Counts, limit: int | None) -> int:
+    return sum(n for cost, n in counts.items() if limit is None or cost <= limit)
+
+
+def _front(found: dict[int, tuple[int, Choice]]) -> dict[int, tuple[int, Choice]]:
+    front: dict[int, tuple[int, Choice]] = {}
+    best: int | None = None
+    for cost in sorted(found):
+        if best is None or found[cost][0] > best:
+            front[cost], best = found[cost], found[cost][0]
+    return front

@@ -1,0 +1,125 @@
+"""What one layer chooses from, on its own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from scansearch.space.algebras import Best, Counting, Counts, Maximum, better
+from scansearch.space.draws import pick
+from scansearch.space.paths import Option, Pass, Paths, Rule, State, paths_of
+
+
+@dataclass(frozen=True)
+class LayerSpace:
+    """What one layer chooses from. A choice is a tuple of ascending candidate indices.
+
+    Args:
+        grid: Rows and columns of the layer's tokens.
+        candidates: Directions that differ from one another on this grid.
+        least: The layer keeps at least so many of them.
+        most: And at most so many.
+        merged: Directions of the space that are left out, each with the candidate it coincides with on this grid.
+        rules: The space's constraints, for these candidates.
+        costs: Cost of each candidate in whole units of the budget; all zero without one.
+        limit: Units of the budget that the layer can use at most; ``None`` without one.
+    """
+
+    grid: tuple[int, int]
+    candidates: tuple[str, ...]
+    least: int
+    most: int
+    merged: dict[str, str] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    costs: tuple[int, ...] = ()
+    limit: int | None = None
+
+    @cached_property
+    def paths(self) -> Paths:
+        """The graph of the layer's choices."""
+        every = frozenset(frozenset({i}) for i in range(len(self.candidates)))
+        return paths_of(len(self.candidates), (Rule(every, self.least, self.most), *self.rules))
+
+    @cached_property
+    def _prices(self) -> tuple[int, ...]:
+        return self.costs or (0,) * len(self.candidates)
+
+    @cached_property
+    def _counted(self) -> Pass[Counts]:
+        return Pass(self.paths, Counting(self._prices, self.limit))
+
+    @property
+    def counts(self) -> Counts:
+        """Number of choices by cost, without those beyond the limit."""
+        return self._counted.total or {}
+
+    @property
+    def size(self) -> int:
+        """Number of choices, order aside."""
+        return sum(self.counts.values())
+
+    def cost(self, choice: Sequence[int]) -> int:
+        """Cost of a choice, in units of the budget."""
+        return sum(self._prices[i] for i in choice)
+
+    def allows(self, choice: Sequence[int]) -> bool:
+        """Whether the layer may keep these candidates."""
+        chosen = tuple(sorted(choice))
+        if len(set(chosen)) < len(chosen) or not all(0 <= i < len(self.candidates) for i in chosen):
+            return False
+        gains = [rule.gain(chosen) for rule in self.paths.rules]
+        bounds = zip(gains, self.paths.rules, strict=True)
+        return all(rule.least <= n and (rule.most is None or n <= rule.most) for n, rule in bounds) and (
+            self.limit is None or self.cost(chosen) <= self.limit
+        )
+
+    def choices(self) -> Iterator[Option]:
+        """Every choice, in a fixed order."""
+        return (tuple(sorted(choice)) for choice in self._walk(0, self.paths.start))
+
+    def _walk(self, level: int, state: State) -> Iterator[Option]:
+        if level == len(self.paths.levels):
+            yield ()
+            return
+        for option, after, rest in self._counted.steps(level, state):
+            if rest:
+                yield from ((*option, *chosen) for chosen in self._walk(level + 1, after))
+
+    def sample(self, generator: torch.Generator | None = None, *, cost: int | None = None) -> Option:
+        """A uniformly drawn choice, or one of those of exactly ``cost``; at least one must exist.
+
+        Args:
+            generator: Where the random numbers come from; ``None`` is torch's global generator.
+            cost: Draw only among the choices of this cost.
+        """
+        if cost is None:
+            cost = pick(sorted(self.counts), [self.counts[c] for c in sorted(self.counts)], generator)
+        state, chosen, left = self.paths.start, [], cost
+        for level in range(len(self.paths.levels)):
+            steps = [(option, after, rest) for option, after, rest in self._counted.steps(level, state)]
+            weights = [rest.get(left - self.cost(option), 0) for option, _, rest in steps]
+            option, state, _ = pick(steps, weights, generator)
+            left -= self.cost(option)
+            chosen += option
+        return tuple(sorted(chosen))
+
+    def best_by_cost(self, values: Sequence[int]) -> Best:
+        """The most valuable choice for every cost; costs at which a cheaper choice is as good are left out."""
+        found = Pass(self.paths, Maximum(self._prices, values, self.limit)).total or {}
+        front: Best = {}
+        for cost in sorted(found):
+            if not front or better(found[cost], next(reversed(front.values()))):
+                front[cost] = found[cost]
+        return front
+
+    def neighbours(self, choice: Sequence[int]) -> Iterator[Option]:
+        """The choices one move away: a direction swapped for another, added, or dropped."""
+        inside, outside = sorted(choice), [i for i in range(len(self.candidates)) if i not in choice]
+        moves = [(old, new) for old in [*inside, None] for new in [*outside, None] if old is not None or new is not None]
+        for old, new in moves:
+            moved = tuple(sorted([*(i for i in inside if i != old), *([] if new is None else [new])]))
+            if self.allows(moved):
+                yield moved

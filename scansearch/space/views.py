@@ -1,0 +1,142 @@
+"""A bound space in the words of other tools: Optuna, NNI and plain JSON.
+
+A layer with at most 1,000 choices is one categorical parameter (``layer03``, with values such as ``"h+v+w2+w7_flip"``).
+A layer with more is one number in [0, 1] a candidate (``layer03/h``): the largest are kept, as ``BoundSpace.decode`` does.
+Parameters found by such a tool become a genotype with ``from_parameters``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scansearch.errors import ScansearchError
+from scansearch.space.bound import BoundSpace, Choice
+from scansearch.space.layer import LayerSpace
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import BaseTrial
+
+MOST_CATEGORIES = 1000
+JOINT = "+"
+
+
+def _label(space: BoundSpace, number: int) -> str:
+    return f"layer{number:0{len(str(len(space) - 1))}d}"
+
+
+def _categorical(layer: LayerSpace) -> bool:
+    return layer.size <= MOST_CATEGORIES
+
+
+def _categories(layer: LayerSpace) -> list[str]:
+    return [_name(layer, choice) for choice in layer.choices()]
+
+
+def _name(layer: LayerSpace, choice: tuple[int, ...]) -> str:
+    return JOINT.join(layer.candidates[i] for i in choice)
+
+
+def parameters(space: BoundSpace) -> Iterator[tuple[str, list[str] | None]]:
+    """Every parameter: its name and its categories, or ``None`` for a number in [0, 1]."""
+    for number, layer in enumerate(space):
+        label = _label(space, number)
+        if _categorical(layer):
+            yield label, _categories(layer)
+        else:
+            yield from ((f"{label}/{name}", None) for name in layer.candidates)
+
+
+def to_parameters(space: BoundSpace, choice: Choice) -> dict[str, Any]:
+    """The parameters of a genotype, for example for ``study.enqueue_trial``."""
+    found: dict[str, Any] = {}
+    for number, (layer, kept) in enumerate(zip(space, choice, strict=True)):
+        label = _label(space, number)
+        if _categorical(layer):
+            found[label] = _name(layer, kept)
+        else:
+            found.update({f"{label}/{name}": float(i in kept) for i, name in enumerate(layer.candidates)})
+    return found
+
+
+def from_parameters(space: BoundSpace, values: Mapping[str, Any]) -> Choice:
+    """The genotype of parameters.
+
+    Raises:
+        ScansearchError: If a parameter is missing or is none of its categories.
+    """
+    vectors = [_vector(space, number, layer, values) for number, layer in enumerate(space)]
+    return space.decode(np.concatenate(vectors))
+
+
+def _vector(space: BoundSpace, number: int, layer: LayerSpace, values: Mapping[str, Any]) -> np.ndarray:
+    label = _label(space, number)
+    names = [label] if _categorical(layer) else [f"{label}/{name}" for name in layer.candidates]
+    if missing := [name for name in names if name not in values]:
+        raise ScansearchError(f"a genotype of space {space.name!r} needs a value for {missing[0]!r}, but there is none")
+    if not _categorical(layer):
+        return np.array([float(values[name]) for name in names])
+    kept = str(values[label]).split(JOINT)
+    if not set(kept) <= set(layer.candidates):
+        raise ScansearchError(f"{label} must be one of the choices of space {space.name!r}, but got {values[label]!r}")
+    return np.isin(layer.candidates, kept).astype(np.float64)
+
+
+def optuna_distributions(space: BoundSpace) -> dict[str, BaseDistribution]:
+    """The space as Optuna's distributions, for ``study.ask(fixed_distributions=...)`` and samplers."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    return {
+        name: FloatDistribution(0.0, 1.0) if categories is None else CategoricalDistribution(categories)
+        for name, categories in parameters(space)
+    }
+
+
+def suggest(space: BoundSpace, trial: BaseTrial) -> Choice:
+    """The genotype that an Optuna trial suggests.
+
+    Raises:
+        optuna.TrialPruned: If the choices of the layers together exceed the budget.
+    """
+    from optuna import TrialPruned
+
+    values: dict[str, Any] = {}
+    for name, categories in parameters(space):
+        values[name] = (
+            trial.suggest_float(name, 0.0, 1.0) if categories is None else trial.suggest_categorical(name, categories)
+        )
+    wanted = {name: value for name, value in values.items() if isinstance(value, str)}
+    spent = sum(
+        layer.cost([layer.candidates.index(d) for d in wanted[label].split(JOINT)])
+        for label, layer in zip((_label(space, i) for i in range(len(space))), space, strict=True)
+        if label in wanted
+    )
+    if space.limit is not None and spent > space.limit:
+        raise TrialPruned("the suggested genotype exceeds the budget")
+    return from_parameters(space, values)
+
+
+def nni_search_space(space: BoundSpace) -> dict[str, dict[str, Any]]:
+    """The space as NNI's search-space JSON."""
+    return {
+        name: {"_type": "uniform", "_value": [0.0, 1.0]} if categories is None else {"_type": "choice", "_value": categories}
+        for name, categories in parameters(space)
+    }
+
+
+def describe(space: BoundSpace) -> dict[str, Any]:
+    """The bound space as JSON data: each layer's grid, candidates, what was merged, and the exact number of choices."""
+    layers = [
+        {
+            "grid": list(layer.grid),
+            "candidates": list(layer.candidates),
+            "keep": [layer.least, layer.most],
+            "merged": layer.merged,
+            "choices": layer.size,
+        }
+        for layer in space
+    ]
+    return {"name": space.name, "layers": layers, "genotypes": space.size}

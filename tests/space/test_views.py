@@ -1,0 +1,87 @@
+"""A space in the words of Optuna and NNI: what they find is a genotype of the space."""
+
+import json
+
+import optuna
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from space_strategies import bound_or_skip, generator, grids, spaces
+
+from scansearch.errors import ScansearchError
+from scansearch.space import Budget, Costs, SearchSpace, views
+
+WIDE = SearchSpace(name="wide", candidates=[f"w{k}{end}" for k in range(2, 9) for end in ("", "_flip")], keep=4)
+
+
+@given(spaces(), grids, st.integers(0, 2**32))
+@settings(deadline=None)
+def test_parameters_round_trip(space, grids, seed):
+    bound = bound_or_skip(space, grids)
+    choice = bound.sample(generator(seed))
+    values = views.to_parameters(bound, choice)
+    assert [name for name, _ in views.parameters(bound)] == list(values)
+    assert views.from_parameters(bound, values) == choice
+
+
+def test_wide_layers_are_numbers_and_narrow_ones_categories():
+    bound = WIDE.bind([(14, 14), (4, 4)])
+    assert bound[0].size == 1001
+    kinds = dict(views.parameters(bound))
+    assert kinds["layer0/w2"] is None
+    assert len(kinds["layer1"]) == bound[1].size == 15
+    choice = bound.sample(generator())
+    assert views.from_parameters(bound, views.to_parameters(bound, choice)) == choice
+
+
+@pytest.mark.parametrize("sampler", [optuna.samplers.RandomSampler(seed=0), optuna.samplers.TPESampler(seed=0)])
+def test_optuna_searches_it(sampler):
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    bound = WIDE.bind([(14, 14), (4, 4)])
+
+    def objective(trial):
+        choice = views.suggest(bound, trial)
+        assert bound.allows(choice)
+        return sum(map(sum, choice))
+
+    study = optuna.create_study(sampler=sampler)
+    study.enqueue_trial(views.to_parameters(bound, ((0, 1, 2, 3), (0, 1, 2, 3))))
+    study.optimize(objective, n_trials=15)
+    assert study.best_value == 12
+    assert set(views.optuna_distributions(bound)) == set(study.trials[0].distributions)
+
+
+def test_a_trial_beyond_the_budget_is_pruned():
+    costs = Costs("FLOPs", 0, [{"h": 1, "v": 5}] * 2)
+    space = SearchSpace(name="mine", candidates=("h", "v"), keep=1, budget=Budget(limit=6, table="t"))
+    bound = space.bind([(4, 4)] * 2, costs=costs)
+    study = optuna.create_study()
+    study.enqueue_trial({"layer0": "v", "layer1": "v"})
+    study.enqueue_trial({"layer0": "v", "layer1": "h"})
+    study.optimize(lambda trial: float(bound.cost(views.suggest(bound, trial))), n_trials=2)
+    assert [trial.state.name for trial in study.trials] == ["PRUNED", "COMPLETE"]
+
+
+def test_the_nni_view_is_its_json():
+    found = views.nni_search_space(WIDE.bind([(14, 14), (4, 4)]))
+    assert found["layer0/w2"] == {"_type": "uniform", "_value": [0.0, 1.0]}
+    assert found["layer1"]["_type"] == "choice"
+    assert found["layer1"]["_value"][0] == "w2+w2_flip+w3+w3_flip"
+    json.dumps(found)
+
+
+def test_wrong_parameters_are_refused():
+    bound = WIDE.bind([(4, 4)])
+    with pytest.raises(ScansearchError, match="needs a value for 'layer0', but there is none"):
+        views.from_parameters(bound, {})
+    with pytest.raises(ScansearchError, match="layer0 must be one of the choices of space 'wide', but got 'h'"):
+        views.from_parameters(bound, {"layer0": "h"})
+
+
+def test_the_description_is_json():
+    told = views.describe(WIDE.bind([(14, 14), (4, 4)]))
+    assert json.loads(json.dumps(told)) == told
+    assert told["layers"][1]["merged"]["w5"] == "w4"
+    assert told["genotypes"] == 1001 * 15
+    assert torch.tensor(told["layers"][0]["keep"]).tolist() == [4, 4]
