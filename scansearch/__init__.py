@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from scansearch.api import build, load_genotype, resume, search
     from scansearch.errors import ScansearchError
     from scansearch.genotype import Genotype, published
+    from scansearch.models import SearchableScan, make_searchable
     from scansearch.space import SearchSpace
 
 _HOMES = {
@@ -20,18 +21,22 @@ _HOMES = {
     "build": "scansearch.api",
     "load_genotype": "scansearch.api",
     "published": "scansearch.genotype",
+    "SearchableScan": "scansearch.models",
+    "make_searchable": "scansearch.models",
     "Genotype": "scansearch.genotype",
     "SearchSpace": "scansearch.space",
     "ScansearchError": "scansearch.errors",
 }
-_MODULES = ("data", "models", "ops", "scans")
+_MODULES = ("data", "models", "ops", "scans", "space")
 
 __all__ = [
     "Genotype",
     "ScansearchError",
     "SearchSpace",
+    "SearchableScan",
     "build",
     "load_genotype",
+    "make_searchable",
     "published",
     "resume",
     "search",

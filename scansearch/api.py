@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.registry import MODELS, SEARCH_SPACES
-from scansearch.space import SearchSpace
+from scansearch.registry import MODELS
+from scansearch.space import SearchSpace, find_space
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 def load_genotype(path: str | Path) -> Genotype:
     """Reads a genotype file, ours or LocalMamba's list of lists as JSON."""
     return Genotype.load(path)
-
-
-def find_space(space: str | SearchSpace) -> SearchSpace:
-    """A space by registered name or JSON file; a space is returned as it is."""
-    if isinstance(space, SearchSpace):
-        return space
-    if space.endswith(".json"):
-        return SearchSpace.load(space)
-    found: SearchSpace = SEARCH_SPACES.get(space)
-    return found
 
 
 def search(
@@ -49,7 +39,7 @@ def search(
 
     Args:
         out: The run folder; it must be new or empty.
-        space: A registered space, a JSON file, or a ``SearchSpace``.
+        space: A registered space, a JSON or TOML file, or a ``SearchSpace``.
         strategy: A registered strategy.
         model: A registered model.
         data: A registered dataset.
@@ -121,7 +111,8 @@ def build(
     spec = MODELS.get(model).configure(**options)
     sizes: dict[str, Any] = {"num_classes": num_classes, "image_size": size, "in_channels": in_channels}
     if space is not None:
-        layers = find_space(space).bind([info.grid for info in spec.layers(size)])
+        infos = spec.layers(size)
+        layers = find_space(space).bind([info.grid for info in infos], [info.stage for info in infos])
         supernet: nn.Module = spec.supernet([layer.candidates for layer in layers], **sizes)
         return supernet
     chosen = genotype if isinstance(genotype, Genotype) else Genotype.from_directions(genotype or [])

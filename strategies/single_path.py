@@ -41,7 +41,9 @@ class SinglePathSettings(StrategySettings):
 class SinglePath(Strategy):
     """Trains uniformly drawn sub-networks, then evolves genotypes with the supernet as the judge."""
 
-    description = "one random genotype a step, then evolution with the supernet as judge (SPOS); cheap for many directions"
+    description = (
+        "one random genotype a step, then evolution with the supernet as judge (SPOS); cheap for many directions"
+    )
     Settings = SinglePathSettings
     settings: SinglePathSettings
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}
@@ -103,7 +105,9 @@ class SinglePath(Strategy):
     def scores(self) -> list[torch.Tensor]:
         """Each candidate's share among those that the best genotypes keep; uniform before the evolution."""
         if not self.accuracies:
-            return [torch.full((n,), 1 / n, dtype=torch.float64) for n in (len(layer.candidates) for layer in self.space)]
+            return [
+                torch.full((n,), 1 / n, dtype=torch.float64) for n in (len(layer.candidates) for layer in self.space)
+            ]
         top = [self.space.encode(choice) for choice in _best(self.accuracies, self.settings.parents)]
         counts = torch.from_numpy(sum(top[1:], start=top[0]))
         return [part / part.sum() for part in counts.split([len(layer.candidates) for layer in self.space])]
@@ -118,7 +122,7 @@ class SinglePath(Strategy):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back the accuracies."""
-        self.best, self.accuracies = state["best"], {choice: accuracy for choice, accuracy in state["accuracies"]}
+        self.best, self.accuracies = state["best"], dict(state["accuracies"])
 
 
 def _new(draw: Callable[[], Choice], count: int, judged: dict[Choice, float]) -> Iterator[Choice]:

@@ -15,6 +15,7 @@ import typer.main
 import scansearch
 from scansearch.cli.main import app
 from scansearch.cli.source import genotype_of
+from scansearch.cost import CostTable
 from scansearch.engine.settings import SECTIONS, make_config
 from scansearch.registry import SCAN_ORDERS, SEARCH_SPACES
 from scansearch.scans import ScanOrder
@@ -110,10 +111,16 @@ def test_scan_names_in_the_guide_exist():
 def test_data_in_the_guide_is_valid(page):
     for text in blocks(page, "json"):
         data = json.loads(text)
-        is_space = isinstance(data, dict) and "/space/" in data["schema"]
-        (scansearch.SearchSpace if is_space else scansearch.Genotype).from_dict(data, page.name)
+        schema = data["schema"] if isinstance(data, dict) else ""
+        kinds = {"/space/": scansearch.SearchSpace, "/cost/": CostTable}
+        reader = next((kind for part, kind in kinds.items() if part in schema), scansearch.Genotype)
+        reader.from_dict(data, page.name)
     for text in blocks(page, "toml"):
-        assert "entry-points" in text or set(tomllib.loads(text)) <= set(SECTIONS)
+        data = tomllib.loads(text)
+        if "candidates" in data:
+            scansearch.SearchSpace.from_dict(data, page.name)
+        else:
+            assert "entry-points" in text or set(data) <= set(SECTIONS)
 
 
 def anchors(page: Path) -> set[str]:

@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from scansearch import Genotype, SearchSpace
+from scansearch.cost import CostTable
 from scansearch.errors import ScansearchError
 from scansearch.genotype import published_names
 from scansearch.registry import SEARCH_SPACES
 
-MODELS: dict[str, type[BaseModel]] = {"genotype-1.json": Genotype, "space-1.json": SearchSpace}
+MODELS: dict[str, type[BaseModel]] = {
+    "genotype-1.json": Genotype,
+    "space-1.json": SearchSpace,
+    "cost-1.json": CostTable,
+}
 FOLDER = files("scansearch") / "schemas"
 
 
@@ -152,6 +157,35 @@ def test_a_wrong_space_is_refused_by_the_schema_and_by_the_reader(fields):
     assert errors("space-1.json", good | fields)
     with pytest.raises(ScansearchError):
         SearchSpace.from_dict(good | fields)
+
+
+COSTS = {
+    "schema": "scansearch/cost/1",
+    "unit": "ms",
+    "source": "mine",
+    "model": "small",
+    "image_size": [32, 32],
+    "fixed": 1.5,
+    "layers": [{"grid": [8, 8], "base": 0, "directions": {"h": 0.5, "w2": 1}}],
+    "spread": 0.1,
+}
+
+
+def test_what_a_cost_table_writes_validates():
+    assert errors("cost-1.json", CostTable.from_dict(COSTS).to_dict()) == []
+    assert errors("cost-1.json", COSTS) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"unit": "s"}, {"fixed": -1}, {"fixed": "1"}, {"layers": []}, {"image_size": [0, 8]}, {"cost": 1}, {"source": ""}]
+    + [{"layers": [COSTS["layers"][0] | change]} for change in ({"base": True}, {"directions": {}}, {"grid": [8]})],
+    ids=str,
+)
+def test_a_wrong_cost_table_is_refused_by_the_schema_and_by_the_reader(fields):
+    assert errors("cost-1.json", COSTS | fields)
+    with pytest.raises(ScansearchError):
+        CostTable.from_dict(COSTS | fields)
 
 
 values = st.sampled_from(

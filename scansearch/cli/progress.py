@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from decimal import Decimal
+from types import TracebackType
 from typing import Any
 
 from rich.console import Console

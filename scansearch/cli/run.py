@@ -12,7 +12,9 @@ from scansearch.cli.console import guarded, out
 
 @guarded
 def command(
-    space: Annotated[str, typer.Option(help="Search space: a name (`scansearch spaces`) or a JSON file.")] = "default8",
+    space: Annotated[
+        str, typer.Option(help="Search space: a name (`scansearch spaces`) or a JSON or TOML file.")
+    ] = "default8",
     strategy: Annotated[str, typer.Option(help="Search strategy (`scansearch strategies`).")] = "darts",
     model: Annotated[str, typer.Option(help="Model to search (`scansearch models`).")] = "local_vim_micro",
     data: Annotated[str, typer.Option(help="digits, fashion-mnist, cifar10, cifar100, imagefolder or npz.")] = "digits",
@@ -46,7 +48,6 @@ def command(
       scansearch run --data fashion-mnist --epochs 10 --set limit=12000
       scansearch run --data imagefolder --data-root photos --set image_size=64
     """
-    from scansearch.api import find_space
     from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
     from scansearch.cli.progress import RichListener
@@ -54,6 +55,7 @@ def command(
     from scansearch.engine.search import start
     from scansearch.engine.settings import make_config
     from scansearch.files import read_toml
+    from scansearch.space import find_space
 
     flags = {"epochs": epochs, "batch_size": batch_size}
     layers = [(str(path), read_toml(path)) for path in config or []]

@@ -1,52 +1,187 @@
-"""``scansearch scans``: the scan orders there are."""
+"""``scansearch scans``: the scan orders there are, what they are like, and pictures of them."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.console import guarded, out, print_json
 from scansearch.errors import ScansearchError
+
+WIDEST_TABLE = 100  # columns of a terminal
+COLUMNS = {
+    "unit_steps": "unit steps",
+    "mean_step": "mean step",
+    "mean_neighbour_distance": "neighbours: mean",
+    "bandwidth": "largest",
+    "structural_distortion": "distortion",
+}
+
+Grid = tuple[int, int]
 
 
 @guarded
 def command(
-    name: Annotated[str | None, typer.Argument(help="Show the path of this order, for example w2_flip.")] = None,
-    grid: Annotated[str, typer.Option(help="Rows x columns of the tokens.")] = "4x4",
-    json: Annotated[bool, typer.Option("--json", help="JSON for other programs.")] = False,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="One order to look at, for example w2_flip, or several to compare."),
+    ] = None,
+    grid: Annotated[str, typer.Option(help="Rows x columns of the tokens.")] = "14x14",
+    gallery: Annotated[bool, typer.Option("--gallery", help="Draw the whole catalogue on one page.")] = False,
+    similarity: Annotated[
+        bool, typer.Option("--similarity", help="Draw which orders say the same: the named, or the catalogue.")
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="How to compare: tau (Kendall's) or adjacency.", show_default="tau"),
+    ] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Where pictures go.", show_default="here")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON for other programs, and no picture.")] = False,
 ) -> None:
-    """List scan orders; with a name, show when each token of a grid is visited."""
-    from scansearch.registry import SCAN_ORDERS
-    from scansearch.scans import ScanOrder
+    """List scan orders and how local they are; with a name, show and draw when each token of a grid is visited.
 
-    if name is None:
-        families = [SCAN_ORDERS.get(n) for n in SCAN_ORDERS.names()]
-        facts = [{"family": f.name, "examples": list(f.examples), "description": f.description} for f in families]
-        if json:
-            print_json(facts)
-        else:
-            out.print(
-                table(("family", "examples", ""), [(f.name, ", ".join(f.examples), f.description) for f in families])
-            )
-            out.print("\nevery order also comes reversed: add _flip")
-        return
-    height, width = parse_grid(grid)
-    order = ScanOrder(name)
-    if json:
-        print_json({"name": name, "grid": [height, width], "indices": order.indices(height, width).tolist()})
-        return
-    places = order.inverse(height, width).view(height, width).tolist()
-    digits = len(str(height * width - 1))
-    out.print(f"[bold]{name}[/] on {height} x {width}: when each token is visited")
-    for row in places:
-        out.print("  ".join(f"{place:>{digits}}" for place in row))
+    With several names, compare them. Unit steps go to a neighbour on the grid; neighbours shows how far apart in the sequence
+    they come on average and at most; distortion is sequence distance by grid distance, averaged over all pairs of tokens.
+    """
+    size, chosen = parse_grid(grid), list(dict.fromkeys(names or []))
+    compare = similarity or len(chosen) > 1
+    _check_options(chosen, gallery, compare, by, out_folder, json)
+    folder = out_folder or Path()
+    if gallery and not json:
+        _print_paths(_draw("gallery", _catalogue(size), size, folder))
+    elif compare:
+        _compare(chosen or _catalogue(size), size, by or "tau", None if json else folder)
+    elif chosen:
+        _show(chosen[0], size, None if json else folder)
+    else:
+        _list(size, json)
 
 
-def parse_grid(text: str) -> tuple[int, int]:
+def parse_grid(text: str) -> Grid:
     """(rows, columns) from ``14x14``, each 1 to 1024."""
     match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     if not match or not all(1 <= int(n) <= 1024 for n in match.groups()):
         raise ScansearchError(f"a grid is ROWSxCOLUMNS, each 1 to 1024, for example 14x14, but got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def _check_options(
+    names: Sequence[str], gallery: bool, compare: bool, by: str | None, folder: Path | None, json: bool
+) -> None:
+    if gallery and names:
+        raise ScansearchError(f"--gallery shows the whole catalogue, but got {' '.join(names)}; give one or the other")
+    if gallery and compare:
+        raise ScansearchError("--gallery and --similarity are two pictures; ask for one at a time")
+    if by and not compare:
+        raise ScansearchError(f"--by {by} says how orders are compared; name several, or add --similarity")
+    if folder and (json or not (names or gallery or compare)):
+        raise ScansearchError(f"no picture is drawn here for --out {folder}; name an order, and leave --json out")
+
+
+def _catalogue(grid: Grid) -> list[str]:
+    from scansearch.scan_figures import catalogue
+
+    return catalogue(*grid)
+
+
+def _list(grid: Grid, json: bool) -> None:
+    from scansearch.registry import SCAN_ORDERS
+
+    families = [SCAN_ORDERS.get(name) for name in SCAN_ORDERS.names()]
+    measures = {family.name: _measures(family.examples, grid) for family in families}
+    if json:
+        facts = [{"family": f.name, "examples": list(f.examples), "description": f.description} for f in families]
+        print_json([{**fact, "grid": list(grid), "measures": measures[fact["family"]]} for fact in facts])
+        return
+    width = _print_header((name for found in measures.values() for name in found), grid)
+    for family in families:
+        out.print(f"[bold]{family.name}[/]  {escape(family.description)}")
+        _print_measures(measures[family.name], width)
+    out.print("\nevery order also comes transposed (_t), mirrored (_lr, _ud) and backwards (_flip)", soft_wrap=True)
+
+
+def _show(name: str, grid: Grid, folder: Path | None) -> None:
+    from scansearch.scans import ScanOrder
+
+    order, measures = ScanOrder(name), _measures([name], grid)
+    if folder is None:
+        indices = order.indices(*grid).tolist()
+        print_json({"name": name, "grid": list(grid), "indices": indices, "measures": measures[name]})
+        return
+    written = _draw("path", [name], grid, folder)
+    also = f", which is {order.canonical}" if order.canonical != name else ""
+    out.print(f"[bold]{name}[/]{also} on {grid[0]} x {grid[1]}: when each token is visited", soft_wrap=True)
+    digits = len(str(grid[0] * grid[1] - 1))
+    if (digits + 2) * grid[1] - 2 <= WIDEST_TABLE:
+        for row in order.inverse(*grid).view(grid).tolist():
+            out.print("  ".join(f"{place:>{digits}}" for place in row), soft_wrap=True)
+    else:
+        out.print("(too wide a grid to print; --json has it)")
+    if remark := order.remark(*grid):
+        out.print(f"note: {escape(remark)}", soft_wrap=True)
+    out.print()
+    _print_measures(measures, _print_header([name], grid))
+    _print_paths(written)
+
+
+def _compare(names: Sequence[str], grid: Grid, by: str, folder: Path | None) -> None:
+    from scansearch.scans.locality import redundant, similarity
+
+    if folder is None:
+        tau, adjacency = similarity(names, *grid)
+        facts: dict[str, Any] = {"grid": list(grid), "names": list(names)}
+        facts |= {"kendall_tau": tau.tolist(), "shared_adjacency": adjacency.tolist()}
+        print_json({**facts, "redundant": redundant(names, *grid), "measures": _measures(names, grid)})
+        return
+    written = _draw("similarity", names, grid, folder, measure=by)
+    _print_measures(_measures(names, grid), _print_header(names, grid))
+    for first, second, how in redundant(names, *grid):
+        says = "is the same as" if how == "identical" else "is the reverse of"
+        out.print(f"{second} {says} {first}", soft_wrap=True)
+    _print_paths(written)
+
+
+def _measures(names: Sequence[str], grid: Grid) -> dict[str, dict[str, float]]:
+    from dataclasses import asdict
+
+    from scansearch.scans.locality import measure
+
+    return {name: asdict(measure(name, *grid)) for name in names}
+
+
+def _print_header(names: Iterable[str], grid: Grid) -> int:
+    """Prints the heads of the columns; returns how wide the first one is."""
+    corner = f"on {grid[0]} x {grid[1]}"
+    width = max(len(corner), *(len(name) + 2 for name in names))
+    out.print(
+        f"[bold]{corner:<{width}}{''.join(f'{head:>{len(head) + 2}}' for head in COLUMNS.values())}[/]", soft_wrap=True
+    )
+    return width
+
+
+def _print_measures(measures: dict[str, dict[str, float]], width: int) -> None:
+    from scansearch.scan_figures import percent
+
+    for name, found in measures.items():
+        cells = {key: f"{found[key]:.2f}" for key in COLUMNS}
+        cells |= {"unit_steps": percent(found["unit_steps"], 1), "bandwidth": f"{found['bandwidth']:,}"}
+        line = "".join(f"{cells[key]:>{len(head) + 2}}" for key, head in COLUMNS.items())
+        out.print(f"{f'  {name}':<{width}}{line}", soft_wrap=True)
+
+
+def _draw(figure: str, names: Sequence[str], grid: Grid, folder: Path, **options: str) -> list[Path]:
+    from scansearch.scan_figures import render_scans
+
+    return render_scans(figure, names, grid, folder, **options)
+
+
+def _print_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
+        out.print(str(path), soft_wrap=True, markup=False)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from scansearch.data.augment import Augmentation
     from scansearch.data.augment_settings import AugmentSettings
     from scansearch.data.base import DatasetSpec, ImageData, Parts
+    from scansearch.data.dense import DenseSplit
     from scansearch.data.file_split import FileSplit
     from scansearch.data.holdout import SPLIT_SEED
     from scansearch.data.pixels import normalise
@@ -22,6 +23,7 @@ __all__ = [
     "AugmentSettings",
     "Augmentation",
     "DatasetSpec",
+    "DenseSplit",
     "FileSplit",
     "ImageData",
     "Parts",
@@ -34,6 +36,7 @@ _FILES = {
     "augment": ("Augmentation",),
     "augment_settings": ("AugmentSettings",),
     "base": ("DatasetSpec", "ImageData", "Parts"),
+    "dense": ("DenseSplit",),
     "file_split": ("FileSplit",),
     "holdout": ("SPLIT_SEED",),
     "pixels": ("normalise",),

@@ -8,6 +8,7 @@ from torch.nn import functional
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.mixing import mix
 from scansearch.data.random_boxes import box_mask, uniform
+from scansearch.errors import ScansearchError
 
 
 class Augmentation:
@@ -32,19 +33,30 @@ class Augmentation:
 
         Args:
             images: Normalised, floating point, (B, C, H, W); not changed.
-            labels: int64 of shape (B,).
+            labels: int64 of shape (B,), or (B, H, W) with a class for each pixel.
             generator: The only source of randomness.
 
         Returns:
             Images of the same shape and type; targets, which are ``labels``, or float32 probabilities of shape
             (B, num_classes) if the settings mix images.
         """
+        if labels.ndim > 1:
+            return jitter(images, self._dense(), generator), labels
         images = move(images, self.settings, generator)
         images = jitter(images, self.settings, generator)
         images = erase(images, self.settings, generator)
         if not self.settings.mixes:
             return images, labels
         return mix(images, functional.one_hot(labels, self.num_classes).float(), self.settings, generator)
+
+    def _dense(self) -> AugmentSettings:
+        off = {"shift": 0.0, "flip": 0.0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
+        if wrong := [name for name in off if getattr(self.settings, name)]:
+            raise ScansearchError(
+                f"with a target for each pixel only brightness and contrast can be augmented, but {wrong[0]} is "
+                f"{getattr(self.settings, wrong[0])}; use --set {wrong[0]}=0"
+            )
+        return self.settings
 
 
 def move(images: torch.Tensor, settings: AugmentSettings, generator: torch.Generator) -> torch.Tensor:

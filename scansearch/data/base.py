@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.data.dense import DenseSplit
 from scansearch.data.holdout import SPLIT_SEED, hold_out, sample
 from scansearch.data.pixels import SAMPLE, channel_statistics
 from scansearch.data.splits import Split, TensorSplit
@@ -25,7 +26,7 @@ class Parts:
 
     Args:
         train: The training part, or all images there are.
-        class_names: One name a class.
+        class_names: One name a class; for dense targets, one name a class of pixels.
         validation: The validation part, if the data set has one.
         test: The test part, if the data set has one.
     """
@@ -129,7 +130,7 @@ class DatasetSpec:
         parts = self.read(None if root is None else Path(root))
         splits = _complete(self.name, parts, seed)
         if limit is not None:
-            kept = sample(splits["train"].labels, limit, seed, len(parts.class_names))
+            kept = sample(splits["train"].labels, limit, seed, len(_image_classes(parts)))
             splits["train"] = splits["train"].subset(kept)
         fingerprints = {name: split.digest() for name, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
@@ -179,9 +180,16 @@ def _complete(name: str, parts: Parts, seed: int) -> dict[str, Split]:
     size = round(share * len(parts.train))
     for role in missing:
         train = splits["train"]
-        stay, aside = hold_out(train.labels, size, seed, parts.class_names)
+        stay, aside = hold_out(train.labels, size, seed, _image_classes(parts))
         splits["train"], splits[role] = train.subset(stay), train.subset(aside)
     return {role: splits[role] for role in given}
+
+
+def _image_classes(parts: Parts) -> tuple[str, ...]:
+    """Names of the classes by which images are divided; those of pixels may be others."""
+    if not isinstance(parts.train, DenseSplit):
+        return parts.class_names
+    return tuple(map(str, range(int(parts.train.labels.max()) + 1)))
 
 
 def _check_parts(name: str, parts: Parts, splits: dict[str, Split]) -> None:
@@ -194,7 +202,9 @@ def _check_parts(name: str, parts: Parts, splits: dict[str, Split]) -> None:
                 f"{name}: all images must have the same channels, height and width, but those of train have "
                 f"{parts.train.image_shape} and those of {role} {split.image_shape}"
             )
-    counts = torch.bincount(parts.train.labels, minlength=len(parts.class_names))
+    classes = parts.train.targets.flatten() if isinstance(parts.train, DenseSplit) else parts.train.labels
+    check_labels(classes, parts.class_names, f"the train part of {name}")
+    counts = torch.bincount(classes, minlength=len(parts.class_names))
     if int(counts.min()) == 0:
         empty = int(counts.argmin())
         raise ScansearchError(

@@ -183,7 +183,7 @@ class SearchLoop:
             labels = self.fabric.to_device(labels)
             logits = self.module(images, selections).float()
             sums += torch.tensor(
-                [float(F.cross_entropy(logits, labels, reduction="sum")), correct(logits, labels), len(mine)]
+                [float(F.cross_entropy(logits, labels)) * len(mine), correct(logits, labels), len(mine)]
             )
         self.module.train(was_training)
         loss, hits, count = self._all_ranks(sums)
@@ -289,6 +289,9 @@ class SearchLoop:
 
 
 def correct(logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """Number of images whose largest logit (B, classes) is the target, or the target's largest share when mixed."""
-    labels = targets if targets.ndim == 1 else targets.argmax(1)
-    return float((logits.argmax(1) == labels).sum())
+    """Number of images whose largest logit (B, classes) is the target, or the target's largest share when mixed.
+
+    Of dense predictions (B, classes, H, W) and targets (B, H, W), every image counts by its share of right pixels.
+    """
+    labels = targets.argmax(1) if targets.is_floating_point() else targets
+    return float((logits.argmax(1) == labels).view(len(labels), -1).double().mean(1).sum())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
 from scansearch.models.config import LocalVimConfig
@@ -149,6 +151,37 @@ class LocalVim(nn.Module):
             token = self.cls_token.expand(len(tokens), -1, -1).to(tokens.dtype)
             tokens = torch.cat([tokens[:, : self.class_place], token, tokens[:, self.class_place :]], dim=1)
         return tokens + self.pos_embed
+
+    def at(self, image_size: tuple[int, int]) -> Self:
+        """The same network for images of another (height, width), with a copy of its weights.
+
+        The patch size stays. The position embedding is resampled (bicubic); a class token keeps its own entry, apart from
+        those of the patches. Everything else does not depend on the grid.
+
+        Raises:
+            ScansearchError: If the patch size does not divide the images.
+        """
+        classes, old_size, channels = self.sizes
+        config = replace(self.config, patch_size=self.config.patch(old_size))
+        other = type(self)(config, self.candidates, classes, image_size, channels).to(self.pos_embed)
+        own = {name: value for name, value in self.state_dict().items() if not name.startswith("rope.")}
+        own["pos_embed"] = self._resampled(other.grid)
+        other.load_state_dict({**other.state_dict(), **own})
+        return other.train(self.training)
+
+    def _resampled(self, grid: tuple[int, int]) -> torch.Tensor:
+        embedding = self.pos_embed.detach()
+        token = None if self.class_place is None else embedding[:, self.class_place : self.class_place + 1]
+        if self.class_place is not None:
+            embedding = torch.cat([embedding[:, : self.class_place], embedding[:, self.class_place + 1 :]], dim=1)
+        if grid != self.grid:
+            plane = embedding.transpose(1, 2).unflatten(2, self.grid)  # (1, E, H, W)
+            plane = F.interpolate(plane, size=grid, mode="bicubic", align_corners=False)
+            embedding = plane.flatten(2).transpose(1, 2)
+        if token is None:
+            return embedding
+        middle = grid[0] * grid[1] // 2
+        return torch.cat([embedding[:, :middle], token, embedding[:, middle:]], dim=1)
 
     def no_weight_decay(self) -> set[str]:
         """Parameters that are 1-D in LocalMamba's layout: biases, norms and D. Its code decays all others."""

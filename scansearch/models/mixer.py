@@ -113,10 +113,8 @@ class ScanMixer(nn.Module):
             stacked.append(selection.weights)
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
         shared = [x, z, *(() if self.attn is None else self.attn.parameters())]
-        if self._recomputes(len(stacked[0])):
-            mixed = streamed_sum(self._mix, CHUNK, stacked, shared)
-        else:
-            mixed = self._mix(stacked, shared)
+        many = self._recomputes(len(stacked[0]))
+        mixed = streamed_sum(self._mix, CHUNK, stacked, shared) if many else self._mix(stacked, shared)
         return self.out_proj(mixed.to(hidden.dtype))
 
     def _recomputes(self, directions: int) -> bool:

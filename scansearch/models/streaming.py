@@ -15,9 +15,7 @@ from torch.autograd.function import once_differentiable
 Run = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
 
 
-def streamed_sum(
-    run: Run, chunk: int, stacked: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]
-) -> torch.Tensor:
+def streamed_sum(run: Run, chunk: int, stacked: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
     """``run`` over all branches, chunk by chunk, added up.
 
     Args:
@@ -30,7 +28,7 @@ def streamed_sum(
     Returns:
         What ``run`` would return for all branches at once, up to rounding.
     """
-    result: torch.Tensor = _StreamedSum.apply(run, chunk, len(stacked), *stacked, *shared)  # type: ignore[no-untyped-call]
+    result: torch.Tensor = _StreamedSum.apply(run, chunk, len(stacked), *stacked, *shared)
     return result
 
 

@@ -173,7 +173,12 @@ def invert(order: torch.Tensor, tokens: int) -> torch.Tensor:
 
 def _check_permutation(parsed: Parsed, visited: torch.Tensor, tokens: int, grid: str) -> None:
     shaped = visited.dtype == torch.int64 and visited.shape == (tokens,)
-    if not shaped or int(visited.min()) < 0 or int(visited.max()) >= tokens or int(visited.bincount(minlength=tokens).max()) > 1:
+    if (
+        not shaped
+        or int(visited.min()) < 0
+        or int(visited.max()) >= tokens
+        or int(visited.bincount(minlength=tokens).max()) > 1
+    ):
         raise ScansearchError(
             f"scan order {parsed.base!r} must visit each of the {grid} tokens once, as int64 of shape "
             f"({tokens},); its family ({parsed.family.name}) returned something else"

@@ -3,6 +3,7 @@
 from scansearch.space.bound import BoundSpace, Choice
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
+from scansearch.space.find import find_space
 from scansearch.space.layer import LayerSpace
 from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions, check_depth, check_directions
 from scansearch.space.space import Override, SearchSpace
@@ -21,4 +22,5 @@ __all__ = [
     "SearchSpace",
     "check_depth",
     "check_directions",
+    "find_space",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from scansearch.errors import ScansearchError
-from scansearch.space.algebras import Best, Counts, better
+from scansearch.space.algebras import Best, Counts
 from scansearch.space.budget import Budgeted
 from scansearch.space.draws import below, chance, pick
 from scansearch.space.layer import LayerSpace

@@ -97,7 +97,8 @@ class LayerSpace:
         """
         if cost is None:
             cost = pick(sorted(self.counts), [self.counts[c] for c in sorted(self.counts)], generator)
-        state, chosen, left = self.paths.start, [], cost
+        state, left = self.paths.start, cost
+        chosen: Option = ()
         for level in range(len(self.paths.levels)):
             steps = [(option, after, rest) for option, after, rest in self._counted.steps(level, state)]
             weights = [rest.get(left - self.cost(option), 0) for option, _, rest in steps]
@@ -118,7 +119,9 @@ class LayerSpace:
     def neighbours(self, choice: Sequence[int]) -> Iterator[Option]:
         """The choices one move away: a direction swapped for another, added, or dropped."""
         inside, outside = sorted(choice), [i for i in range(len(self.candidates)) if i not in choice]
-        moves = [(old, new) for old in [*inside, None] for new in [*outside, None] if old is not None or new is not None]
+        moves = [
+            (old, new) for old in [*inside, None] for new in [*outside, None] if old is not None or new is not None
+        ]
         for old, new in moves:
             moved = tuple(sorted([*(i for i in inside if i != old), *([] if new is None else [new])]))
             if self.allows(moved):

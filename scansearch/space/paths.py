@@ -76,9 +76,7 @@ class Paths:
             level = {state: dict(self._steps(state, options)) for state in states}
             self.levels.append(level)
             states = {after for steps in level.values() for after in steps.values()}
-        self.ends = {
-            state for state in states if all(n >= rule.least for n, rule in zip(state, rules, strict=True))
-        }
+        self.ends = {state for state in states if all(n >= rule.least for n, rule in zip(state, rules, strict=True))}
 
     @property
     def start(self) -> State:

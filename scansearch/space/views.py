@@ -122,7 +122,9 @@ def suggest(space: BoundSpace, trial: BaseTrial) -> Choice:
 def nni_search_space(space: BoundSpace) -> dict[str, dict[str, Any]]:
     """The space as NNI's search-space JSON."""
     return {
-        name: {"_type": "uniform", "_value": [0.0, 1.0]} if categories is None else {"_type": "choice", "_value": categories}
+        name: {"_type": "uniform", "_value": [0.0, 1.0]}
+        if categories is None
+        else {"_type": "choice", "_value": categories}
         for name, categories in parameters(space)
     }
 

@@ -1,7 +1,7 @@
 import pytest
 
-from scansearch.api import find_space
 from scansearch.engine.settings import make_config
+from scansearch.space import find_space
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,11 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scansearch.api import find_space
 from scansearch.engine.settings import RunConfig, make_config, parse_value
 from scansearch.errors import ScansearchError
 from scansearch.files import parse_toml
 from scansearch.registry import DATASETS, STRATEGIES
+from scansearch.space import find_space
 
 
 def made(**arguments):

@@ -14,7 +14,16 @@ from scansearch.scans.grammar import parse
 
 BASES = (
     *("h", "v", "w1", "w2", "w3_col", "w2x3", "w3x2_snake", "w2x4_snake_col", "snake", "diagonal", "diagonal_zigzag"),
-    *("diagonal_wrap", "antidiagonal", "antidiagonal_zigzag", "antidiagonal_wrap", "hilbert", "morton", "peano", "spiral"),
+    *(
+        "diagonal_wrap",
+        "antidiagonal",
+        "antidiagonal_zigzag",
+        "antidiagonal_wrap",
+        "hilbert",
+        "morton",
+        "peano",
+        "spiral",
+    ),
     *("atrous2", "atrous3", "random:7"),
 )
 SUFFIXES = ("_t", "_lr", "_ud", "_flip")
@@ -66,7 +75,10 @@ def test_names_of_one_canonical_form_are_one_order_on_every_grid(base):
         canonical = ScanOrder(base + suffix).canonical
         assert ScanOrder(canonical).canonical == canonical
         for grid in GRIDS:
-            assert torch.equal(ScanOrder(canonical).indices(*grid), ScanOrder(base + suffix).indices(*grid)), (suffix, grid)
+            assert torch.equal(ScanOrder(canonical).indices(*grid), ScanOrder(base + suffix).indices(*grid)), (
+                suffix,
+                grid,
+            )
 
 
 @pytest.mark.parametrize("base", [base for base in BASES if base != "w1"])
@@ -121,7 +133,10 @@ def test_the_longest_base_wins():
 
 WINDOW = "a window is wK or wKxM, K rows by M columns and each at least 1"
 WRONG = {
-    **{name: f"{name!r} is no scan order: {WINDOW}" for name in ("w", "w0", "w0_col", "w-1", "w07", "w7x", "w7x0", "W7")},
+    **{
+        name: f"{name!r} is no scan order: {WINDOW}"
+        for name in ("w", "w0", "w0_col", "w-1", "w07", "w7x", "w7x0", "W7")
+    },
     "wx7": f"'wx7' is no scan order: {WINDOW}",
     "h_rot": "'h_rot' is no scan order: there is no symmetry '_rot'; there is: _t (transposed), _lr (mirrored left to right)",
     "hilbrt": "unknown scan order 'hilbrt' (did you mean 'hilbert'?); there is, for example: ",

@@ -16,7 +16,9 @@ def reverse_of(name, candidates, grid):
 
 def satisfies(names, constraint, grid):
     if isinstance(constraint, FlipPairs):
-        pairs = {frozenset({n, reverse_of(n, names, grid)}) for n in names if reverse_of(n, names, grid) not in (None, n)}
+        pairs = {
+            frozenset({n, reverse_of(n, names, grid)}) for n in names if reverse_of(n, names, grid) not in (None, n)
+        }
         return len(pairs) >= constraint.least
     count = sum(any(fnmatchcase(n, pattern) for pattern in constraint.of) for n in names)
     return count >= constraint.least and (constraint.most is None or count <= constraint.most)

@@ -130,7 +130,9 @@ def test_vectors_and_names_round_trip(space, grids, seed):
 
 
 def test_scores_of_another_number_are_refused():
-    with pytest.raises(ScansearchError, match=r"layer 1 has 5 candidates and needs one score for each, but got shape \(4,\)"):
+    with pytest.raises(
+        ScansearchError, match=r"layer 1 has 5 candidates and needs one score for each, but got shape \(4,\)"
+    ):
         PAIRED.bind([(3, 3)] * 2).best([torch.zeros(5), torch.zeros(4)])
 
 
@@ -154,7 +156,10 @@ def test_a_merged_direction_stands_for_its_equal():
 
 WRONG = {
     "layers": ([["h", "v"]], "space 'paired' has 2 layers here, but got 1"),
-    "unknown": ([["h", "w9"], ["h", "v"]], "layer 0 has no candidate 'w9'; its candidates are h, h_flip, v, v_flip, w2"),
+    "unknown": (
+        [["h", "w9"], ["h", "v"]],
+        "layer 0 has no candidate 'w9'; its candidates are h, h_flip, v, v_flip, w2",
+    ),
     "constraint": ([["h", "h_flip"], ["h", "v"]], "layer 1 may not keep h, v in space 'paired'; it keeps 1 to 3"),
     "twice": ([["h", "h"], ["h", "h_flip"]], "layer 0 may not keep h, h in space 'paired'"),
 }
@@ -168,7 +173,9 @@ def test_directions_outside_the_space_are_refused(directions, message):
 
 
 def budgeted(limit, costs, fixed=0.0, unit="FLOPs", keep=(1, 3)):
-    space = SearchSpace(name="mine", candidates=("h", "h_flip", "v", "w2"), keep=keep, budget=Budget(limit=limit, table="t"))
+    space = SearchSpace(
+        name="mine", candidates=("h", "h_flip", "v", "w2"), keep=keep, budget=Budget(limit=limit, table="t")
+    )
     return space, space.bind([(4, 4)] * len(costs), costs=Costs(unit, fixed, costs))
 
 
@@ -205,7 +212,9 @@ def test_a_budget_of_milliseconds_is_never_exceeded():
 
 
 def test_budgets_that_nothing_meets_say_what_would():
-    with pytest.raises(ScansearchError, match="the budget is 2 FLOPs, but the cheapest genotype of space 'mine' costs 3"):
+    with pytest.raises(
+        ScansearchError, match="the budget is 2 FLOPs, but the cheapest genotype of space 'mine' costs 3"
+    ):
         budgeted(2, ODD)
     with pytest.raises(ScansearchError, match="the budget is 2 ms, but without any direction the network costs 3 ms"):
         budgeted(2, ODD, fixed=3.0, unit="ms")

@@ -87,8 +87,14 @@ WRONG = {
     "keep true": (valid(keep=True), f"keep: {KEEP}, got True"),
     "keep backwards": (valid(keep=[2, 1]), f"keep: {KEEP}, got [2, 1]"),
     "keep three": (valid(keep=[1, 2, 3]), f"keep: {KEEP}, got [1, 2, 3]"),
-    "keep range above": (valid(keep=[1, 4]), "keep must be at most the number of candidates, but space 'mine' keeps 4 of 3"),
-    "unknown key": (valid(keeep=3), "unknown key of a search space 'keeep' (did you mean 'keep'?); there is: schema, name, "),
+    "keep range above": (
+        valid(keep=[1, 4]),
+        "keep must be at most the number of candidates, but space 'mine' keeps 4 of 3",
+    ),
+    "unknown key": (
+        valid(keeep=3),
+        "unknown key of a search space 'keeep' (did you mean 'keep'?); there is: schema, name, ",
+    ),
     "constraint kind": (valid(constraints=[{"kind": "pairs"}]), "constraints.0: "),
     "constraint key": (valid(constraints=[{"kind": "flip_pairs", "most": 1}]), "constraints.0.flip_pairs.most: extra"),
     "constraint of nothing": (
@@ -107,8 +113,14 @@ WRONG = {
         valid(budget={"limit": 1.0, "formula": "vmamba", "table": "t.json"}),
         "budget: a budget takes either formula (FLOPs) or table (measured costs), exactly one of them",
     ),
-    "budget zero": (valid(budget={"limit": 0, "formula": "vmamba"}), "budget.limit: input should be greater than 0, got 0"),
-    "stage": (valid(stages={"1": {"keep": 4}}), "keep must be at most the number of candidates, but stage 1 of space 'mine'"),
+    "budget zero": (
+        valid(budget={"limit": 0, "formula": "vmamba"}),
+        "budget.limit: input should be greater than 0, got 0",
+    ),
+    "stage": (
+        valid(stages={"1": {"keep": 4}}),
+        "keep must be at most the number of candidates, but stage 1 of space 'mine'",
+    ),
     "stage key": (valid(stages={"1": {"kep": 4}}), "stages.1.kep: extra inputs are not permitted, got 4"),
     "stage name": (valid(stages={"last": {"keep": 1}}), "stages.last."),
     "same twice": (
@@ -116,7 +128,10 @@ WRONG = {
         "candidates: a direction may be listed once, but 'v' and 'h_t' are the same; keep one",
     ),
     "missing key": ({"name": "mine", "keep": 1}, "candidates: field required"),
-    "unknown order": (valid(candidates=["h", "w0"]), "candidates: 'w0' is no scan order: a window is wK or wKxM, K rows by M columns and each at least 1"),
+    "unknown order": (
+        valid(candidates=["h", "w0"]),
+        "candidates: 'w0' is no scan order: a window is wK or wKxM, K rows by M columns and each at least 1",
+    ),
     "twice": (valid(candidates=["h", "v", "h"]), "candidates: a direction may be listed once, but 'h' comes twice"),
     "no candidates": (valid(candidates=[]), "candidates: at least one direction must be listed, got []"),
     "text": (valid(candidates="hv"), "candidates: "),

@@ -142,8 +142,8 @@ def test_unrolled_refuses_adamw(supernet, layers):
 
 @pytest.mark.parametrize("level", ["bilevel", "unrolled"])
 def test_whole_search_at_the_other_levels(tmp_path, level):
-    from scansearch.api import find_space
     from scansearch.engine.settings import make_config
+    from scansearch.space import find_space
 
     config = make_config(
         space=find_space("default8"),

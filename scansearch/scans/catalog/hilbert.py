@@ -39,7 +39,7 @@ def _curve(length: int, depth: int, arches: Arches) -> np.ndarray:
         return _arch(length, depth, arches)
     if _is_long(length, depth):
         cut = _even_half(length)
-        return np.concatenate([_arch(cut, depth, arches), _curve(length - cut, depth, arches) + (cut, 0)])
+        return np.concatenate([_arch(cut, depth, arches), _curve(length - cut, depth, arches) + np.array((cut, 0))])
     return _arch(depth, length, arches)[:, ::-1]
 
 
@@ -55,10 +55,10 @@ def _parts(length: int, depth: int, arches: Arches) -> list[np.ndarray]:
         return [np.stack([np.arange(length), np.zeros(length, dtype=np.int64)], axis=1)]
     if _is_long(length, depth):
         cut = _even_half(length)
-        return [_arch(cut, depth, arches), _arch(length - cut, depth, arches) + (cut, 0)]
+        return [_arch(cut, depth, arches), _arch(length - cut, depth, arches) + np.array((cut, 0))]
     leg = min(_even_half(depth), depth - 1)  # depth - 1 is 1, and only on 2 x 2
     down = _arch(leg, length // 2, arches)[:, ::-1]
-    foot = _arch(length, depth - leg, arches) + (0, leg)
+    foot = _arch(length, depth - leg, arches) + np.array((0, leg))
     up = (length - 1, leg - 1) - _arch(leg, length - length // 2, arches)[:, ::-1]
     return [down, foot, up]
 

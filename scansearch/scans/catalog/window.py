@@ -61,9 +61,7 @@ def simplify(base: str, symmetry: Symmetry) -> tuple[str, Symmetry, bool]:
     return f"w{k}{'' if k == m else f'x{m}'}{snake or ''}{'_col' if by_column else ''}", mirrored, False
 
 
-def remark(
-    height: int, width: int, rows: str, cols: str | None, snake: str | None, column: str | None
-) -> str | None:
+def remark(height: int, width: int, rows: str, cols: str | None, snake: str | None, column: str | None) -> str | None:
     """Says so where one window holds the whole grid."""
     k, m = int(rows), int(cols or rows)
     if k < height or m < width:

@@ -1,0 +1,105 @@
+"""Times networks of a model as they are derived from genotypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from scansearch.errors import ScansearchError
+
+RUNS = 3
+
+
+class Stopwatch:
+    """Builds the network of a genotype, runs it four times and returns the milliseconds of the fastest but for the first.
+
+    The first run compiles, allocates and warms the caches; of the others, those that another program interrupts do not
+    count. A network is built anew for each measurement and not kept: a wide space has hundreds of them.
+
+    Args:
+        spec: Anything with ``network(directions, num_classes=, image_size=, in_channels=)``.
+        num_classes: Classes of the head.
+        image_size: (height, width) of the images.
+        in_channels: Colour channels of the images.
+        batch_size: Images in the batch.
+        device: Where to run.
+        training: Time the forward and the backward pass in training mode; otherwise the forward pass alone.
+        clock: Seconds; tests give their own.
+    """
+
+    def __init__(
+        self,
+        spec: Any,
+        *,
+        num_classes: int,
+        image_size: tuple[int, int],
+        in_channels: int,
+        batch_size: int,
+        device: torch.device,
+        training: bool = False,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.spec, self.device, self.training, self.clock = spec, device, training, clock
+        self.sizes = {"num_classes": num_classes, "image_size": image_size, "in_channels": in_channels}
+        self.images = torch.randn(batch_size, in_channels, *image_size, device=device)
+        self.targets = torch.randint(num_classes, (batch_size,), device=device)
+
+    def __call__(self, directions: Sequence[Sequence[str]]) -> float:
+        """Milliseconds of one batch in the network that runs ``directions``."""
+        with self.device:
+            network = self.spec.network(directions, **self.sizes)
+        network.to(self.device).train(self.training)
+        self._seconds(network)
+        return 1e3 * min(self._seconds(network) for _ in range(RUNS))
+
+    def describe(self) -> str:
+        """What is timed and where, in one line."""
+        from scansearch.engine.environment import processor
+        from scansearch.ops import resolve_backend
+
+        what = "forward and backward pass" if self.training else "forward pass"
+        gpu = self.device.type == "cuda"
+        where = torch.cuda.get_device_name(self.device) if gpu else f"{processor()} ({torch.get_num_threads()} threads)"
+        options = getattr(self.spec, "config", None)
+        scan = resolve_backend(getattr(options, "scan_backend", "auto"), self.images)
+        return f"{what} of {len(self.images)} images, float32, {where}, scan backend {scan}, torch {torch.__version__}"
+
+    def _seconds(self, network: nn.Module) -> float:
+        network.zero_grad(set_to_none=True)
+        self._wait()
+        start = self.clock()
+        with torch.set_grad_enabled(self.training):
+            logits = network(self.images)
+            if self.training:
+                F.cross_entropy(logits, self.targets).backward()
+        self._wait()
+        return self.clock() - start
+
+    def _wait(self) -> None:
+        if self.device.type != "cpu":  # a GPU works behind the caller's back
+            torch.accelerator.synchronize(self.device)
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this name; ``auto`` is the GPU if there is one.
+
+    Raises:
+        ScansearchError: If there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:  # its message lists devices that nobody has
+        raise ScansearchError(f"device must be auto, cpu, or a GPU such as cuda or cuda:1, but got {name!r}") from error
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".").lower()
+        raise ScansearchError(f"device {name!r} does not work here ({reason}); use --device cpu") from error
+    return device

@@ -1,0 +1,184 @@
+"""Search in any backbone: a layer that runs a per-sequence mixer along scan orders, and a model made of such layers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from scansearch.errors import ScansearchError
+from scansearch.models.supernet import Selection, Supernet
+from scansearch.scans import ScanOrder, invert
+
+Size = tuple[int, int]
+MOST_KEPT = 8
+EPS = 1e-5
+
+
+class SearchableScan(nn.Module):
+    """Runs a mixer of sequences, (B, L, D) to (B, L, D), along several scan orders of an H x W grid.
+
+    Each candidate has a mixer of its own. Up to 8 branches are kept for the backward pass; more are computed again there.
+
+    Args:
+        mixer: A function that makes a mixer: called once a candidate, so that each starts from its own random weights. Or
+            a module, of which every candidate gets a copy: all start from these weights, for example pretrained ones.
+        candidates: Scan orders.
+        grid: Rows and columns of the tokens, where ``forward`` is not told.
+        share: Use one mixer, with the same weights, for all candidates.
+    """
+
+    def __init__(
+        self,
+        mixer: nn.Module | Callable[[], nn.Module],
+        candidates: Sequence[str] = ("h",),
+        grid: Size | None = None,
+        *,
+        share: bool = False,
+    ) -> None:
+        super().__init__()
+        self.candidates, self.grid, self.share = tuple(ScanOrder(name).name for name in candidates), grid, share
+        make = (lambda: copy.deepcopy(mixer)) if isinstance(mixer, nn.Module) else mixer
+        self.mixers = nn.ModuleList(make() for _ in range(1 if share else len(self.candidates)))
+        self.alpha = nn.Parameter(1e-3 * torch.randn(len(self.candidates), 1, 1, 1))
+        self.selection: Selection | None = None
+        self._orders: dict[tuple[str, Size, torch.device], tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def forward(self, tokens: torch.Tensor, grid: Size | None = None) -> torch.Tensor:
+        """Mixes tokens (B, L, D), counted row by row, along the selected candidates and adds the results up.
+
+        Args:
+            tokens: (B, H*W, D).
+            grid: (H, W); by default that of the layer. It may differ from call to call.
+
+        Returns:
+            (B, L, D): sum_j weights[j] * LN(branch_j) with an affine-free LayerNorm; without weights the plain sum.
+
+        Raises:
+            ScansearchError: If the grid is unknown or does not hold L tokens.
+        """
+        size = self._size(tokens, grid)
+        chosen = self.selection or Selection(tuple(range(len(self.candidates))))
+        many = len(chosen.indices) > MOST_KEPT and torch.is_grad_enabled()
+        total: torch.Tensor | None = None
+        for place, index in enumerate(chosen.indices):
+            weight = None if chosen.weights is None else chosen.weights[place]
+            if many:
+                term = checkpoint(self._term, tokens, index, weight, size, use_reentrant=False)
+            else:
+                term = self._term(tokens, index, weight, size)
+            total = term if total is None else total + term
+        assert total is not None
+        return total
+
+    def _term(self, tokens: torch.Tensor, index: int, weight: torch.Tensor | None, size: Size) -> torch.Tensor:
+        order, inverse = self._order(self.candidates[index], size, tokens.device)
+        branch = self.mixers[0 if self.share else index](tokens[:, order])[:, inverse]
+        return branch if weight is None else weight * F.layer_norm(branch, branch.shape[-1:], eps=EPS)
+
+    def _order(self, name: str, size: Size, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        key = (name, size, device)
+        if key not in self._orders:
+            order = ScanOrder(name).indices(*size)
+            self._orders[key] = order.to(device), invert(order, len(order)).to(device)
+        return self._orders[key]
+
+    def _size(self, tokens: torch.Tensor, grid: Size | None) -> Size:
+        size = grid or self.grid
+        if size is None:
+            raise ScansearchError(
+                "a scan needs the grid of its tokens, but neither forward(tokens, grid=(H, W)) nor the layer names one"
+            )
+        if tokens.ndim != 3 or size[0] * size[1] != tokens.shape[1]:
+            raise ScansearchError(
+                f"tokens have shape (B, H*W, D), but on a grid of {size[0]} x {size[1]} got {tuple(tokens.shape)}; pass "
+                "grid=(H, W) to forward"
+            )
+        return size
+
+    def over(self, candidates: Sequence[str], grid: Size | None = None, *, share: bool | None = None) -> SearchableScan:
+        """A new layer over other candidates, whose mixers are copies of this one's first."""
+        shared = self.share if share is None else share
+        return SearchableScan(self.mixers[0], candidates, grid or self.grid, share=shared)
+
+    def keep(self, names: Sequence[str]) -> SearchableScan:
+        """A copy that holds only these candidates, with their weights and without alpha: the derived layer.
+
+        Raises:
+            ScansearchError: If a name is none of the candidates.
+        """
+        if foreign := [name for name in names if name not in self.candidates]:
+            raise ScansearchError(
+                f"this layer has no candidate {foreign[0]!r}; its candidates are {', '.join(self.candidates)}"
+            )
+        kept = SearchableScan(nn.Identity(), names, self.grid, share=self.share)
+        places = [0] if self.share else [self.candidates.index(name) for name in names]
+        kept.mixers = nn.ModuleList(copy.deepcopy(self.mixers[i]) for i in places)
+        del kept.alpha
+        return kept
+
+
+class SearchableModel(Supernet):
+    """A user's model in which some layers are ``SearchableScan``: a supernet for every strategy.
+
+    Args:
+        model: The model; images to logits, (B, classes) or for dense prediction (B, classes, H, W).
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.names = [name for name, module in model.named_modules() if isinstance(module, SearchableScan)]
+        self.candidates = [scan.candidates for scan in self.scans]
+
+    @property
+    def scans(self) -> list[SearchableScan]:
+        """The searchable layers, in the order of the model's modules."""
+        modules = dict(self.model.named_modules())
+        return [module for name in self.names if isinstance(module := modules[name], SearchableScan)]
+
+    def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
+        """Logits of images (B, C, H, W) under one selection a layer; without any, the plain sum of all branches."""
+        scans = self.scans
+        if selections is not None and len(selections) != len(scans):
+            raise ScansearchError(f"there must be one selection a layer ({len(scans)}), but got {len(selections)}")
+        try:
+            for number, scan in enumerate(scans):
+                scan.selection = None if selections is None else selections[number]
+            logits: torch.Tensor = self.model(images)
+            return logits
+        finally:
+            for scan in scans:
+                scan.selection = None
+
+    def architecture_parameters(self) -> list[nn.Parameter]:
+        """Alpha of every searchable layer."""
+        return [scan.alpha for scan in self.scans]
+
+    def no_weight_decay(self) -> set[str]:
+        """Biases, norms and other parameters of at most one dimension."""
+        return {name for name, p in self.named_parameters() if p.ndim <= 1}
+
+    def derive(self, directions: Sequence[Sequence[str]]) -> nn.Module:
+        """The user's model with only these branches, added up without normalisation or weights; weights are copied."""
+        if len(directions) != len(self.names):
+            raise ScansearchError(
+                f"this supernet has {len(self.names)} layers, but directions for {len(directions)} were given"
+            )
+        network = copy.deepcopy(self.model)
+        for name, scan, kept in zip(self.names, self.scans, directions, strict=True):
+            network = replaced(network, name, scan.keep(kept))
+        return network
+
+
+def replaced(model: nn.Module, name: str, module: nn.Module) -> nn.Module:
+    """The model with the sub-module of this dotted name exchanged, in place; the empty name is the model itself."""
+    if not name:
+        return module
+    owner, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(owner), leaf, module)
+    return model

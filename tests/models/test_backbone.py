@@ -1,0 +1,124 @@
+"""A backbone of one's own, by name: searched end to end, interrupted, resumed, and on dense targets."""
+
+import pytest
+import torch
+from test_searchable import Net, Recurrence
+
+import scansearch
+from scansearch.data import DatasetSpec, DenseSplit, Parts
+from scansearch.engine.events import Silent
+from scansearch.errors import InterruptedRunError, ScansearchError
+from scansearch.models import BackboneSpec
+from scansearch.registry import DATASETS, MODELS
+
+
+def build(num_classes, image_size, in_channels, channels=4, mixers=2):
+    return Net(mixers, channels, num_classes)
+
+
+class PixelNet(Net):
+    """A class for each pixel."""
+
+    def forward(self, images):
+        tokens = self.embed(images).flatten(2).transpose(1, 2)
+        for mixer in self.mixers:
+            tokens = tokens + mixer(tokens)
+        return self.head(tokens).transpose(1, 2).unflatten(2, images.shape[2:])
+
+
+MINE = BackboneSpec("mine", "a test", build, Recurrence)
+
+
+@pytest.fixture
+def named():
+    MODELS.register("mine", MINE)
+    MODELS.register(
+        "pixels",
+        BackboneSpec(
+            "pixels", "", lambda num_classes, image_size, in_channels: PixelNet(1, 4, num_classes), Recurrence
+        ),
+    )
+    yield
+    for name in ("mine", "pixels"):
+        MODELS.unregister(name)
+
+
+def masks(root):
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (60, 1, 4, 6), generator=random, dtype=torch.uint8)
+    return Parts(DenseSplit(images, torch.arange(60) % 2, (images[:, 0] > 128).long()), ("dark", "light"))
+
+
+@pytest.fixture
+def masked():
+    DATASETS.register("masked", DatasetSpec("masked", "", masks, "nowhere"))
+    yield
+    DATASETS.unregister("masked")
+
+
+def test_options_are_the_build_functions_keywords():
+    assert MINE.options() == ["channels", "mixers"]
+    wide = MINE.configure(channels=8, mixers=3)
+    assert [info.grid for info in wide.layers((4, 6))] == [(4, 6)] * 3
+    network = wide.network([["h"], ["v", "h"], ["w2"]], num_classes=5, image_size=(4, 6), in_channels=1)
+    assert network(torch.zeros(1, 1, 4, 6)).shape == (1, 5)
+    with pytest.raises(ScansearchError, match="unknown option of model mine 'chanels'"):
+        MINE.configure(chanels=8)
+    with pytest.raises(ScansearchError, match="model option channels takes a int, but got 'wide'"):
+        MINE.configure(channels="wide")
+
+
+def test_a_look_at_the_layers_leaves_the_seed_alone():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    MINE.layers((4, 6))
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("strategy", ["darts", "single_path"])
+def test_it_is_searched_interrupted_and_resumed_like_any_model(named, tmp_path, strategy):
+    settings = {"epochs": 1, "limit": 128, "batch_size": 32, "channels": 3, "checkpoint_steps": 2}
+    if strategy == "single_path":
+        settings |= {"generations": 1, "population": 4, "parents": 2, "mutations": 2, "crossovers": 2}
+    run = {"model": "mine", "space": "global4", "strategy": strategy, **settings}
+
+    class Stop(Silent):
+        def stepped(self, progress):
+            if progress.step == 3:
+                import signal
+
+                signal.raise_signal(signal.SIGTERM)
+
+    whole = scansearch.search(tmp_path / "whole", **run)
+    with pytest.raises(InterruptedRunError):
+        scansearch.search(tmp_path / "cut", listener=Stop(), **run)
+    assert scansearch.resume(tmp_path / "cut") == whole.model_copy(update={"search": {**whole.search}})
+    assert (tmp_path / "cut" / "metrics.csv").read_bytes() == (tmp_path / "whole" / "metrics.csv").read_bytes()
+
+
+def test_dense_targets_are_learned_and_counted_by_the_pixel(named, masked, tmp_path):
+    genotype = scansearch.search(
+        tmp_path / "run", model="pixels", data="masked", space="global4", epochs=15, batch_size=16, lr=0.02
+    )
+    assert [layer.grid for layer in genotype.layers] == [(4, 6)]
+    assert 0.8 < genotype.search["supernet_accuracy"] <= 1
+
+
+def test_geometric_augmentation_of_dense_targets_is_refused(named, masked, tmp_path):
+    with pytest.raises(
+        ScansearchError, match="with a target for each pixel only brightness and contrast can be augmented, but flip"
+    ):
+        scansearch.search(tmp_path / "run", model="pixels", data="masked", space="global4", epochs=1, flip=0.5)
+
+
+def test_dense_splits_keep_images_and_targets_together():
+    split = masks(None).train
+    images, targets = split.subset(torch.tensor([3, 5])).batch(torch.tensor([1]))
+    assert torch.equal(targets, (images[:, 0] > 128).long())
+    assert split.resized(4, 6) is split
+    assert split.digest() != DenseSplit(split.images, split.labels, 1 - split.targets).digest()
+    with pytest.raises(ScansearchError, match="keep their size, 4 x 6, but image_size asks for 8 x 8"):
+        split.resized(8, 8)
+    with pytest.raises(ScansearchError, match=r"int64 of shape \(n, H, W\) like the images, here \(60, 4, 6\)"):
+        DenseSplit(split.images, split.labels, split.labels)
