@@ -124,10 +124,12 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem of a failed validation, as one line with its place."""
+    """The first problem of a failed validation, as one line with its place and value."""
     problem = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")
+    if isinstance(getattr(problem.get("ctx", {}).get("error"), "__cause__", None), ScansearchError):
+        return f"{place + ': ' if place else ''}{message}"  # one of our own, which names the value itself
     given = repr(problem["input"])
     given = given if len(given) <= 60 else given[:57] + "..."
     more = f" (and {error.error_count() - 1} more problems)" if error.error_count() > 1 else ""

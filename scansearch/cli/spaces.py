@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from scansearch.cli.console import guarded, out, print_json, table
 from scansearch.errors import ScansearchError
@@ -61,11 +62,12 @@ def command(
             f"{layer.least}" if layer.least == layer.most else f"{layer.least} to {layer.most}",
             f"{layer.size:,}",
             " ".join(layer.candidates),
-            ", ".join(f"{merged} is {kept}" for merged, kept in layer.merged.items()),
         )
         for numbers, layer in _alike(bound)
     ]
-    out.print(table(("layers", "grid", "keep", "choices", "candidates", "merged"), rows))
+    out.print(table(("layers", "grid", "keep", "choices", "candidates"), rows))
+    for note in bound.notes():
+        out.print(f"note: {escape(note)}", soft_wrap=True)
 
 
 def _list(spaces: list[SearchSpace], *, json: bool) -> None:

@@ -124,8 +124,7 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     supernet = _supernet(parts["spec"], bound, data)
     loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener)
     environment = _environment(parts, config, folder, listener)
-    _warn_merged(parts, listener)
-    for note in strategy.notes():
+    for note in (*bound.notes(), *strategy.notes()):
         listener.warned(note)
     state = folder.load(listener.warned)
     if state is None:
@@ -161,14 +160,6 @@ def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, li
     for line in differences(before, now):
         listener.warned(f"{line}; the run continues, but not bit for bit")
     return before
-
-
-def _warn_merged(parts: dict[str, Any], listener: Listener) -> None:
-    for grid in dict.fromkeys(layer.grid for layer in parts["bound"]):
-        merged = next(layer.merged for layer in parts["bound"] if layer.grid == grid)
-        if merged:
-            pairs = ", ".join(f"{name} is {target}" for name, target in merged.items())
-            listener.warned(f"on the {grid[0]} x {grid[1]} grid some directions coincide and are offered once: {pairs}")
 
 
 def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, environment: dict[str, Any]) -> Genotype:

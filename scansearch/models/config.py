@@ -85,7 +85,7 @@ class LocalVimConfig:
             common = _common_divisors(height, width)
             raise ScansearchError(
                 f"the patch size must divide the image, but {self.patch_size} does not divide {height} x {width}; choose "
-                f"--set patch_size= one of {', '.join(map(str, common))}, or --set image_size="
+                f"a patch_size of {', '.join(map(str, common))}, or another image_size"
             )
         return self.patch_size
 
@@ -104,7 +104,7 @@ def _smallest_patch(height: int, width: int) -> int:
     if not fits:
         raise ScansearchError(
             f"patch_size=auto needs a patch that cuts the image into at most {MAX_AUTO_TOKENS} tokens, but none divides "
-            f"{height} x {width}; choose another --set image_size="
+            f"{height} x {width}; choose another image_size"
         )
     return fits[0]
 

@@ -52,7 +52,7 @@ def _layer(space: SearchSpace, number: int, grid: tuple[int, int], stage: int) -
     names, (least, most) = space.of_layer(number, stage)
     first = distinct(names, *grid)
     kept = tuple(name for name in names if first[name] == name)
-    if len(kept) < least:
+    if len(kept) < least or len(kept) == 1 < len(names):
         raise ScansearchError(_too_few(space.name, number, grid, least, names, kept))
     rules = tuple(constraint.rule(kept, grid) for constraint in space.constraints)
     merged = {name: target for name, target in first.items() if name != target}

@@ -180,6 +180,10 @@ class BoundSpace(Sequence[LayerSpace]):
         parts = np.split(np.asarray(vector, dtype=np.float64), np.cumsum(sizes)[:-1])
         return self.best([torch.from_numpy(part) for part in parts], threshold=0.5)
 
+    def notes(self) -> list[str]:
+        """What is odd about the candidates on their grids, a line each: some coincide, a window is larger than the grid."""
+        return list(dict.fromkeys(note for layer in self.layers for note in layer.notes()))
+
     def directions(self, choice: Choice) -> list[list[str]]:
         """The names behind the indices, layer by layer."""
         return [[layer.candidates[i] for i in kept] for layer, kept in zip(self.layers, choice, strict=True)]

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import torch
 
+from scansearch.scans import ScanOrder
 from scansearch.space.algebras import Best, Counting, Counts, Maximum, better
 from scansearch.space.draws import pick
 from scansearch.space.paths import Option, Pass, Paths, Rule, State, paths_of
@@ -60,6 +61,14 @@ class LayerSpace:
     def size(self) -> int:
         """Number of choices, order aside."""
         return sum(self.counts.values())
+
+    def notes(self) -> list[str]:
+        """What is odd about the candidates on this grid, a line each."""
+        pairs = ", ".join(f"{name} is {target}" for name, target in self.merged.items())
+        grid = f"on the {self.grid[0]} x {self.grid[1]} grid"
+        coincide = [f"{grid} some directions coincide and are offered once: {pairs}"] if pairs else []
+        remarks = ((name, ScanOrder(name).remark(*self.grid)) for name in self.candidates)
+        return [*coincide, *(f"{name}: {remark}" for name, remark in remarks if remark)]
 
     def cost(self, choice: Sequence[int]) -> int:
         """Cost of a choice, in units of the budget."""

@@ -25,8 +25,8 @@ def refused_start(refused, tiny, here):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ("--space nope", "unknown search space 'nope'; there is: default8"),
-        ("--strategy nope", "unknown strategy 'nope'; there is: darts"),
+        ("--space nope", "unknown search space 'nope'; there is: continuous, default8"),
+        ("--strategy nope", "unknown strategy 'nope'; there is: darts, single_path"),
         ("--model nope", "unknown model 'nope'; there is: local_vim_micro"),
         ("--data nope", "unknown dataset 'nope'; there is: cifar10"),
         ("--preset nope", "'nope'; there is: darts, paper"),
@@ -35,7 +35,7 @@ def refused_start(refused, tiny, here):
         ("--set depth=two", "depth takes an integer of at least 1, but got 'two'"),
         ("--set keep=9", "keeps 9 of 8; lower keep or add candidates"),
         ("--set keep=7", "only 6 candidates of space 'default8' differ on its 4 x 4 grid"),
-        ("--set patch_size=3", "3 does not divide 8 x 8; choose --set patch_size= one of 1, 2, 4, 8"),
+        ("--set patch_size=3", "3 does not divide 8 x 8; choose a patch_size of 1, 2, 4, 8"),
         ("--epochs many", "invalid value for '--epochs'"),
         ("--epochs 0", "epochs: input should be greater than or equal to 1, got 0"),
         ("--batch-size 0", "batch_size: input should be greater than or equal to 1, got 0"),
@@ -86,7 +86,7 @@ def test_images_that_the_patch_size_does_not_divide(refused_start, here):
     rng = np.random.default_rng(0)
     np.savez("images.npz", images=rng.integers(0, 255, (60, 9, 6), dtype=np.uint8), labels=np.arange(60) % 3)
     line = refused_start("--data", "npz", "--data-root", "images.npz", "--set", "limit=0")
-    assert "2 does not divide 9 x 6; choose --set patch_size= one of 1, 3, or --set image_size=" in line
+    assert "2 does not divide 9 x 6; choose a patch_size of 1, 3, or another image_size" in line
 
 
 BAD_FILES = {
@@ -161,13 +161,52 @@ def test_bad_space_file(refused_start, here):
     good = {"schema": "scansearch/space/1", "name": "mine", "candidates": ["h", "v"], "keep": 1}
     for change, says in (
         ({"keep": 3}, "keeps 3 of 2; lower keep or add candidates"),
-        ({"keep": "few"}, "keep: input should be a valid integer"),
+        ({"keep": "few"}, "keep is a number of at least 1, or two in ascending order such as [2, 4], got 'few'"),
+        ({"keep": 0}, "keep is a number of at least 1, or two in ascending order such as [2, 4], got 0"),
+        ({"keep": [2, 1]}, "in ascending order such as [2, 4], got [2, 1]"),
         ({"candidates": ["h", "nope"]}, "unknown scan order 'nope'"),
         ({"candidates": ["h", "h"]}, "'h' comes twice"),
         ({"candidates": []}, "candidates"),
     ):
         (here / "mine.json").write_text(json.dumps({**good, **change}))
         assert says in refused_start("--space", "mine.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("keeps = 2", "mine.toml: unknown key of a search space 'keeps' (did you mean 'keep'?); there is: "),
+        ("keep = 2\nstage = 1", "unknown key of a search space 'stage' (did you mean 'stages'?)"),
+        ("keep = 1\n[layers.0]\nkeeps = 2", "layers.0.keeps: extra inputs are not permitted"),
+        ("keep = 1\n[layers.99]\nkeep = 2", "says something about layer 99, but this model has layers 0 to 1"),
+        ("keep = 1\n[stages.3]\nkeep = 2", "says something about stage 3, but this model has stages 0 to 0"),
+        ("keep = 1\ncandidates = ['w0', 'h']", "'w0' is no scan order: a window is wK or wKxM"),
+        ("keep = 1\ncandidates = ['h_rot']", "there is no symmetry '_rot'; there is: _t (transposed)"),
+        ("keep = 1\ncandidates = ['h_t', 'v']", "but 'h_t' and 'v' are the same; keep one"),
+        (
+            "keep = 1\ncandidates = ['h', 'w8', 'w9', 'w40']",
+            "coincide on the 4 x 4 grid of layer 0, so there is nothing to choose",
+        ),
+        (
+            "keep = 3\ncandidates = ['h', 'w8', 'w9', 'v']",
+            "keeps 3 directions, but only 2 candidates of space 'mine' differ",
+        ),
+        ("keep = 1\nconstraints = [{kind='flip_pairs'}]", "no choice satisfies the constraints of space 'mine'"),
+        ("keep = 1\nconstraints = [{kind='pairs'}]", "'flip_pairs', 'count'"),
+        (
+            "keep = 1\nconstraints = [{kind='count', of=['x*'], least=1}]",
+            "counts 'x*', but no candidate of space 'mine'",
+        ),
+        ("keep = 1\nbudget = {limit=5, formula='vmamba'}", "the budget is 5 FLOPs, but without any direction"),
+        ("keep = 1\nbudget = {limit=5, formula='flops'}", "flops"),
+        ("keep = 1\nbudget = {limit=5, table='costs.json'}", "costs.json: cannot read this cost table: no such file"),
+        ("keep = ", "mine.toml is not TOML: invalid value"),
+    ],
+)
+def test_bad_space_in_toml(refused_start, here, text, says):
+    candidates = "" if "candidates" in text else "candidates = ['h', 'v', 'w2', 'w2_flip']\n"
+    (here / "mine.toml").write_text(f"name = 'mine'\n{candidates}{text}\n")
+    assert says in refused_start("--space", "mine.toml")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +218,11 @@ def test_bad_space_file(refused_start, here):
         ("plot local_vim_tiny --report nope", "unknown report 'nope'; there is: alpha, curves, heatmap"),
         ("plot local_vim_tiny --report curves", "cannot draw curves"),
         ("export local_vim_tiny --to nope", "unknown exporter 'nope'; there is: json, localmamba"),
-        ("strategies nope", "unknown strategy 'nope'; there is: darts"),
+        ("strategies nope", "unknown strategy 'nope'; there is: darts, single_path"),
+        ("spaces nope", "unknown search space 'nope'"),
+        ("spaces default8 --view xml", "--view takes json, optuna, nni, but got 'xml'"),
+        ("spaces default8 --model local_vim_tiny --image-size 9", "patch_size"),
+        ("spaces default8 --model nope", "unknown model 'nope'"),
         ("scans nope", "unknown scan order 'nope'"),
         ("scans w2 --grid 0x3", "a grid is ROWSxCOLUMNS, each 1 to 1024, for example 14x14, but got '0x3'"),
         ("resume nope", "nope holds no run (it has no config.toml)"),

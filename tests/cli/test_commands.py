@@ -94,9 +94,8 @@ def test_strategies(call):
 
 def test_scans(call):
     assert [f["family"] for f in json.loads(call("scans", "--json").out)] == SCAN_ORDERS.names()
-    assert json.loads(call("scans", "v", "--grid", "2x3", "--json").out) == {
-        "name": "v", "grid": [2, 3], "indices": [0, 3, 1, 4, 2, 5],
-    }  # fmt: skip
+    facts = json.loads(call("scans", "v", "--grid", "2x3", "--json").out)
+    assert (facts["name"], facts["grid"], facts["indices"]) == ("v", [2, 3], [0, 3, 1, 4, 2, 5])
     assert "0  2  4\n1  3  5" in call("scans", "v", "--grid", "2x3").out
     assert "_flip" in call("scans").out
 

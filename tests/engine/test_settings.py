@@ -96,7 +96,10 @@ def test_a_section_can_be_named():
         ({"assignments": ["lr=1e-9"]}, "min_lr <= lr must hold, but got 1e-06 and 1e-09"),
         ({"assignments": ["precision=64"]}, "precision: input should be 'auto', '32', 'bf16' or '16', got 64"),
         ({"assignments": ["keep=9"]}, "keeps 9 of 8"),
-        ({"assignments": ["keep=x"]}, "keep: input should be a valid integer"),
+        (
+            {"assignments": ["keep=x"]},
+            "keep: keep is a number of at least 1, or two in ascending order such as [2, 4], got 'x'",
+        ),
         ({"assignments": ["depth=two"]}, "depth takes an integer of at least 1, but got 'two'"),
         ({"assignments": ["flip=2"]}, "flip: input should be less than or equal to 1"),
     ],

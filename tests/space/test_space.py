@@ -50,7 +50,8 @@ def test_a_bound_layer_splits_the_candidates_into_distinct_and_merged(space, gri
     try:
         layers = space.bind(grids)
     except ScansearchError:
-        assert any(len(set(distinct(space.candidates, *grid).values())) < space.keep for grid in grids)
+        left = [len(set(distinct(space.candidates, *grid).values())) for grid in grids]
+        assert any(n < space.keep or n == 1 < len(space.candidates) for n in left)
         return
     for grid, layer in zip(grids, layers, strict=True):
         assert layer.grid == grid
