@@ -1,4 +1,4 @@
-"""Measures and prints: python -m benchmarks [scan] [step] [memory] [--repeats N] [--json FILE] [--check] [--tiny]."""
+"""Measures and prints: python -m benchmarks [scan] [step] [many] [orders] [memory] [--repeats N] [--json FILE] [--check] [--tiny]."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import machine, memory, scan, supernet_step
+from benchmarks import machine, many_directions, memory, orders, scan, supernet_step
 from benchmarks.comparison import Comparison
 from scansearch.errors import ScansearchError
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Comparison]]] = {
     "scan": lambda options: scan.run(options.repeats, tiny=options.tiny),
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
+    "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
+    "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
 }
 
@@ -43,7 +45,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--repeats must be at least 1, but got {options.repeats}")
     if options.json and not options.json.parent.is_dir():
         parser.error(f"--json needs an existing folder, but there is no {options.json.parent}")
-    if options.check and (options.tiny or options.names == ["memory"]):
+    if options.check and (options.tiny or (options.names and not {"scan", "step"} & set(options.names))):
         parser.error("--check compares times at full size: leave --tiny out, and measure scan or step")
     return options
 

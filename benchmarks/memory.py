@@ -1,4 +1,4 @@
-"""Peak memory of a scan and of a supernet step, each in a process of its own: python -m benchmarks.memory BENCHMARK NAME."""
+"""Peak memory of scans, steps and layers, each in a process of its own: python -m benchmarks.memory BENCHMARK NAME."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from benchmarks import scan, supernet_step
+from benchmarks import many_directions, scan, supernet_step
 from benchmarks.comparison import Comparison
 from benchmarks.peers import PEERS, absent_peers
 from scansearch.errors import ScansearchError
@@ -35,9 +36,19 @@ def run(*, tiny: bool = False) -> list[Comparison]:
     case = "tiny" if tiny else "full"
     absent_loops = {f"looped {name}": reason for name, reason in absent.items()}
     return [
+        *_many(tiny),
         Comparison("memory", f"scan {case}", f"memory: scan {_shape(tiny)}", "MB", found, absent),
         Comparison("memory", f"step {case}", f"memory: supernet step {_model(tiny)}", "MB", whole, absent_loops),
     ]
+
+
+def _many(tiny: bool) -> list[Comparison]:
+    found, batch = [], 2 if tiny else many_directions.BATCH
+    for count in many_directions.COUNTS[:1] if tiny else many_directions.COUNTS:
+        samples = {name: [_in_fresh_process(f"many {count}", name, tiny)] for name in many_directions.NAMES}
+        title = f"memory: {many_directions.title(count, batch)}"
+        found.append(Comparison("memory", f"many {count}", title, "MB", samples, {}))
+    return found
 
 
 def _shape(tiny: bool) -> scan.Shape:
@@ -100,11 +111,18 @@ def _measure_step(name: str, tiny: bool) -> float:
     return measure(supernet_step.step(network, 1), supernet_step.step(network, batch))
 
 
+def _measure_many(count: int, name: str, tiny: bool) -> float:
+    batch = 2 if tiny else many_directions.BATCH
+    return measure(many_directions.step(name, count, 1), many_directions.step(name, count, batch))
+
+
 def main(arguments: list[str]) -> None:
     """Prints the memory of one contestant in MB, as JSON."""
     torch.set_flush_denormal(True)
     benchmark, name, *flags = arguments
-    found = (_measure_scan if benchmark == "scan" else _measure_step)(name, "--tiny" in flags)
+    kind, _, count = benchmark.partition(" ")
+    measured = {"scan": _measure_scan, "step": _measure_step, "many": partial(_measure_many, int(count or 0))}
+    found = measured[kind](name, "--tiny" in flags)
     sys.stdout.write(json.dumps(found))
 
 

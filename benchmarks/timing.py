@@ -26,12 +26,13 @@ def interleaved(functions: Mapping[str, Callable[[], object]], repeats: int) -> 
         for name, function in functions.items():
             function()
             if number:
-                samples[name].append(_milliseconds(function))
+                samples[name].append(milliseconds(function))
     torch.set_flush_denormal(False)
     return samples
 
 
-def _milliseconds(function: Callable[[], object]) -> float:
+def milliseconds(function: Callable[[], object]) -> float:
+    """How long one call takes."""
     start = perf_counter()
     function()
     return 1e3 * (perf_counter() - start)

@@ -12,10 +12,10 @@ from torch.func import functional_call
 
 from scansearch.models.attention import SCAttn
 from scansearch.models.config import LocalVimConfig
+from scansearch.models.order_tables import order_tables
 from scansearch.models.streaming import streamed_sum
 from scansearch.models.supernet import Selection
 from scansearch.ops import mixture, reorder_conv_silu, restore_gate, selective_scan_grouped
-from scansearch.scans import ScanOrder, invert
 
 PER_DIRECTION = {
     "A_log": "A_log_{}",
@@ -79,7 +79,8 @@ class ScanMixer(nn.Module):
         )
         if searchable:
             self.multi_scan = Alpha(groups)
-        self._orders = _place_orders(directions, grid, config)
+        padded, class_token = config.windows == "padded", config.class_token == "middle"
+        self._orders = order_tables(directions, grid, padded=padded, class_token=class_token)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -199,24 +200,3 @@ def _parts(kind: str, stacked: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 def _mismatch(name: str, given: torch.Tensor, wanted: torch.Tensor) -> str:
     return f"size mismatch for {name}: got {tuple(given.shape)}, but this model has {tuple(wanted.shape)}"
-
-
-def _place_orders(
-    directions: Sequence[str], grid: tuple[int, int], config: LocalVimConfig
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Visiting orders (G, L') and their inverses (G, L), shorter ones filled up with zero tokens at the end."""
-    padded, tokens = config.windows == "padded", grid[0] * grid[1]
-    with torch.device("cpu"):  # index tables are small and read by the host: never on a default device such as "meta"
-        orders = [ScanOrder(name).indices(*grid, padded=padded) for name in directions]
-        if config.class_token == "middle":
-            orders = [_with_class_token(order, tokens // 2) for order in orders]
-            tokens += 1
-        order = nn.utils.rnn.pad_sequence(orders, batch_first=True, padding_value=-1)
-        return order, torch.stack([invert(row, tokens) for row in order])
-
-
-def _with_class_token(order: torch.Tensor, place: int) -> torch.Tensor:
-    """Adds a class token that stands at ``place`` of the tokens, and in the middle of the sequence."""
-    shifted = order + (order >= place)
-    middle = len(order) // 2
-    return torch.cat([shifted[:middle], torch.tensor([place]), shifted[middle:]])

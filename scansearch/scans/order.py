@@ -147,28 +147,27 @@ def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> 
             f"a grid has at most {MAX_TOKENS} tokens, but got {height} x {width}; use smaller images or larger patches"
         )
     parsed = parse(name)
-    with torch.device("cpu"):  # whatever the caller's default device is: the result is cached
-        visited = _visit(parsed.base, *parsed.symmetry.grid(height, width), padded, changes)
-        visited = parsed.symmetry.apply(visited, height, width)
-        return visited.flip(0) if parsed.flipped else visited.contiguous()
+    visited = _visit(parsed.base, *parsed.symmetry.grid(height, width), padded, changes)
+    visited = parsed.symmetry.apply(visited, height, width)
+    return visited.flip(0) if parsed.flipped else visited.contiguous()
 
 
 @lru_cache(maxsize=1 << 8)
 def _visit(base: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     parsed = parse(base)
-    if padded and parsed.family.visit_padded is not None:
-        return parsed.family.visit_padded(height, width, *parsed.groups)
-    visited = parsed.family.visit(height, width, *parsed.groups)
+    with torch.device("cpu"):  # whatever the caller's default device is: the result is cached
+        if padded and parsed.family.visit_padded is not None:
+            return parsed.family.visit_padded(height, width, *parsed.groups)
+        visited = parsed.family.visit(height, width, *parsed.groups)
     _check_permutation(parsed, visited, height * width, f"{height} x {width}")
     return visited
 
 
 def invert(order: torch.Tensor, tokens: int) -> torch.Tensor:
-    """Place of each of ``tokens`` tokens in a visiting order (L',) that may hold -1 for zero tokens; int64 (tokens,)."""
-    places = torch.nonzero(order >= 0).squeeze(1)
-    inverse = torch.empty(tokens, dtype=torch.int64, device=order.device)
-    inverse[order[places]] = places
-    return inverse
+    """Place of each of ``tokens`` tokens in visiting orders (..., L') that may hold -1 for zero tokens; int64 (..., tokens)."""
+    inverse = order.new_empty(*order.shape[:-1], tokens + 1)  # the last entry takes the zero tokens
+    places = torch.arange(order.shape[-1], device=order.device).expand_as(order)
+    return inverse.scatter_(-1, torch.where(order < 0, tokens, order), places)[..., :-1].contiguous()
 
 
 def _check_permutation(parsed: Parsed, visited: torch.Tensor, tokens: int, grid: str) -> None:

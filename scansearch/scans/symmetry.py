@@ -53,13 +53,10 @@ class Symmetry:
         """
         if self == Symmetry():
             return visited
-        columns = self.grid(height, width)[1]
-        rows, cols = visited // columns, visited % columns
-        if self.transpose:
-            rows, cols = cols, rows
-        cols = width - 1 - cols if self.lr else cols
-        rows = height - 1 - rows if self.ud else rows
-        return torch.where(visited < 0, visited, rows * width + cols)
+        tokens = torch.arange(height * width, device=visited.device).view(height, width)
+        tokens = tokens.flip([axis for axis, mirrored in ((0, self.ud), (1, self.lr)) if mirrored])
+        carried = (tokens.T if self.transpose else tokens).reshape(-1)
+        return torch.cat([carried, carried.new_tensor([-1])])[visited]  # the index -1 finds the last entry: itself
 
 
 IDENTITY = Symmetry()

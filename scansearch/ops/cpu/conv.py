@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from scansearch.errors import UnsupportedError
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.conv_kernels import TAPS, conv_backward, conv_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 from scansearch.ops.cpu.simd import LANES
 
 
@@ -33,9 +33,8 @@ class _ReorderConv(torch.autograd.Function):
         sizes = Sizes(groups, batch, length, tokens, channels, 0, blocks_of(channels), 1, 0)
         taps = blocked(torch.cat([weight, bias[..., None]], 2).transpose(1, 2), TAPS + 1)
         y = x.new_empty(groups, batch, length, channels)
-        panels = [flatten(t) for t in (x[None], order[:, None, None], taps, y)]
         if y.numel():
-            conv_forward(groups * batch, *sizes, *joined(panels))
+            conv_forward(groups * batch, sizes, x[None], order[:, None, None], taps, y)
         ctx.save_for_backward(x, order, taps)
         ctx.sizes, ctx.width = sizes, weight.shape[1]
         return y
@@ -47,8 +46,8 @@ class _ReorderConv(torch.autograd.Function):
         sizes: Sizes = ctx.sizes
         dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
         dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * LANES)
-        panels = [flatten(t) for t in (x[None], order[:, None, None], taps, whole_vectors(dy), dx[None], dtaps)]
         if dy.numel():
-            conv_backward(sizes.batch, *sizes, *joined(panels))
+            given = (x[None], order[:, None, None], taps, whole_vectors(dy))
+            conv_backward(sizes.batch, sizes, *given, dx[None], dtaps)
         total = unblocked(dtaps, sizes, TAPS + 1)[..., : ctx.width]
         return dx, None, total[:, :TAPS].transpose(1, 2), total[:, TAPS]

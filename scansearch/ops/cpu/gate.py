@@ -8,7 +8,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from scansearch.ops.cpu.gate_kernels import gate_backward, gate_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 from scansearch.ops.gather import gather_rows
 
 
@@ -27,9 +27,8 @@ class _RestoreGate(torch.autograd.Function):
         tokens = inverse.shape[1]
         out = y.new_empty(groups, batch, tokens, channels)
         sizes = Sizes(groups, batch, length, tokens, channels, 0, blocks_of(channels), 1, 0)
-        panels = [flatten(t) for t in (y, z[None], inverse[:, None, None], out)]
         if out.numel():
-            gate_forward(batch, *sizes, *joined(panels))
+            gate_forward(batch, sizes, y, z[None], inverse[:, None, None], out)
         ctx.save_for_backward(y, z, inverse)
         ctx.sizes = sizes
         return out
@@ -43,7 +42,7 @@ class _RestoreGate(torch.autograd.Function):
         make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
         dy = make(y, memory_format=torch.contiguous_format)
         dz = torch.empty_like(z, memory_format=torch.contiguous_format)
-        panels = [flatten(t) for t in (y, z[None], inverse[:, None, None], whole_vectors(dout), dy, dz[None])]
         if dout.numel():
-            gate_backward(sizes.batch, *sizes, *joined(panels))
+            given = (y, z[None], inverse[:, None, None], whole_vectors(dout))
+            gate_backward(sizes.batch, sizes, *given, dy, dz[None])
         return dy, dz, None

@@ -2,7 +2,7 @@
 
 A kernel is a C function of one argument, the address of a row of 64-bit integers::
 
-    next ticket, number of tasks, the kernel's own values ...
+    next ticket, number of tasks, the Sizes, the Panels ...
 
 Every thread calls the same function; it draws tickets until the tasks are done. Which thread does a task does not change
 the result, so results are bitwise the same for any number of threads.
@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from numba import cfunc, types
 
+from scansearch.ops.cpu.panel import Sizes, panels_of
 from scansearch.ops.cpu.simd import LANES, STATES
 
 _SIGNATURE = types.void(types.int64)
@@ -42,9 +43,10 @@ class Kernel:
     def __init__(self, function: Callable[[Any], None]) -> None:
         self.function = function
 
-    def __call__(self, tasks: int, *values: int) -> None:
-        """Runs ``tasks`` tasks; ``values`` follow the two integers every kernel has."""
-        arguments = (ctypes.c_int64 * (2 + len(values)))(0, tasks, *values)
+    def __call__(self, tasks: int, sizes: Sizes, *tensors: torch.Tensor | None) -> None:
+        """Runs ``tasks`` tasks on tensors (G, B, L, X), which it reads and writes by their addresses."""
+        values = (0, tasks, *sizes, *panels_of(tensors))
+        arguments = (ctypes.c_int64 * len(values))(*values)
         threads = thread_count(tasks)
         if threads == 1:
             self.compiled.ctypes(ctypes.addressof(arguments))

@@ -8,7 +8,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from scansearch.ops.cpu.mixture_kernels import mixture_backward, mixture_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 
 
 def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -23,9 +23,8 @@ class _Mixture(torch.autograd.Function):
         groups, batch, tokens, width = branches.shape
         sizes = Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)
         out = branches.new_empty(batch, tokens, width)
-        panels = [flatten(t) for t in (branches, weights[:, None, None, None], out[None])]
         if out.numel():
-            mixture_forward(batch, *sizes, *joined(panels))
+            mixture_forward(batch, sizes, branches, weights[:, None, None, None], out[None])
         ctx.save_for_backward(branches, weights)
         ctx.sizes = sizes
         return out
@@ -37,16 +36,7 @@ class _Mixture(torch.autograd.Function):
         sizes: Sizes = ctx.sizes
         dbranches = torch.empty_like(branches, memory_format=torch.contiguous_format)
         dweights = weights.new_zeros(sizes.batch, sizes.groups)
-        panels = [
-            flatten(t)
-            for t in (
-                branches,
-                weights[:, None, None, None],
-                whole_vectors(dout)[None],
-                dbranches,
-                dweights[None, :, None],
-            )
-        ]
         if dout.numel():
-            mixture_backward(sizes.batch, *sizes, *joined(panels))
+            given = (branches, weights[:, None, None, None], whole_vectors(dout)[None])
+            mixture_backward(sizes.batch, sizes, *given, dbranches, dweights[None, :, None])
         return dbranches, dweights.sum(0), None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -65,17 +65,12 @@ def whole_vectors(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
-def flatten(tensor: torch.Tensor) -> tuple[int, ...]:
-    """The five integers of a 4-d tensor's Panel."""
-    return (tensor.data_ptr(), *tensor.stride())
+def panels_of(tensors: Sequence[torch.Tensor | None]) -> list[int]:
+    """The five integers of each 4-d tensor's Panel, in a row; zeros for one that is not there.
 
-
-NONE = (0, 0, 0, 0, 0)
-"""In place of a panel that is not there."""
-
-
-def joined(panels: list[tuple[int, ...]]) -> list[int]:
-    """The integers of several panels in a row."""
+    An address keeps nothing alive: whoever hands these to a kernel holds the tensors until it returns.
+    """
+    panels = [(0, 0, 0, 0, 0) if tensor is None else (tensor.data_ptr(), *tensor.stride()) for tensor in tensors]
     return [value for panel in panels for value in panel]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from scansearch.ops import time_major
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 from scansearch.ops.cpu.reduce_kernels import reduce_backward, reduce_forward
 
 MAX_FUSED_WEIGHTS = 4096
@@ -31,8 +31,7 @@ class _NormReduce(torch.autograd.Function):
         rows = weight.shape[0]
         sizes = Sizes(groups, batch, tokens, tokens, channels, rows, blocks_of(channels), 1, 0)
         pooled, reduced = x.new_empty(groups, batch, width), x.new_empty(groups, batch, tokens, rows)
-        panels = [flatten(t) for t in (x, weight[None, None], pooled[:, :, None], reduced)]
-        reduce_forward(groups * batch, *sizes, *joined(panels))
+        reduce_forward(groups * batch, sizes, x, weight[None, None], pooled[:, :, None], reduced)
         ctx.save_for_backward(x, weight)
         ctx.sizes = sizes
         return x.view_as(x), pooled, reduced
@@ -46,5 +45,5 @@ class _NormReduce(torch.autograd.Function):
         dx = torch.empty_like(x, memory_format=torch.contiguous_format)
         dweight = x.new_empty(panels, 1, *weight.shape)
         given = (x, weight[None, None], whole_vectors(dpooled)[:, :, None], dreduced, whole_vectors(g))
-        reduce_backward(panels, *sizes, *joined([flatten(t) for t in (*given, dx, dweight)]))
+        reduce_backward(panels, sizes, *given, dx, dweight)
         return dx, dweight.sum((0, 1)), None

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.kernel import thread_count
-from scansearch.ops.cpu.panel import NONE, Sizes, blocks_of, flatten, joined, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 from scansearch.ops.cpu.scan_backward import scan_backward
 from scansearch.ops.cpu.scan_forward import CHUNK, scan_forward
 from scansearch.ops.cpu.simd import LANES, STATES
@@ -53,8 +53,7 @@ class _Scan(torch.autograd.Function):
         constants = blocked(torch.stack([D, bias], 1), 2)
         kept = u.new_empty(panels, blocks, chunks - 1, states * LANES) if any(ctx.needs_input_grad) else None
         y = torch.empty_like(u, memory_format=torch.contiguous_format)
-        arguments = [flatten(t) for t in (u, delta, y, B, C, rates, constants)]
-        scan_forward(panels * splits, *sizes, *joined(arguments), *(NONE if kept is None else flatten(kept)))
+        scan_forward(panels * splits, sizes, u, delta, y, B, C, rates, constants, kept)
         ctx.save_for_backward(u, delta, B, C, rates, constants, kept)
         ctx.sizes, ctx.given = sizes, A.shape
         return y
@@ -68,9 +67,8 @@ class _Scan(torch.autograd.Function):
         du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))
         dA = u.new_empty(panels, sizes.blocks, 1, sizes.states * LANES)
         dconstants = u.new_empty(panels, sizes.blocks, 1, 2 * LANES)
-        saved = [flatten(t) for t in (u, delta, whole_vectors(dy), B, C, rates, constants, kept)]
-        results = [flatten(t) for t in (du, ddelta, dB, dC, dA, dconstants)]
-        scan_backward(panels, *sizes, *joined(saved + results))
+        given = (u, delta, whole_vectors(dy), B, C, rates, constants, kept)
+        scan_backward(panels, sizes, *given, du, ddelta, dB, dC, dA, dconstants)
         _, width, states = ctx.given
         dA = unblocked(dA, sizes, sizes.states)[:, :states, :width].transpose(1, 2)
         dD, dbias = unblocked(dconstants, sizes, 2)[..., :width].unbind(1)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from scansearch.ops.cpu.panel import Sizes, blocks_of, flatten, joined, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 from scansearch.ops.cpu.weigh_kernels import weigh_backward, weigh_forward
 
 
@@ -24,8 +24,7 @@ class _Weigh(torch.autograd.Function):
         sizes = Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         if out.numel():
-            panels = [flatten(t) for t in (x, channel[:, :, None], token[..., None], out)]
-            weigh_forward(groups * batch, *sizes, *joined(panels))
+            weigh_forward(groups * batch, sizes, x, channel[:, :, None], token[..., None], out)
         ctx.save_for_backward(x, channel, token)
         ctx.sizes = sizes
         return out
@@ -39,6 +38,5 @@ class _Weigh(torch.autograd.Function):
         dx, dchannel, dtoken = (make(t, memory_format=torch.contiguous_format) for t in (x, channel, token))
         if dout.numel():
             given = (x, channel[:, :, None], token[..., None], whole_vectors(dout))
-            panels = [flatten(t) for t in (*given, dx, dchannel[:, :, None], dtoken[..., None])]
-            weigh_backward(sizes.groups * sizes.batch, *sizes, *joined(panels))
+            weigh_backward(sizes.groups * sizes.batch, sizes, *given, dx, dchannel[:, :, None], dtoken[..., None])
         return dx, dchannel, dtoken
