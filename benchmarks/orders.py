@@ -87,10 +87,10 @@ def main(arguments: list[str]) -> None:
     wide = SEARCH_SPACES.get("wide128").candidates  # loads the families; their names are simplified on the way
     names = [name for base in (*BASES, *(f"w{k}" for k in range(2, 40))) for name in variants(base)][:COUNT]
     found = {
-        f"tables of {len(wide)} candidates, first time": milliseconds(lambda: order_tables(wide, grid)),
-        "the same again": milliseconds(lambda: order_tables(wide, grid)),
-        f"distinct of {len(names)} candidates, first time": milliseconds(lambda: distinct(names, *grid)),
-        "the same again ": milliseconds(lambda: distinct(names, *grid)),
+        f"{len(wide)} tables, cold": milliseconds(lambda: order_tables(wide, grid)),
+        f"{len(wide)} tables, warm": milliseconds(lambda: order_tables(wide, grid)),
+        f"distinct {len(names)}, cold": milliseconds(lambda: distinct(names, *grid)),
+        f"distinct {len(names)}, warm": milliseconds(lambda: distinct(names, *grid)),
     }
     sys.stdout.write(json.dumps(found))
 
