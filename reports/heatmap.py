@@ -42,6 +42,7 @@ from scansearch.scans import distinct
 
 GROUP_GAP, STAGE_GAP, INSET = 0.22, 0.45, 0.035
 BARS, BAR_SCALE, BAR_ROOM = 0.66, 0.42, 0.58  # inches: the counts, their longest bar, the colour bar with its numbers
+MOST_ROWS = 40
 SMALLEST = 4.5  # points: numbers smaller than this are left out
 
 Cell = tuple[int, int]  # column and row
@@ -92,7 +93,7 @@ def draw(source: ReportSource) -> Figure:
 
 def _lay_out(genotype: Genotype) -> Layout:
     # Cells are as large as the width of a page allows.
-    rows, layers = genotype.candidates, genotype.layers
+    rows, layers = _shown(genotype), genotype.layers
     cell = (min(max(6.0 / len(layers), 0.19), 0.42), min(max(3.2 / len(rows), 0.095), 0.26))
     stage = [sum(a.stage != b.stage for a, b in pairwise(layers[: i + 1])) for i in range(len(layers))]
     group = [sum(base_of(a) != base_of(b) for a, b in pairwise(rows[: i + 1])) for i in range(len(rows))]
@@ -112,6 +113,17 @@ def _lay_out(genotype: Genotype) -> Layout:
         bottom=0.40 + 0.06 + NOTE_ROW * len(note_rows(_notes(genotype), width - left)),
         width=width,
     )
+
+
+def _shown(genotype: Genotype) -> tuple[str, ...]:
+    """The rows: all candidates, or of many those that are kept and the strongest of the others."""
+    if len(genotype.candidates) <= MOST_ROWS:
+        return genotype.candidates
+    kept = {name for layer in genotype.layers for name in layer.directions}
+    peaks = {name: max(layer.scores.get(name, -math.inf) for layer in genotype.layers) for name in genotype.candidates}
+    others = sorted((name for name in peaks if name not in kept), key=lambda name: -peaks[name])
+    shown = kept.union(others[: max(0, MOST_ROWS - len(kept))])
+    return tuple(name for name in genotype.candidates if name in shown)
 
 
 def _axes(figure: Figure, layout: Layout) -> Axes:
@@ -278,6 +290,8 @@ def _notes(genotype: Genotype) -> list[Note]:
         notes.append(Note("□", "kept", INK))
     if any(layer.above_noise is False for layer in genotype.layers):
         notes.append(Note("▾", "choice not above its own fluctuation"))
+    if hidden := len(genotype.candidates) - len(_shown(genotype)):
+        notes.append(Note("…", f"{hidden} weaker not shown"))
     return notes + [Note("=", line) for line in _coinciding(genotype)]
 
 

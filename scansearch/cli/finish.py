@@ -9,7 +9,9 @@ from rich.markup import escape
 
 from scansearch.cli.console import out
 from scansearch.errors import UnsupportedError
-from scansearch.genotype import Genotype
+from scansearch.genotype import Genotype, LayerGenotype
+
+MOST_COLUMNS = 12
 
 
 def finish(folder: Path, genotype: Genotype) -> None:
@@ -36,23 +38,38 @@ def finish(folder: Path, genotype: Genotype) -> None:
         out.print(f"  {escape(str(path.relative_to(folder)))}", style="dim")
     shown = escape(shlex.quote(str(folder)))
     out.print(f"\nnext: [bold]scansearch plot {shown}[/] draws the figures again", soft_wrap=True)
-    out.print(
-        f"      [bold]scansearch export {shown} --to localmamba[/] writes the files for LocalMamba", soft_wrap=True
-    )
+    if exports:
+        out.print(
+            f"      [bold]scansearch export {shown} --to localmamba[/] writes the files for LocalMamba", soft_wrap=True
+        )
 
 
 def show_genotype(genotype: Genotype) -> None:
-    """Prints a row a layer: chosen candidates as filled dots."""
+    """Prints a row a layer: chosen candidates as filled dots, or of many their names."""
     candidates = genotype.candidates
+    if len(candidates) > MOST_COLUMNS:
+        _show_names(genotype)
+        return
     widths = [max(len(name), 1) for name in candidates]
     out.print("\n[bold]layer  " + "  ".join(name for name in candidates) + "   margin[/]")
     for i, layer in enumerate(genotype.layers, start=1):
         dots = "  ".join(
             ("●" if n in layer.directions else "·").ljust(w) for n, w in zip(candidates, widths, strict=True)
         )
-        margin = "" if layer.margin is None else f"{layer.margin:.1e}"
-        doubt = "  not above noise" if layer.above_noise is False else ""
-        out.print(f"{i:>5}  {dots}   {margin}[yellow]{doubt}[/]")
+        out.print(f"{i:>5}  {dots}   {_margin(layer)}")
+
+
+def _show_names(genotype: Genotype) -> None:
+    names = [" ".join(layer.directions) for layer in genotype.layers]
+    width = max(map(len, names))
+    out.print(f"\n[bold]layer  {'keeps':<{width}}   margin[/]", soft_wrap=True)
+    for i, (layer, kept) in enumerate(zip(genotype.layers, names, strict=True), start=1):
+        out.print(f"{i:>5}  {kept:<{width}}   {_margin(layer)}", soft_wrap=True)
+
+
+def _margin(layer: LayerGenotype) -> str:
+    doubt = "  not above noise" if layer.above_noise is False else ""
+    return f"{'' if layer.margin is None else f'{layer.margin:.1e}'}[yellow]{doubt}[/]"
 
 
 def warn_noise(genotype: Genotype) -> None:

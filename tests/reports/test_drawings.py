@@ -179,6 +179,34 @@ def test_nothing_is_cut_off_and_nothing_overlaps(shape):
         assert wide <= 0.5 or high <= 0.25 * min(first.height, second.height), (a, b)
 
 
+def test_of_very_many_candidates_the_kept_and_the_strongest_are_shown():
+    names = [f"w{k}{flip}" for k in range(2, 52) for flip in ("", "_flip")]
+    genotype = searched(6, names, 4)
+    figure = heatmap(genotype)
+    shown = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert shown == [name for name in names if name in shown]
+    assert len(shown) == 40
+    assert {name for layer in genotype.layers for name in layer.directions} <= set(shown)
+    weakest = min(max(layer.scores[name] for layer in genotype.layers) for name in shown)
+    assert all(layer.scores[name] <= weakest for layer in genotype.layers for name in set(names) - set(shown))
+    assert "60 weaker not shown" in [text.get_text() for text, _ in texts(figure)]
+
+
+def test_alpha_of_very_many_candidates_names_what_each_layer_keeps(tmp_path):
+    names = [f"w{k}" for k in range(2, 22)]
+    lines = [
+        f"{e},{layer},{n},0.05,{int(n == kept)}"
+        for e in (1, 2)
+        for layer, kept in ((0, "w3"), (1, "w9"))
+        for n in names
+    ]
+    (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,probability,kept", *lines]) + "\n")
+    figure = drawn("alpha", ReportSource(tmp_path, None, "many"))
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert [[t.get_text() for t in axes.get_legend().get_texts()] for axes in panels] == [["w3"], ["w9"]]
+    assert not figure.legends
+
+
 def test_numbers_too_small_to_read_are_left_out():
     sizes = {shape: [t.get_fontsize() for t, _ in texts(heatmap(genotype))] for shape, genotype in SHAPES.items()}
     assert all(min(found) >= 4.5 for found in sizes.values())
