@@ -32,10 +32,6 @@ def test_a_family_under_a_name_that_is_taken():
         check_family(replace(ROWS, name="raster"))
 
 
-def unsteady(height, width):
-    return torch.randperm(height * width)
-
-
 def drawing(height, width):
     torch.rand(1)
     return rows(height, width)
@@ -59,7 +55,6 @@ BROKEN = {
         "'rows' on 1 x 2: scan order 'rows' must visit each of the 1 x 2 tokens once",
     ),
     "not int64": (replace(ROWS, visit=lambda h, w: rows(h, w).int()), "'rows' on 1 x 1: scan order 'rows' must visit"),
-    "unsteady": (replace(ROWS, visit=unsteady), "differs from call to call"),
     "alternating": (replace(ROWS, visit=alternating), "differs from call to call"),
     "random numbers": (replace(ROWS, visit=drawing), "disturbs torch's global random numbers; use a Generator"),
     "padded": (
