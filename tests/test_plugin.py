@@ -64,6 +64,14 @@ def test_the_scan_order_is_listed_and_works(scansearch):
     assert listing(scansearch, "scans", "snail_flip", "--grid", "1x3")["indices"] == [2, 1, 0]
 
 
+def test_the_order_and_the_space_conform(site):
+    check = "check_family(SCAN_ORDERS.get('snail')); check_space(SEARCH_SPACES.get('garden'))"
+    imports = "from scansearch.registry import SCAN_ORDERS, SEARCH_SPACES; from scansearch.testing import *"
+    command = [sys.executable, "-c", f"{imports}; {check}"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(site)})
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_the_package_its_names_are_unknown(scansearch, monkeypatch, tmp_path):
     command = [sys.executable, "-c", MAIN, "run", "--space", "garden", "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
