@@ -16,8 +16,9 @@ from scansearch.engine.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN
 from scansearch.engine.diagnostics import History, entropy, margin
 from scansearch.engine.events import Listener, Progress
 from scansearch.engine.interrupt import StopRequest
+from scansearch.engine.judge import Alone, Judge, unavailable
 from scansearch.engine.optim import schedule, set_lr, weight_optimizer
-from scansearch.engine.run_folder import RunFolder
+from scansearch.engine.run_folder import Folder
 from scansearch.engine.settings import RunConfig
 from scansearch.engine.strategy import Batch, Plan, Step, Strategy
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
@@ -37,7 +38,10 @@ class SearchLoop:
         config: The run's settings.
         folder: Where everything is written; locked by the caller.
         listener: Told about progress.
+        alone: Trains one genotype's network from scratch, for strategies that judge so.
     """
+
+    last: Step
 
     def __init__(
         self,
@@ -47,9 +51,11 @@ class SearchLoop:
         space: BoundSpace,
         data: ImageData,
         config: RunConfig,
-        folder: RunFolder,
+        folder: Folder,
         listener: Listener,
+        alone: Alone = unavailable,
     ) -> None:
+        self.alone = alone
         self.fabric, self.strategy, self.space, self.data = fabric, strategy, space, data
         self.settings, self.seed, self.folder, self.listener = config.train, config.seed, folder, listener
         weights_part, held_out_part = split_off(len(data.train), strategy.held_out_share, config.seed)
@@ -77,9 +83,14 @@ class SearchLoop:
             DivergenceError: If the loss is not finite.
         """
         with StopRequest() as stop:
-            while self.step < self.plan.steps:
-                self._epoch(stop)
-            self.strategy.finish(lambda selections: self._judge(selections, stop))
+            if self.strategy.trains_supernet:
+                self.train(stop)
+            self.strategy.finish(Judge(self, self.alone, stop))
+
+    def train(self, stop: StopRequest) -> None:
+        """Trains to the last epoch, or until the strategy has had enough."""
+        while self.step < self.plan.steps and not self.strategy.stopped:
+            self._epoch(stop)
 
     def _epoch(self, stop: StopRequest) -> None:
         began, start = time.perf_counter(), self.step
@@ -88,21 +99,15 @@ class SearchLoop:
             self._train_step()
             self.listener.stepped(self.progress())
             if self.step < end and (stop.requested or self.step % self.settings.checkpoint_steps == 0):
-                self._save_and_heed(stop)
+                self.save_and_heed(stop)
         seconds = time.perf_counter() - began
+        self.module.eval()  # what a strategy measures here has no dropped paths in it
+        self.strategy.after_epoch(self.last)
         self._log_epoch(seconds, (end - start) * self.batches.size / seconds)
-        self._save_and_heed(stop)
+        self.save_and_heed(stop)
 
-    def _judge(self, selections: Sequence[Selection], stop: StopRequest) -> float:
-        # Saved before and not after the evaluation: only the strategy can store what it learns from it.
-        if stop.requested or (self.judged and self.judged % self.settings.checkpoint_steps == 0):
-            self._save_and_heed(stop)
-        accuracy = self.evaluate(selections)[1]
-        self.judged += 1
-        self.listener.judged(self.judged, self.strategy.judgements, accuracy)
-        return accuracy
-
-    def _save_and_heed(self, stop: StopRequest) -> None:
+    def save_and_heed(self, stop: StopRequest) -> None:
+        """Saves, and stops if that was asked for."""
         self.save()
         if stop.requested:
             raise InterruptedRunError(
@@ -112,7 +117,7 @@ class SearchLoop:
 
     def _train_step(self) -> None:
         self.module.train()
-        step = self._step()
+        step = self.last = self._step()
         set_lr(self.optimizer, self.settings.lr * step.schedule)
         self.strategy.before_weights(step)
         self.optimizer.zero_grad()

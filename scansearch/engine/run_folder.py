@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tomli_w
 from filelock import FileLock, Timeout
@@ -30,6 +30,18 @@ TABLES = {
     "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
 }  # fmt: skip
 TIMING = ("epoch", "seconds", "images_per_second")
+
+
+class Folder(Protocol):
+    """What the training loop needs of a folder."""
+
+    path: Path
+
+    def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Adds rows to a table."""
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Writes a checkpoint."""
 
 
 class RunFolder:

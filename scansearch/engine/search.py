@@ -18,6 +18,7 @@ from scansearch.engine.memory import check_fits
 from scansearch.engine.numerics import run_numerics
 from scansearch.engine.run_folder import RunFolder
 from scansearch.engine.settings import RunConfig, validated
+from scansearch.engine.standalone import StandAlone
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.models import Supernet
@@ -122,7 +123,8 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     fabric.launch()
     torch.manual_seed(config.seed)
     supernet = _supernet(parts["spec"], bound, data)
-    loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener)
+    alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
+    loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
     environment = _environment(parts, config, folder, listener)
     for note in (*bound.notes(), *strategy.notes()):
         listener.warned(note)

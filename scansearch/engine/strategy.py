@@ -6,7 +6,9 @@ The life of a strategy, as the loop (``engine/loop.py``) drives it::
     every step:    before_weights(step)       alpha from held-out data (bilevel search), if the strategy wants it
                    select(step)               which branches run, with what weights
                    after_backward(step)       alpha from the weights' own gradient (joint search), if it wants it
-    every epoch:   scores()                   logged: probabilities, entropy, margin, genotype changes
+    every epoch:   after_epoch(step)          measurements
+                   stopped                    whether that is enough
+                   scores()                   logged: probabilities, entropy, margin, genotype changes
     at the end:    finish(evaluate), scores(), choose()
 """
 
@@ -15,13 +17,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
+
+if TYPE_CHECKING:
+    from scansearch.engine.judge import Judge
 
 
 class StrategySettings(BaseModel):
@@ -109,6 +114,16 @@ class Strategy(ABC):
         """How many genotypes ``finish`` evaluates at most, for the progress bar."""
         return 0
 
+    @property
+    def trains_supernet(self) -> bool:
+        """Whether the supernet is trained at all; strategies that train every genotype alone need none."""
+        return True
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the search may end before its last epoch; asked after every epoch."""
+        return False
+
     def train_defaults(self) -> dict[str, Any]:
         """Training settings that this strategy wants unless the user says otherwise."""
         return {}
@@ -139,8 +154,17 @@ class Strategy(ABC):
         """Called when the gradients of the weights' loss are there, before the weights move."""
         return
 
-    def finish(self, evaluate: Callable[[Sequence[Selection]], float]) -> None:
-        """Called once after the last epoch; ``evaluate(selections)`` gives the validation accuracy in [0, 1]."""
+    def after_epoch(self, step: Step) -> None:
+        """Called after the last step of every epoch, which it is given; the supernet is in evaluation mode."""
+        return
+
+    def finish(self, evaluate: Judge) -> None:
+        """Called once after the last epoch.
+
+        Args:
+            evaluate: ``evaluate(selections)`` gives the validation accuracy in [0, 1] with the supernet's weights, and
+                ``evaluate.standalone(choice, epochs)`` that of the derived network, trained alone.
+        """
         return
 
     @abstractmethod

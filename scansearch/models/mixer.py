@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn import functional as F
 
+from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.order_tables import order_tables
@@ -33,6 +35,9 @@ MOST_KEPT = 16
 """Selected directions up to which a layer's mixture is kept for the backward pass, unless the model says otherwise."""
 CHUNK = 8
 """Directions in a chunk of a streamed mixture: `python -m benchmarks many` measures it."""
+ATTENTION_ROWS = {"norm.weight", "norm.bias", "channel_select.weight", "channel_select.bias"}
+ATTENTION_COLUMNS = {"global_reduce.weight", "local_reduce.weight"}
+"""Parameters of SCAttn that have a row, or a column, for each channel."""
 DT_MIN, DT_MAX, DT_FLOOR = 1e-3, 0.1, 1e-4
 
 
@@ -113,10 +118,37 @@ class ScanMixer(nn.Module):
         if selection is not None and selection.weights is not None:
             stacked.append(selection.weights)
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
-        shared = [x, z, *(() if self.attn is None else self.attn.parameters())]
+        attention: list[torch.Tensor] = [] if self.attn is None else list(self.attn.parameters())
+        block = slice(None)
+        if selection is not None and selection.part is not None:
+            block = channel_block(selection.part, self.config.inner)
+            stacked, attention = self._block_of(stacked, attention, block)
+        shared = [x[..., block], z[..., block], *attention]
         many = self._recomputes(len(stacked[0]))
         mixed = streamed_sum(self._mix, CHUNK, stacked, shared) if many else self._mix(stacked, shared)
+        if selection is not None and selection.shortcut:
+            mixed = mixed + selection.shortcut * shared[0]
+        if block != slice(None):
+            mixed = torch.cat(
+                [*passed(x, z, slice(0, block.start)), mixed, *passed(x, z, slice(block.stop, None))], dim=-1
+            )
         return self.out_proj(mixed.to(hidden.dtype))
+
+    def _block_of(
+        self, stacked: list[torch.Tensor], attention: list[torch.Tensor], block: slice
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """The parameters of one block of channels."""
+        orders, weights = stacked[:2], stacked[2 + len(PER_DIRECTION) :]
+        parameters = [
+            tensor[..., block] if name == "x_proj_weight" else tensor[:, block]
+            for name, tensor in zip(PER_DIRECTION, stacked[2:], strict=False)
+        ]
+        names = [] if self.attn is None else [name for name, _ in self.attn.named_parameters()]
+        cut = [
+            tensor[block] if name in ATTENTION_ROWS else tensor[:, block] if name in ATTENTION_COLUMNS else tensor
+            for name, tensor in zip(names, attention, strict=True)
+        ]
+        return [*orders, *parameters, *weights], cut
 
     def _recomputes(self, directions: int) -> bool:
         # By their number alone: a rule that looked at free memory would round differently from one run to the next.
@@ -191,6 +223,24 @@ class ScanMixer(nn.Module):
         own: list[str] = []
         super()._load_from_state_dict(state_dict, prefix, metadata, strict, own, unexpected, errors)
         missing += absent + [name for name in own if name.removeprefix(prefix) not in PER_DIRECTION]
+
+
+def channel_block(part: tuple[int, int], channels: int) -> slice:
+    """Channels of block i of n equal ones, for ``part`` = (i, n).
+
+    Raises:
+        UnsupportedError: If the channels cannot be divided so.
+    """
+    number, blocks = part
+    if channels % blocks:
+        raise UnsupportedError(f"{channels} channels cannot be divided into {blocks} equal parts; choose a divisor")
+    return slice(number * channels // blocks, (number + 1) * channels // blocks)
+
+
+def passed(x: torch.Tensor, z: torch.Tensor, channels: slice) -> list[torch.Tensor]:
+    """The channels that go around the scan, gated; none if there are none."""
+    around = x[..., channels]
+    return [around * F.silu(z[..., channels])] if around.shape[-1] else []
 
 
 def _parts(kind: str, stacked: torch.Tensor) -> tuple[torch.Tensor, ...]:

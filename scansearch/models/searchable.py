@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from scansearch.errors import ScansearchError
+from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models.supernet import Selection, Supernet
 from scansearch.scans import ScanOrder, invert
 
@@ -63,6 +63,11 @@ class SearchableScan(nn.Module):
         """
         size = self._size(tokens, grid)
         chosen = self.selection or Selection(tuple(range(len(self.candidates))))
+        if chosen.part is not None:
+            raise UnsupportedError(
+                "a part of the channels can go through a mixer of LocalVim, but a mixer of your own takes them all; choose "
+                "another strategy than partial_channel"
+            )
         many = len(chosen.indices) > MOST_KEPT and torch.is_grad_enabled()
         total: torch.Tensor | None = None
         for place, index in enumerate(chosen.indices):
@@ -73,7 +78,7 @@ class SearchableScan(nn.Module):
                 term = self._term(tokens, index, weight, size)
             total = term if total is None else total + term
         assert total is not None
-        return total
+        return total + chosen.shortcut * tokens if chosen.shortcut else total
 
     def _term(self, tokens: torch.Tensor, index: int, weight: torch.Tensor | None, size: Size) -> torch.Tensor:
         order, inverse = self._order(self.candidates[index], size, tokens.device)

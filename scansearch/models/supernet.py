@@ -17,10 +17,15 @@ class Selection(NamedTuple):
         indices: Candidates, by their place in the layer's list.
         weights: Shape (k,): the layer gives sum_j weights[j] * LN(branch_j) with an affine-free LayerNorm, LocalMamba's form
             in the search. ``None``: the plain sum of the branches, as the derived network computes it.
+        shortcut: The layer's input is added to this sum with this weight (DARTS-, arXiv 2009.01027).
+        part: ``(i, n)``: only block i of n equal blocks of channels goes through the branches, the others pass (PC-DARTS,
+            arXiv 1907.05737). ``None``: all channels.
     """
 
     indices: tuple[int, ...]
     weights: torch.Tensor | None = None
+    shortcut: float = 0.0
+    part: tuple[int, int] | None = None
 
 
 class Supernet(nn.Module, ABC):

@@ -26,7 +26,7 @@ def refused_start(refused, tiny, here):
     ("arguments", "says"),
     [
         ("--space nope", "unknown search space 'nope'; there is: continuous, default8"),
-        ("--strategy nope", "unknown strategy 'nope'; there is: darts, single_path"),
+        ("--strategy nope", "unknown strategy 'nope'; there is: binary_gates, darts"),
         ("--model nope", "unknown model 'nope'; there is: local_vim_micro"),
         ("--data nope", "unknown dataset 'nope'; there is: cifar10"),
         ("--preset nope", "'nope'; there is: darts, paper"),
@@ -218,7 +218,7 @@ def test_bad_space_in_toml(refused_start, here, text, says):
         ("plot local_vim_tiny --report nope", "unknown report 'nope'; there is: alpha, curves, heatmap"),
         ("plot local_vim_tiny --report curves", "cannot draw curves"),
         ("export local_vim_tiny --to nope", "unknown exporter 'nope'; there is: json, localmamba"),
-        ("strategies nope", "unknown strategy 'nope'; there is: darts, single_path"),
+        ("strategies nope", "unknown strategy 'nope'; there is: binary_gates, darts"),
         ("spaces nope", "unknown search space 'nope'"),
         ("spaces default8 --view xml", "--view takes json, optuna, nni, but got 'xml'"),
         ("spaces default8 --model local_vim_tiny --image-size 9", "patch_size"),

@@ -1,0 +1,129 @@
+"""How the kept directions come out of a trained supernet: by score, by perturbation, or by judging genotypes.
+
+- ``magnitude``: the best scores that the space allows (DARTS).
+- ``perturbation`` (DARTS-PT, Wang et al., arXiv 2108.04392, algorithm 1): layer by layer, in a random order, the direction
+  whose removal costs the supernet the least accuracy goes, until as many are left as the layer keeps. The published
+  fine-tuning between decisions is left out.
+- ``one_shot``: some genotypes, drawn in proportion to the scores, and the best by score, are judged with the supernet's
+  weights; the most accurate wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from scansearch.models import Selection
+from scansearch.space import BoundSpace, Choice
+
+Judge = Callable[[Sequence[Selection]], float]
+Derived = Callable[[Choice], list[Selection]]
+SPREAD = 1e-12
+
+
+class Derivation:
+    """Selects in the end; after an interruption it runs again from its seed and meets the accuracies it knows.
+
+    Args:
+        how: ``"magnitude"``, ``"perturbation"`` or ``"one_shot"``.
+        count: Genotypes to judge by ``one_shot``.
+        space: What the layers choose from.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, how: str, count: int, space: BoundSpace, seed: int) -> None:
+        self.how, self.count, self.space, self.seed = how, count, space, seed
+        self.chosen: Choice | None = None
+        self.accuracies: dict[Choice, float] = {}
+
+    @property
+    def judgements(self) -> int:
+        """How many evaluations it takes at most."""
+        if self.how == "one_shot":
+            return self.count
+        if self.how == "magnitude":
+            return 0
+        return sum(sum(range(layer.least, len(layer.candidates) + 1)) for layer in self.space)
+
+    def run(self, scores: Sequence[torch.Tensor], derived: Derived, evaluate: Judge) -> None:
+        """Selects.
+
+        Args:
+            scores: Of each layer's candidates.
+            derived: The selections under which candidates are judged.
+            evaluate: Validation accuracy under selections.
+        """
+        if self.how == "magnitude":
+            return
+
+        def judge(choice: Choice) -> float:
+            if choice not in self.accuracies:
+                self.accuracies[choice] = evaluate(derived(choice))
+            return self.accuracies[choice]
+
+        generator = torch.Generator().manual_seed(self.seed + 2)
+        self.chosen = (self._one_shot if self.how == "one_shot" else self._perturbation)(scores, judge, generator)
+
+    def _one_shot(
+        self, scores: Sequence[torch.Tensor], judge: Callable[[Choice], float], generator: torch.Generator
+    ) -> Choice:
+        best = [self.space.best(scores)]
+        for _ in range(self.count - 1):
+            # Gumbel's trick: the best by perturbed log-scores is a draw without replacement in proportion to the scores.
+            noisy = [torch.log(s.clamp_min(SPREAD)) - torch.log(_exponential(s, generator)) for s in scores]
+            best.append(self.space.best(noisy))
+        return max(dict.fromkeys(best), key=judge)
+
+    def _perturbation(
+        self, scores: Sequence[torch.Tensor], judge: Callable[[Choice], float], generator: torch.Generator
+    ) -> Choice:
+        left: list[tuple[int, ...]] = [tuple(range(len(layer.candidates))) for layer in self.space]
+        for number in torch.randperm(len(left), generator=generator).tolist():
+            layer = self.space[number]
+            while len(left[number]) > layer.least:
+                # A direction stays where without it nothing would satisfy the constraints and the budget.
+                trials = {gone: _without(left, number, gone) for gone in left[number]}
+                free = [gone for gone, rest in trials.items() if self._possible(rest)]
+                if not free:
+                    break
+                accuracy = {gone: judge(trials[gone]) for gone in free}
+                least_missed = max(free, key=lambda gone: (accuracy[gone], -float(scores[number][gone])))
+                enough = len(left[number]) <= layer.most and layer.allows(left[number])
+                if enough and accuracy[least_missed] < judge(tuple(left)):
+                    break
+                left[number] = trials[least_missed][number]
+        return tuple(left) if self.space.allows(tuple(left)) else self._best_within(left, scores)
+
+    def _possible(self, left: Sequence[tuple[int, ...]]) -> bool:
+        found = self._best_within(left, [torch.zeros(len(layer.candidates)) for layer in self.space])
+        return all(set(kept) <= set(there) for kept, there in zip(found, left, strict=True))
+
+    def _best_within(self, left: Sequence[tuple[int, ...]], scores: Sequence[torch.Tensor]) -> Choice:
+        """The best genotype that uses only what is left, if there is one."""
+        low, high = min(float(v.min()) for v in scores), max(float(v.max()) for v in scores)
+        outside = low - sum(map(len, scores)) * (high - low + 1.0)
+        bounded = []
+        for values, there in zip(scores, left, strict=True):
+            inside = torch.zeros(len(values), dtype=torch.bool)
+            inside[list(there)] = True
+            bounded.append(torch.where(inside, values.double(), outside))
+        return self.space.best(bounded, threshold=low - 1.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The accuracies so far: they are dear."""
+        return {"chosen": self.chosen, "accuracies": [list(item) for item in self.accuracies.items()]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes them back."""
+        self.chosen, self.accuracies = state["chosen"], dict(state["accuracies"])
+
+
+def _exponential(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator).clamp_min(SPREAD)
+
+
+def _without(left: Sequence[tuple[int, ...]], number: int, gone: int) -> Choice:
+    rest = tuple(i for i in left[number] if i != gone)
+    return (*left[:number], rest, *left[number + 1 :])

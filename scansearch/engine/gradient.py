@@ -1,0 +1,263 @@
+"""What the gradient strategies share: when alpha learns, from what, and how the kept directions come out of it.
+
+A strategy of this family is one function from alpha to the selections of the layers (``mixture``), and one from alpha to
+scores. The rest is options that work with all of them: the level (joint, bilevel, unrolled), a time in which alpha stands
+still, regularisers (``engine/regularise.py``), stopping on the curvature (``engine/curvature.py``), and how the
+directions are selected in the end (``engine/derive.py``).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+
+from scansearch.engine.curvature import CurvatureStop
+from scansearch.engine.derive import Derivation
+from scansearch.engine.optim import set_lr
+from scansearch.engine.regularise import Regulariser
+from scansearch.engine.strategy import Plan, Step, Strategy, StrategySettings
+from scansearch.engine.unrolled import unrolled_gradient
+from scansearch.errors import ScansearchError
+from scansearch.models import Selection, Supernet
+from scansearch.space import BoundSpace, Choice
+
+if TYPE_CHECKING:
+    from scansearch.engine.judge import Judge
+
+Level = Literal["joint", "bilevel", "unrolled"]
+LARGEST_SHORT_RATE = 3e-2
+
+
+class Recipe(NamedTuple):
+    """How alpha is trained in a published search.
+
+    Args:
+        rate: Learning rate.
+        decay: Weight decay, as published.
+        betas: Adam's.
+        updates: Updates of alpha in the whole search.
+    """
+
+    rate: float
+    decay: float
+    betas: tuple[float, float]
+    updates: int
+
+
+JOINT = Recipe(1e-3, 0.04, (0.9, 0.999), 100 * 1251)
+"""LocalMamba: ImageNet, batch 1024."""
+BILEVEL = Recipe(3e-4, 1e-3, (0.5, 0.999), 50 * 390)
+"""DARTS: half of CIFAR-10, batch 64."""
+
+
+class GradientSettings(StrategySettings):
+    """Settings that all gradient strategies have."""
+
+    level: Level = Field(
+        "joint", description="joint: alpha and weights on the same batches; bilevel, unrolled: alpha on held-out data."
+    )
+    alpha_lr: float | None = Field(
+        None,
+        gt=0,
+        description="Learning rate of alpha. Unset: the published rate times published updates over this run's, at most 0.03, "
+        "so that a short run can move alpha as far as the published one.",
+    )
+    alpha_weight_decay: float | None = Field(
+        None, ge=0, description="Weight decay of alpha. Unset: 0 for joint, as published otherwise."
+    )
+    held_out: float = Field(0.5, gt=0, lt=1, description="Share of the training data for alpha (bilevel, unrolled).")
+    alpha_warmup: float = Field(
+        0.0, ge=0, lt=1, description="Share of the search in which the weights learn and alpha stands still."
+    )
+    selection: Literal["magnitude", "perturbation", "one_shot"] = Field(
+        "magnitude",
+        description="How directions are kept: the best scores; those whose removal hurts the supernet most (DARTS-PT, without "
+        "fine-tuning in between); or the best of some genotypes near the scores, judged by the supernet.",
+    )
+    judged: int = Field(100, ge=1, description="Genotypes judged by selection=one_shot.")
+    perturb: Literal["none", "random", "adversarial"] = Field(
+        "none", description="SDARTS: the weights learn under perturbed branch weights, at random or as bad as possible."
+    )
+    perturb_from: float = Field(0.03, ge=0, description="Largest perturbation of a branch weight at the beginning.")
+    perturb_to: float = Field(0.3, ge=0, description="And at the end; linear in between.")
+    entropy: float = Field(0.0, ge=0, description="Weight of the mean entropy of the scores in alpha's loss.")
+    shortcut: float = Field(
+        0.0,
+        ge=0,
+        description="DARTS-: the layer's input is added to its mixture, with this weight, linearly down to 0.",
+    )
+    stop_on_curvature: bool = Field(
+        False,
+        description="RobustDARTS: stop when the largest eigenvalue of the Hessian in alpha grows too fast, and go back.",
+    )
+
+
+class GradientStrategy(Strategy):
+    """Base of strategies that learn alpha by gradients."""
+
+    Settings = GradientSettings
+    settings: GradientSettings
+    recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": BILEVEL, "unrolled": BILEVEL}
+    draws: ClassVar[bool] = False
+    """Whether ``mixture`` draws branches at random instead of weighing all of them."""
+
+    @abstractmethod
+    def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
+        """The selections of the layers, differentiable in ``alphas``, each of shape (N,)."""
+
+    def layer_scores(self, alpha: torch.Tensor) -> torch.Tensor:
+        """Scores (N,) of a layer: by default the softmax of alpha (N,)."""
+        return alpha.softmax(0)
+
+    def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """What a strategy adds to alpha's loss; ``None`` for nothing."""
+        return None
+
+    @property
+    def held_out_share(self) -> float:
+        """Half of the training data by default; none for the joint level."""
+        return 0.0 if self.settings.level == "joint" else self.settings.held_out
+
+    @property
+    def judgements(self) -> int:
+        """What the selection in the end needs."""
+        return self.derivation.judgements if hasattr(self, "derivation") else 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the curvature says that it is enough."""
+        return self.curvature is not None and self.curvature.stopped
+
+    def train_defaults(self) -> dict[str, Any]:
+        """The virtual step of ``unrolled`` is one of SGD (Liu et al.); the other levels take the general defaults."""
+        if self.settings.level != "unrolled":
+            return {}
+        return {"optimizer": "sgd", "lr": 0.025, "min_lr": 0.001, "weight_decay": 3e-4, "clip_norm": 5.0}
+
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Makes the optimiser of alpha."""
+        super().setup(supernet, space, plan)
+        settings, recipe = self.settings, self.recipes[self.settings.level]
+        if self.draws and settings.perturb != "none":
+            raise ScansearchError(
+                f"perturb={settings.perturb} shakes the weights of all branches, but this strategy draws some at random; leave "
+                "it at none, or take darts"
+            )
+        short = max(recipe.rate, min(recipe.rate * recipe.updates / plan.steps, LARGEST_SHORT_RATE))
+        self.rate = settings.alpha_lr or short
+        wanted, joint = settings.alpha_weight_decay, settings.level == "joint"
+        decay = wanted if wanted is not None else (0.0 if joint else recipe.decay)
+        kind = torch.optim.AdamW if joint else torch.optim.Adam
+        self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
+        self.regulariser = Regulariser(settings, plan)
+        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed)
+        self.curvature = CurvatureStop(plan.epochs) if settings.stop_on_curvature else None
+
+    def alphas(self) -> list[torch.Tensor]:
+        """Alpha of each layer, (N,), differentiable."""
+        return [alpha.flatten() for alpha in self.supernet.architecture_parameters()]
+
+    def moves(self, step: int) -> bool:
+        """Whether alpha learns in this step."""
+        return step >= round(self.settings.alpha_warmup * self.plan.steps)
+
+    def select(self, step: int) -> list[Selection]:
+        """What the weights learn from: the mixture, perturbed and with a shortcut where asked for."""
+        return self.regulariser.apply(self.mixture(self.alphas(), step), step)
+
+    def before_weights(self, step: Step) -> None:
+        """Bilevel and unrolled: one step of alpha on the held-out batch. Then the worst perturbation, if asked for."""
+        if self.settings.level != "joint" and self.moves(step.number):
+            for alpha, gradient in zip(
+                self.supernet.architecture_parameters(), self.alpha_gradients(step), strict=True
+            ):
+                alpha.grad = gradient
+            self._penalise()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        self.regulariser.before(step, lambda: self.mixture(self.alphas(), step.number))
+
+    def alpha_gradients(self, step: Step) -> list[torch.Tensor]:
+        """Gradients of the held-out loss in alpha, shaped like alpha."""
+        alphas = self.supernet.architecture_parameters()
+        if step.held_out is None:
+            raise ScansearchError(f"level {self.settings.level} needs held-out data, but the loop gave none")
+
+        def selections() -> list[Selection]:
+            return self.regulariser.with_shortcut(self.mixture(self.alphas(), step.number), step.number)
+
+        if self.settings.level == "unrolled":
+            return unrolled_gradient(step, selections, alphas, [p for _, p in self.supernet.weight_parameters()])
+        return list(torch.autograd.grad(step.loss(step.held_out, selections()), alphas))
+
+    def after_backward(self, step: Step) -> None:
+        """Joint: alpha moves by the gradient of the weights' own loss, on their schedule; otherwise it is dropped."""
+        if self.settings.level == "joint" and self.moves(step.number):
+            self._penalise()
+            set_lr(self.optimizer, self.rate * step.schedule)
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def _penalise(self) -> None:
+        terms = [self.penalty(self.alphas()), self.regulariser.penalty([self.layer_scores(a) for a in self.alphas()])]
+        for term in terms:
+            if term is not None:
+                term.backward()
+
+    def after_epoch(self, step: Step) -> None:
+        """Measures the curvature, if the search is to stop on it."""
+        if self.curvature is None:
+            return
+        batch = step.held_out or step.train
+        parameters = self.supernet.architecture_parameters()
+        self.curvature.measure(parameters, lambda: step.loss(batch, self.mixture(self.alphas(), step.number)))
+
+    def masked(self, left: Choice) -> list[Selection]:
+        """The supernet with only some directions left, weighted as they were: what selection by perturbation judges."""
+        selections = self.derived(left)
+        if self.draws:
+            return selections
+        shares = [score[list(kept)] for score, kept in zip(self.scores(), left, strict=True)]
+        return [
+            selection._replace(weights=(share / share.sum()).float())
+            for selection, share in zip(selections, shares, strict=True)
+        ]
+
+    def finish(self, evaluate: Judge) -> None:
+        """Goes back where the curvature says so, and selects."""
+        if self.curvature is not None:
+            self.curvature.roll_back(self.supernet.architecture_parameters())
+        judged = self.masked if self.settings.selection == "perturbation" else self.derived
+        self.derivation.run(self.scores(), judged, evaluate)
+
+    def scores(self) -> list[torch.Tensor]:
+        """The scores of each layer's candidates."""
+        return [self.layer_scores(a.detach().double()).cpu() for a in self.alphas()]
+
+    def choose(self) -> Choice:
+        """What the selection of the end found; before it, the best scores."""
+        return self.derivation.chosen or self.by_score()
+
+    def by_score(self) -> Choice:
+        """The best by score that the space allows."""
+        return self.space.best(self.scores())
+
+    def alpha_lr(self) -> float:
+        """Learning rate of alpha now."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Alpha is in the supernet; here is everything else."""
+        state = {"optimizer": self.optimizer.state_dict(), "derivation": self.derivation.state_dict()}
+        return state if self.curvature is None else {**state, "curvature": self.curvature.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes it back."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.derivation.load_state_dict(state["derivation"])
+        if self.curvature is not None:
+            self.curvature.load_state_dict(state["curvature"])

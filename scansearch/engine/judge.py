@@ -1,0 +1,55 @@
+"""What a strategy asks after training: how good is this genotype?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from scansearch.engine.interrupt import StopRequest
+from scansearch.errors import ScansearchError
+from scansearch.models import Selection
+from scansearch.space import Choice
+
+if TYPE_CHECKING:
+    from scansearch.engine.loop import SearchLoop
+
+Alone = Callable[[Choice, int, StopRequest], float]
+
+
+def unavailable(choice: Choice, epochs: int, stop: StopRequest) -> float:
+    """In place of ``Alone`` where nothing can be trained alone."""
+    raise ScansearchError("this search cannot train networks alone; judge them with the supernet instead")
+
+
+class Judge:
+    """Gives validation accuracies: with the supernet's weights, or of a network that is trained alone.
+
+    Args:
+        loop: The search; its supernet judges.
+        alone: ``alone(choice, epochs, stop)`` trains the derived network of a genotype and gives its accuracy.
+        stop: Asked before every evaluation.
+    """
+
+    def __init__(self, loop: SearchLoop, alone: Alone, stop: StopRequest) -> None:
+        self.loop, self.alone, self.stop = loop, alone, stop
+
+    def __call__(self, selections: Sequence[Selection]) -> float:
+        """Validation accuracy in [0, 1] of the supernet under these selections."""
+        # Saved before and not after the evaluation: only the strategy can store what it learns from it.
+        due = self.loop.judged and self.loop.judged % self.loop.settings.checkpoint_steps == 0
+        self._save_if(bool(due))
+        return self._count(self.loop.evaluate(selections)[1])
+
+    def standalone(self, choice: Choice, epochs: int) -> float:
+        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
+        self._save_if(self.loop.judged > 0)
+        return self._count(self.alone(choice, epochs, self.stop))
+
+    def _save_if(self, due: bool) -> None:
+        if due or self.stop.requested:
+            self.loop.save_and_heed(self.stop)
+
+    def _count(self, accuracy: float) -> float:
+        self.loop.judged += 1
+        self.loop.listener.judged(self.loop.judged, self.loop.strategy.judgements, accuracy)
+        return accuracy

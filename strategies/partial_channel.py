@@ -1,0 +1,63 @@
+"""Partial channels (PC-DARTS, Xu et al., arXiv 1907.05737): a part of the channels goes through the mixture.
+
+In each step 1/K of the scanned channels (K = 4), a block drawn anew for every layer, passes through all branches; the others
+go around them, gated. A step so costs and stores about 1/K of the mixture. The published form mixes the first channels and
+shuffles all of them behind the mixture; here a learned linear map follows, which undoes any fixed shuffle, so that the
+block moves instead (the paper's random mask S). Alpha stands still for the first 30 % (published: 15 of 50 epochs). Edge
+normalisation has no counterpart: a layer has one input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from scansearch.engine.gradient import BILEVEL, JOINT, GradientSettings, GradientStrategy, Recipe
+from scansearch.engine.strategy import Plan
+from scansearch.models import Selection, Supernet
+from scansearch.models.mixer import ScanMixer, channel_block
+from scansearch.space import BoundSpace, Choice
+
+PARTIAL = Recipe(6e-4, 1e-3, (0.5, 0.999), BILEVEL.updates)
+
+
+class PartialChannelSettings(GradientSettings):
+    """Settings of partial channels."""
+
+    parts: int = Field(4, ge=1, description="K: 1/K of the channels go through the mixture.")
+    alpha_warmup: float = Field(0.3, ge=0, lt=1, description="Share of the search in which alpha stands still.")
+
+
+class PartialChannel(GradientStrategy):
+    """Softmax over all candidates, on a block of the channels that moves from step to step."""
+
+    description = "softmax over all candidates on 1/K of the channels (PC-DARTS); about 1/K of the memory and time"
+    Settings = PartialChannelSettings
+    settings: PartialChannelSettings
+    recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": PARTIAL, "unrolled": PARTIAL}
+
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Checks that the channels can be divided."""
+        super().setup(supernet, space, plan)
+        for mixer in (module for module in supernet.modules() if isinstance(module, ScanMixer)):
+            channel_block((0, self.settings.parts), mixer.config.inner)
+
+    def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
+        """Every candidate on a block of channels drawn for each layer."""
+        blocks = torch.randint(self.settings.parts, (len(alphas),)).tolist()
+        return [
+            Selection(tuple(range(len(alpha))), alpha.softmax(0), part=(block, self.settings.parts))
+            for alpha, block in zip(alphas, blocks, strict=True)
+        ]
+
+    def evaluation(self) -> list[Selection]:
+        """Every candidate on the first block: an evaluation must not draw."""
+        part = (0, self.settings.parts)
+        return [Selection(tuple(range(len(a))), a.detach().softmax(0), part=part) for a in self.alphas()]
+
+    def derived(self, choice: Choice) -> list[Selection]:
+        """The branches with equal weights, on the first block: all channels together were never trained."""
+        return [selection._replace(part=(0, self.settings.parts)) for selection in super().derived(choice)]

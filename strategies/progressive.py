@@ -1,0 +1,85 @@
+"""Progressive shrinking (P-DARTS, Chen et al., arXiv 1904.12760, section 3.2): candidates drop out stage by stage.
+
+The search has equal stages. After each the weakest candidates of every layer drop out, so that the number falls linearly
+from N to what is kept: 8, 6, then 4 with the two stages of the default. In the first part of each stage alpha stands still
+(published: 10 of 25 epochs). P-DARTS also deepens its network and drops skip connections; neither has a counterpart here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+
+from scansearch.engine.gradient import GradientSettings, GradientStrategy
+from scansearch.engine.strategy import Plan, Step
+from scansearch.models import Selection, Supernet
+from scansearch.space import BoundSpace
+
+
+class ProgressiveSettings(GradientSettings):
+    """Settings of progressive shrinking."""
+
+    stages: int = Field(2, ge=1, description="Stages of the search; after each but the last, the weakest drop out.")
+    still: float = Field(0.4, ge=0, lt=1, description="Share of each stage in which alpha stands still.")
+
+
+class Progressive(GradientStrategy):
+    """Softmax over fewer and fewer candidates."""
+
+    description = "softmax over candidates that drop out stage by stage, 8 -> 6 -> 4 (P-DARTS); cheaper towards the end"
+    Settings = ProgressiveSettings
+    settings: ProgressiveSettings
+
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Begins with every candidate."""
+        self.left = [list(range(len(layer.candidates))) for layer in space]
+        self.stage = 0
+        super().setup(supernet, space, plan)
+
+    def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
+        """The candidates that are left, weighted by their softmax."""
+        return [Selection(tuple(left), alpha[left].softmax(0)) for alpha, left in zip(alphas, self.left, strict=True)]
+
+    def moves(self, step: int) -> bool:
+        """Alpha stands still at the beginning of each stage."""
+        within = step * self.settings.stages % self.plan.steps
+        return super().moves(step) and within >= self.settings.still * self.plan.steps
+
+    def after_epoch(self, step: Step) -> None:
+        """At the end of a stage the weakest drop out."""
+        super().after_epoch(step)
+        stage = min((step.number + 1) * self.settings.stages // self.plan.steps, self.settings.stages - 1)
+        if stage > self.stage:
+            self.stage = stage
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Keeps the strongest of each layer; those of the best genotype that the space allows always stay."""
+        scores, best = self.scores(), self.by_score()
+        for number, (layer, kept) in enumerate(zip(self.space, best, strict=True)):
+            total, least = len(layer.candidates), max(layer.most, len(kept))
+            size = max(least, total - (total - least) * self.stage // self.settings.stages)
+            others = [i for i in self.left[number] if i not in kept]
+            others.sort(key=lambda i: -float(scores[number][i]))
+            self.left[number] = sorted([*kept, *others[: size - len(kept)]])
+
+    def scores(self) -> list[torch.Tensor]:
+        """The probabilities of the candidates that are left; 0 for the others."""
+        found = []
+        for alpha, left in zip(self.alphas(), self.left, strict=True):
+            score = torch.zeros(len(alpha), dtype=torch.float64)
+            score[left] = alpha.detach().double().cpu()[left].softmax(0)
+            found.append(score)
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Also which candidates are left."""
+        return {**super().state_dict(), "left": self.left, "stage": self.stage}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes it back."""
+        super().load_state_dict(state)
+        self.left, self.stage = [list(left) for left in state["left"]], state["stage"]

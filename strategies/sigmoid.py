@@ -1,0 +1,56 @@
+"""Sigmoid relaxation (FairDARTS, Chu et al., arXiv 1911.12126): every direction has a gate of its own.
+
+The weight of a branch is sigmoid(alpha), so that directions do not compete; the zero-one loss -w * mean((sigmoid(alpha) -
+0.5)^2) with w = 10 drives each gate to a decision (eqs. 6 and 9). A direction is kept if its gate is above 0.85, within what the
+space allows: give a space with ``keep = [least, most]`` to let each layer decide how many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from scansearch.engine.gradient import BILEVEL, GradientSettings, GradientStrategy, Recipe
+from scansearch.models import Selection
+from scansearch.space import Choice
+
+FAIR = Recipe(3e-3, 1e-3, (0.5, 0.999), BILEVEL.updates)
+
+
+class SigmoidSettings(GradientSettings):
+    """Settings of the sigmoid relaxation; the defaults are the published ones."""
+
+    zero_one: float = Field(10.0, ge=0, description="Weight of the zero-one loss that makes gates decide.")
+    threshold: float = Field(
+        0.85, gt=0, lt=1, description="Gate above which a direction is kept beyond the least number."
+    )
+
+
+class Sigmoid(GradientStrategy):
+    """A gate for each direction; lets layers keep different numbers."""
+
+    description = "a sigmoid gate for each candidate, no competition (FairDARTS); for keep = [least, most]"
+    Settings = SigmoidSettings
+    settings: SigmoidSettings
+    recipes: ClassVar[dict[str, Recipe]] = {"joint": FAIR, "bilevel": FAIR, "unrolled": FAIR}
+
+    def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
+        """Every candidate, weighted by its gate."""
+        return [Selection(tuple(range(len(alpha))), alpha.sigmoid()) for alpha in alphas]
+
+    def layer_scores(self, alpha: torch.Tensor) -> torch.Tensor:
+        """The gates, each in [0, 1]; they do not add up to 1."""
+        return alpha.sigmoid()
+
+    def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """The zero-one loss, averaged over all gates."""
+        if not self.settings.zero_one:
+            return None
+        return -self.settings.zero_one * (torch.cat(list(alphas)).sigmoid() - 0.5).square().mean()
+
+    def by_score(self) -> Choice:
+        """The best by gate; beyond the least number only those above the threshold."""
+        return self.space.best(self.scores(), threshold=self.settings.threshold)

@@ -1,0 +1,79 @@
+import pytest
+import torch
+from toy_search import ToySupernet, strategy
+
+from scansearch.engine.curvature import CurvatureStop, largest_eigenvalue
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2,), (3, 5), (8,) * 6])
+def test_the_largest_eigenvalue_of_a_quadratic(sizes):
+    generator = torch.Generator().manual_seed(len(sizes))
+    total = sum(sizes)
+    matrix = torch.randn(total, total, generator=generator)
+    matrix = matrix + matrix.T
+    alphas = [torch.nn.Parameter(torch.randn(n, 1, 1, 1, generator=generator)) for n in sizes]
+    before = [alpha.detach().clone() for alpha in alphas]
+
+    def loss():
+        v = torch.cat([alpha.flatten() for alpha in alphas])
+        return v @ matrix @ v / 2
+
+    found = largest_eigenvalue(alphas, loss, tolerance=1e-4)
+    assert found == pytest.approx(float(torch.linalg.eigvalsh(matrix.double())[-1]), rel=1e-2)
+    assert all(map(torch.equal, alphas, before))
+
+
+def test_a_loss_that_draws_draws_the_same_and_leaves_no_trace():
+    alpha = torch.nn.Parameter(torch.zeros(4))
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    found = largest_eigenvalue(
+        [alpha], lambda: (alpha.square() * torch.tensor([1.0, 2, 3, 4])).sum() + (alpha * torch.randn(4)).sum()
+    )
+    assert found == pytest.approx(8, rel=0.02)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def series(values, epochs=50):
+    stop, alpha = CurvatureStop(epochs), torch.nn.Parameter(torch.zeros(3))
+    scale = torch.ones(3)
+    for number, value in enumerate(values):
+        with torch.no_grad():
+            alpha.fill_(float(number))
+        scale[0] = value
+        stop.measure([alpha], lambda: (alpha.square() * scale / 2).sum())
+        if stop.stopped:
+            break
+    return stop, alpha
+
+
+def test_it_stops_when_the_curvature_grows_and_goes_back_twelve_epochs():
+    flat, _ = series([2.0] * 50)
+    assert not flat.stopped
+    grown, alpha = series([2.0] * 25 + [2.0 * 1.2**n for n in range(25)])
+    assert grown.stopped
+    last = len(grown.values) - 1
+    assert 25 < last < 32
+    grown.roll_back([alpha])
+    assert torch.equal(alpha.detach(), torch.full((3,), float(last - 12)))
+
+
+def test_nothing_is_decided_in_the_first_epochs():
+    early, _ = series([2.0 * 1.5**n for n in range(18)])
+    assert not early.stopped
+
+
+def test_short_searches_keep_the_shares():
+    stop = CurvatureStop(12)
+    assert (stop.first, stop.window, stop.apart, stop.back) == (2, 1, 1, 3)
+
+
+def test_the_strategy_asks_for_it_and_keeps_it_in_a_resume():
+    assert strategy("darts").curvature is None
+    found = strategy("darts", ToySupernet(), stop_on_curvature=True)
+    assert not found.stopped
+    found.curvature.values, found.curvature.stopped = [1.0, 2.0], True
+    again = strategy("darts", ToySupernet(), stop_on_curvature=True)
+    again.load_state_dict(found.state_dict())
+    assert again.stopped
+    assert again.curvature.values == [1.0, 2.0]

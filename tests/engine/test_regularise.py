@@ -1,0 +1,90 @@
+import pytest
+import torch
+from toy_search import ToySupernet, set_alpha, space, step, strategy
+
+from scansearch.engine.strategy import Plan
+from scansearch.errors import ScansearchError
+from scansearch.registry import MODELS, SEARCH_SPACES
+
+ALPHA = [0.5, -1.0, 2.0, 0.1]
+
+
+def darts(**settings):
+    net = ToySupernet(layers=1)
+    set_alpha(net, ALPHA)
+    return strategy("darts", net, space(layers=1), Plan(1, 11, 0), **settings), net
+
+
+def test_random_perturbations_grow_linearly_and_stay_probabilities():
+    found, _ = darts(perturb="random")
+    base = torch.tensor(ALPHA).softmax(0)
+    for number, epsilon in ((0, 0.03), (5, 0.165), (10, 0.3)):
+        shifts = torch.stack([found.select(number)[0].weights.detach() - base for _ in range(200)])
+        assert 0.9 * epsilon < float(shifts.max()) <= epsilon
+        assert float((base + shifts).min()) >= 0
+
+
+def test_the_worst_perturbation_is_worse_than_random_ones():
+    found, net = darts(perturb="adversarial", perturb_from=0.1, perturb_to=0.1)
+    now = step(net)
+
+    def loss(shift):
+        weights = (torch.tensor(ALPHA).softmax(0) + shift).clamp(0, 1)
+        return float(now.loss(now.train, [found.mixture(found.alphas(), 0)[0]._replace(weights=weights)]).detach())
+
+    found.before_weights(now)
+    (worst,) = found.regulariser.worst
+    assert float(worst.abs().max()) <= 0.1 + 1e-6
+    assert loss(worst) >= max(loss(torch.empty(4).uniform_(-0.1, 0.1)) for _ in range(100)) - 1e-6
+    used = found.select(0)[0].weights
+    assert torch.allclose(used, (torch.tensor(ALPHA).softmax(0) + worst).clamp(0, 1))
+
+
+def test_alpha_learns_without_the_perturbation():
+    plain, net = darts(level="bilevel")
+    shaken, _ = darts(level="bilevel", perturb="random")
+    shaken.supernet = net
+    assert torch.equal(plain.alpha_gradients(step(net))[0], shaken.alpha_gradients(step(net))[0])
+
+
+@pytest.mark.parametrize("name", ["gumbel", "binary_gates"])
+def test_strategies_that_draw_refuse_perturbations(name):
+    with pytest.raises(
+        ScansearchError, match="perturb=random shakes the weights of all branches, but this strategy draws"
+    ):
+        strategy(name, perturb="random")
+
+
+def test_entropy_is_the_mean_of_the_layers_and_lowers_it():
+    net = ToySupernet()
+    set_alpha(net, ALPHA, [0, 0, 0, 0.1])
+    found = strategy("darts", net, entropy=2.0, alpha_lr=0.01)
+    expected = [torch.special.entr(torch.tensor(a).softmax(0)).sum() for a in (ALPHA, [0, 0, 0, 0.1])]
+    got = found.regulariser.penalty([a.softmax(0) for a in found.alphas()])
+    assert float(got.detach()) == pytest.approx(2 * float(sum(expected)) / 2, rel=1e-6)
+    before = float(torch.special.entr(found.scores()[0]).sum())
+    for _ in range(5):
+        found.after_backward(step(net))
+    assert float(torch.special.entr(found.scores()[0]).sum()) < before
+
+
+def test_the_shortcut_fades_and_adds_the_layers_input():
+    found, _ = darts(shortcut=1.0)
+    assert [found.select(n)[0].shortcut for n in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
+    spec = MODELS.get("local_vim_nano").configure(depth=1, scan_backend="torch")
+    names = [SEARCH_SPACES.get("global4").candidates]
+    mixer = spec.supernet(names, num_classes=3, image_size=(4, 4), in_channels=1).layers[0].mixer
+    hidden, (selection,) = torch.randn(2, 16, 16), found.select(0)
+    mixer.out_proj = torch.nn.Identity()
+    x = mixer.in_proj(hidden).chunk(2, dim=-1)[0]
+    assert torch.allclose(mixer(hidden, selection), mixer(hidden, selection._replace(shortcut=0.0)) + x, atol=1e-6)
+
+
+def test_alpha_stands_still_in_its_warm_up():
+    found, net = darts(alpha_warmup=0.5)
+    for number in (0, 4, 6):
+        net.zero_grad()
+        now = step(net, number)
+        now.loss(now.train, found.select(number)).backward()
+        found.after_backward(now)
+        assert torch.equal(net.alphas[0].flatten(), torch.tensor(ALPHA)) is (number < 5)

@@ -1,0 +1,54 @@
+from collections import Counter
+
+import pytest
+import torch
+from toy_search import ToySupernet, set_alpha, space, strategy
+
+from scansearch.engine.strategy import Plan
+
+
+def test_forward_weights_are_equal_and_gradients_are_those_of_the_relaxed_draw():
+    net = ToySupernet()
+    set_alpha(net, [0.3, -1, 2, 0.5], [1, 0, 0, -1])
+    found = strategy("gumbel", net)
+    torch.manual_seed(5)
+    selections = found.select(40)
+    torch.manual_seed(5)
+    noise = [-torch.empty(4).exponential_().log() for _ in range(2)]
+    for selection, alpha, g in zip(selections, net.alphas, noise, strict=True):
+        logits = alpha.flatten().log_softmax(0) + g
+        assert selection.indices == tuple(sorted(logits.topk(2).indices.tolist()))
+        assert torch.allclose(selection.weights, torch.full((2,), 0.5))
+        relaxed = (logits / found.tau(40)).softmax(0)[list(selection.indices)] / 2
+        slopes = torch.tensor([1.0, 3.0])
+        got, want = (torch.autograd.grad((w * slopes).sum(), alpha)[0] for w in (selection.weights, relaxed))
+        assert torch.allclose(got, want)
+        assert float(want.abs().max()) > 0
+
+
+def test_draws_follow_alpha():
+    net = ToySupernet(layers=1)
+    set_alpha(net, [0, 0, 2, 2])
+    found = strategy("gumbel", net, space(layers=1))
+    drawn = Counter(found.select(0)[0].indices for _ in range(400))
+    assert drawn[2, 3] > 0.5 * 400
+    assert len(drawn) > 3
+
+
+def test_draws_respect_constraints_and_variable_numbers():
+    bound = space(keep=(1, 3), constraints=[{"kind": "flip_pairs", "least": 1}])
+    found = strategy("gumbel", bound=bound)
+    for _ in range(50):
+        assert bound.allows(tuple(s.indices for s in found.select(0)))
+
+
+def test_the_temperature_falls_linearly():
+    found = strategy("gumbel", plan=Plan(1, 11, 0))
+    assert [found.tau(i) for i in (0, 5, 10)] == pytest.approx([10, 5.05, 0.1])
+
+
+def test_an_evaluation_does_not_draw():
+    found = strategy("gumbel")
+    before = torch.get_rng_state()
+    assert [s.indices for s in found.evaluation()] == list(found.choose())
+    assert torch.equal(before, torch.get_rng_state())

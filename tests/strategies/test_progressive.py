@@ -1,0 +1,70 @@
+import torch
+from toy_search import ToySupernet, set_alpha, space, step, strategy
+
+from scansearch.engine.strategy import Plan
+
+SCORES = [0.1, 3, 2, -1, 5, 1, 0, 4]
+
+
+def made(plan=Plan(10, 10, 0), **settings):  # noqa: B008 (frozen)
+    net = ToySupernet(count=8)
+    set_alpha(net, SCORES, SCORES[::-1])
+    return strategy("progressive", net, space(count=8, keep=4), plan, **settings), net
+
+
+def test_eight_six_four():
+    found, net = made()
+    assert [len(s.indices) for s in found.select(0)] == [8, 8]
+    for number in range(9, 49, 10):
+        found.after_epoch(step(net, number))
+        assert [len(left) for left in found.left] == [8, 8]
+    found.after_epoch(step(net, 49))
+    assert found.left == [[0, 1, 2, 4, 5, 7], [0, 2, 3, 5, 6, 7]]
+    found.after_epoch(step(net, 99))
+    assert [len(left) for left in found.left] == [6, 6]
+    assert found.choose() == ((1, 2, 4, 7), (0, 3, 5, 6))
+    assert float(found.scores()[0][[3, 6]].sum()) == 0
+
+
+def test_alpha_stands_still_at_the_beginning_of_each_stage():
+    found, _ = made(plan=Plan(10, 10, 0))
+    assert [found.moves(n) for n in (0, 19, 20, 49, 50, 69, 70, 99)] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_more_stages():
+    found, net = made(stages=4)
+    for number in range(9, 100, 10):
+        found.after_epoch(step(net, number))
+    assert [len(left) for left in found.left] == [5, 5]
+
+
+def test_what_dropped_out_survives_a_resume():
+    found, net = made()
+    found.after_epoch(step(net, 49))
+    again, _ = made()
+    again.load_state_dict(found.state_dict())
+    assert again.left == found.left
+    assert [torch.equal(a.weights, b.weights) for a, b in zip(again.select(0), found.select(0), strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_stage_never_makes_the_constraints_impossible():
+    net = ToySupernet(count=8)
+    set_alpha(net, SCORES, SCORES)
+    bound = space(count=8, keep=2, constraints=[{"kind": "flip_pairs", "least": 1}])
+    found = strategy("progressive", net, bound, stages=3)
+    for number in (33, 66, 99):
+        found.after_epoch(step(net, number))
+        assert bound.allows(found.choose())
+        assert all(set(kept) <= set(left) for kept, left in zip(found.choose(), found.left, strict=True))
