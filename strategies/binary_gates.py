@@ -47,6 +47,7 @@ class BinaryGates(GradientStrategy):
     description = (
         "k drawn branches, alpha from the gradients of their gates (ProxylessNAS); k/N of the cost of a mixture"
     )
+    when = "many directions and long runs: alpha learns slowly, but a step is cheap"
     Settings = BinaryGatesSettings
     settings: BinaryGatesSettings
     draws: ClassVar[bool] = True

@@ -23,6 +23,7 @@ class Darts(GradientStrategy):
     """Softmax relaxation over the candidates of each layer; keeps the k largest probabilities."""
 
     description = "softmax over all candidates, keep the k largest (LocalMamba's; joint, bilevel or unrolled)"
+    when = "the default; up to some dozen directions, and wherever the paper is compared with"
     Settings = GradientSettings
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {
         "paper": {  # LocalMamba's search recipe, for long runs

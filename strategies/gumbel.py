@@ -31,6 +31,7 @@ class Gumbel(GradientStrategy):
     """Runs k sampled directions a layer, with gradients to alpha straight through the draw."""
 
     description = "k directions drawn by Gumbel noise, gradients straight through (GDAS); k/N of the cost of a mixture"
+    when = "many directions, gradients wanted, and a supernet that should resemble the derived network"
     Settings = GumbelSettings
     settings: GumbelSettings
     draws: ClassVar[bool] = True

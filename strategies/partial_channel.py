@@ -35,6 +35,7 @@ class PartialChannel(GradientStrategy):
     """Softmax over all candidates, on a block of the channels that moves from step to step."""
 
     description = "softmax over all candidates on 1/K of the channels (PC-DARTS); about 1/K of the memory and time"
+    when = "darts runs out of memory or time, on a LocalVim"
     Settings = PartialChannelSettings
     settings: PartialChannelSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": PARTIAL, "unrolled": PARTIAL}

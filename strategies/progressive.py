@@ -30,6 +30,7 @@ class Progressive(GradientStrategy):
     """Softmax over fewer and fewer candidates."""
 
     description = "softmax over candidates that drop out stage by stage, 8 -> 6 -> 4 (P-DARTS); cheaper towards the end"
+    when = "darts with its margins too thin: the late stages decide among few"
     Settings = ProgressiveSettings
     settings: ProgressiveSettings
 

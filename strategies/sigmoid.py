@@ -33,6 +33,7 @@ class Sigmoid(GradientStrategy):
     """A gate for each direction; lets layers keep different numbers."""
 
     description = "a sigmoid gate for each candidate, no competition (FairDARTS); for keep = [least, most]"
+    when = "layers may keep different numbers of directions"
     Settings = SigmoidSettings
     settings: SigmoidSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": FAIR, "bilevel": FAIR, "unrolled": FAIR}

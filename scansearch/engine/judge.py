@@ -40,6 +40,11 @@ class Judge:
         self._save_if(bool(due))
         return self._count(self.loop.evaluate(selections)[1])
 
+    def on(self, images: int, selections: Sequence[Selection]) -> float:
+        """The same on so many validation images, evenly spaced: quicker, and rougher."""
+        self._save_if(False)
+        return self._count(self.loop.evaluate(selections, limit=images)[1])
+
     def standalone(self, choice: Choice, epochs: int) -> float:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
         self._save_if(self.loop.judged > 0)

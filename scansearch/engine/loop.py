@@ -173,20 +173,23 @@ class SearchLoop:
             )
 
     @torch.no_grad()
-    def evaluate(self, selections: Sequence[Selection], split: Split | None = None) -> tuple[float, float]:
-        """Mean loss and accuracy in [0, 1] of the supernet under ``selections`` on a split (by default validation)."""
+    def evaluate(
+        self, selections: Sequence[Selection], split: Split | None = None, limit: int | None = None
+    ) -> tuple[float, float]:
+        """Mean loss and accuracy in [0, 1] of the supernet on a split (by default validation), or on evenly spaced images of it."""
         split = self.data.validation if split is None else split
         was_training = self.module.training
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64)
-        for samples in torch.arange(len(split)).split(self.settings.batch_size):
+        images = min(limit or len(split), len(split))
+        for samples in (torch.arange(images) * len(split) // images).split(self.settings.batch_size):
             mine = samples[self.fabric.global_rank :: self.fabric.world_size]
             if len(mine) == 0:
                 continue
-            images, labels = split.batch(mine)
-            images = self.fabric.to_device(normalise(images, self.data.mean, self.data.std))
+            pixels, labels = split.batch(mine)
+            pixels = self.fabric.to_device(normalise(pixels, self.data.mean, self.data.std))
             labels = self.fabric.to_device(labels)
-            logits = self.module(images, selections).float()
+            logits = self.module(pixels, selections).float()
             sums += torch.tensor(
                 [float(F.cross_entropy(logits, labels)) * len(mine), correct(logits, labels), len(mine)]
             )

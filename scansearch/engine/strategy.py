@@ -94,6 +94,8 @@ class Strategy(ABC):
     """
 
     description: ClassVar[str] = ""
+    when: ClassVar[str] = ""
+    """When to use it rather than another, one line."""
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}
     """Named recipes: ``{"paper": {"train": {...}, "strategy": {...}}}``."""

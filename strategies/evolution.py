@@ -1,0 +1,56 @@
+"""Regularised evolution (Real et al., arXiv 1802.01548, algorithm 1): the best of a random few has a child, the oldest dies.
+
+The supernet is trained by uniformly drawn genotypes and judges; or each network is trained alone. A mutation is one move: in one
+layer a direction swapped, added or dropped. Published: population 100, 25 of them compete, 20,000 cycles.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+
+import torch
+from pydantic import Field
+
+from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
+from scansearch.space import Choice
+
+
+class EvolutionSettings(BlackBoxSettings):
+    """Settings of regularised evolution."""
+
+    population: int = Field(100, ge=2, description="Genotypes alive.")
+    competitors: int = Field(25, ge=1, description="Genotypes drawn in each cycle, of which the best has a child.")
+    cycles: int = Field(400, ge=0, description="Children (published: 20000).")
+
+
+class Evolution(BlackBox):
+    """Ageing evolution over genotypes."""
+
+    description = "regularised evolution over genotypes, with the supernet or trained networks as judge"
+    when = "judging is cheap and the space is rugged; or with judge=standalone, for days"
+    Settings = EvolutionSettings
+    settings: EvolutionSettings
+
+    @property
+    def judgements(self) -> int:
+        """The first population, and every child."""
+        return self.settings.population + self.settings.cycles
+
+    def search(self, ask: Ask, random: torch.Generator) -> Choice:
+        """Cycle after cycle."""
+        judged: dict[Choice, float] = {}
+        alive: deque[Choice] = deque(maxlen=self.settings.population)
+        for choice in new_ones(partial(self.space.sample, random), self.settings.population, judged):
+            judged[choice] = ask(choice)
+            alive.append(choice)
+        for _ in range(self.settings.cycles):
+            drawn = torch.randint(len(alive), (self.settings.competitors,), generator=random).tolist()
+            parent = max((alive[i] for i in drawn), key=lambda choice: judged[choice])
+            near = list(self.space.neighbours(parent))
+            child = near[int(torch.randint(len(near), (), generator=random))] if near else parent
+            judged[child] = ask(child)
+            if len(alive) == alive.maxlen:
+                alive.popleft()
+            alive.append(child)
+        return best_of(judged, 1)[0]

@@ -1,0 +1,85 @@
+"""Search by NNI's tuners, in this process: TPE or random. No web service is started, and nothing is written.
+
+Its evolution tuner cannot be given a seed, so that it could never be repeated: take ``evolution``.
+
+NNI 3.0 is archived, and an extra: ``pip install "scansearch[nni]"``. The supernet is trained by uniformly drawn genotypes and
+judges; or each network is trained alone. Proposals beyond a budget or the constraints are moved to the nearest genotype that
+the space allows.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of
+from scansearch.engine.strategy import Plan
+from scansearch.errors import BackendUnavailableError
+from scansearch.models import Supernet
+from scansearch.space import BoundSpace, Choice, views
+
+TUNERS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "tpe": ("nni.algorithms.hpo.tpe_tuner", "TpeTuner", {"optimize_mode": "maximize"}),
+    "random": ("nni.algorithms.hpo.random_tuner", "RandomTuner", {}),
+}
+"""Module, class, and what it is told besides the seed."""
+
+
+class NniSettings(BlackBoxSettings):
+    """Settings of the search by NNI."""
+
+    tuner: Literal["tpe", "random"] = Field("tpe", description="NNI's tuner.")
+    trials: int = Field(200, ge=1, description="Genotypes to judge.")
+
+
+class NniSearch(BlackBox):
+    """Lets a tuner of NNI propose genotypes."""
+
+    description = "NNI's tuners propose genotypes (extra nni): TPE, random"
+    when = "you compare with results that NNI's tuners found"
+    Settings = NniSettings
+    settings: NniSettings
+
+    @property
+    def judgements(self) -> int:
+        """All trials."""
+        return self.settings.trials
+
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Looks for NNI before anything is trained."""
+        super().setup(supernet, space, plan)
+        self._tuner()
+
+    def search(self, ask: Ask, random: torch.Generator) -> Choice:
+        """Trial after trial; every run begins anew and meets the accuracies it knows."""
+        tuner, judged = self._tuner(), {}
+        tuner.update_search_space(views.nni_search_space(self.space))
+        for number in range(self.settings.trials):
+            try:
+                values = tuner.generate_parameters(number)
+            except self._no_more():
+                break
+            choice = views.from_parameters(self.space, values)
+            judged[choice] = ask(choice)
+            tuner.receive_trial_result(number, values, float(judged[choice]))
+            tuner.trial_end(number, True)
+        return best_of(judged, 1)[0]
+
+    def _tuner(self) -> Any:
+        module, name, options = TUNERS[self.settings.tuner]
+        try:
+            kind = getattr(importlib.import_module(module), name)
+        except ImportError as error:
+            raise BackendUnavailableError(
+                f'strategy nni_search needs NNI, which cannot be imported ({error}); pip install "scansearch[nni]", or take '
+                "optuna_search"
+            ) from error
+        return kind(seed=self.plan.seed, **options)
+
+    @staticmethod
+    def _no_more() -> type[Exception]:
+        error: type[Exception] = importlib.import_module("nni").NoMoreTrialError
+        return error

@@ -1,0 +1,153 @@
+"""The strategies that judge whole genotypes, on a judge whose best genotype is known."""
+
+import pytest
+import torch
+from toy_search import ToySupernet, space, step, strategy
+
+from scansearch.engine.strategy import Plan
+from scansearch.models import Selection
+
+WORTH = [[0.1, 0.4, 0.2, 0.3], [0.5, 0.0, 0.1, 0.2]]
+BEST = ((1, 3), (0, 3))
+SMALL = {
+    "single_path": {"population": 6, "generations": 6, "mutations": 3, "crossovers": 3, "parents": 3},
+    "fair_path": {"population": 6, "generations": 6, "mutations": 3, "crossovers": 3, "parents": 3},
+    "random_search": {"samples": 100, "finalists": 5},
+    "evolution": {"population": 8, "competitors": 3, "cycles": 60},
+    "optuna_search": {"trials": 60},
+}
+
+
+class FakeJudge:
+    """Knows what each direction is worth; stops the run after ``limit`` questions."""
+
+    def __init__(self, limit=10**9):
+        self.limit, self.asked, self.alone = limit, [], []
+
+    def _ask(self, kept):
+        if len(self.asked) + len(self.alone) == self.limit:
+            raise KeyboardInterrupt
+        return sum(WORTH[i][j] for i, layer in enumerate(kept) for j in layer) / 2
+
+    def __call__(self, selections):
+        accuracy = self._ask([s.indices for s in selections])
+        self.asked.append(tuple(s.indices for s in selections))
+        return accuracy
+
+    def on(self, images, selections):
+        assert images == 64
+        return self(selections)
+
+    def standalone(self, choice, epochs):
+        accuracy = self._ask(choice)
+        self.alone.append((choice, epochs))
+        return accuracy
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_finds_the_best_of_a_small_space(name):
+    found, judge = strategy(name, **SMALL[name]), FakeJudge()
+    assert found.trains_supernet
+    found.finish(judge)
+    assert found.choose() == BEST
+    assert len(judge.asked) <= found.judgements
+    assert all(float(score.sum()) == pytest.approx(1) for score in found.scores())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_same_seed_asks_the_same(name):
+    one, other = FakeJudge(), FakeJudge()
+    strategy(name, **SMALL[name]).finish(one)
+    torch.manual_seed(99)  # the search has numbers of its own
+    strategy(name, **SMALL[name]).finish(other)
+    assert one.asked == other.asked
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("limit", [1, 7])
+def test_after_an_interruption_it_ends_as_it_would_have(name, limit):
+    whole = strategy(name, **SMALL[name])
+    whole.finish(FakeJudge())
+    part = strategy(name, **SMALL[name])
+    with pytest.raises(KeyboardInterrupt):
+        part.finish(FakeJudge(limit))
+    again, judge = strategy(name, **SMALL[name]), FakeJudge()
+    again.load_state_dict(part.state_dict())
+    again.finish(judge)
+    assert again.choose() == whole.choose()
+    assert again.accuracies == whole.accuracies
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_networks_trained_alone_need_no_supernet(name):
+    found, judge = strategy(name, judge="standalone", judge_epochs=2, **SMALL[name]), FakeJudge()
+    assert not found.trains_supernet
+    found.finish(judge)
+    assert found.choose() == BEST
+    assert not judge.asked
+    assert {epochs for _, epochs in judge.alone} == {2}
+    assert len({choice for choice, _ in judge.alone}) == len(judge.alone)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_constraints_and_variable_numbers_hold(name):
+    bound = space(keep=(1, 3), constraints=[{"kind": "flip_pairs", "least": 1}])
+    found, judge = strategy(name, bound=bound, **SMALL[name]), FakeJudge()
+    found.finish(judge)
+    assert all(bound.allows(choice) for choice in (*judge.asked, found.choose()))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_one_genotype_is_enough(name):
+    found = strategy(name, bound=space(keep=4), **SMALL[name])
+    found.finish(FakeJudge())
+    assert found.choose() == ((0, 1, 2, 3),) * 2
+
+
+def test_random_search_judges_in_two_rounds():
+    found, judge = strategy("random_search", samples=20, finalists=4), FakeJudge()
+    found.finish(judge)
+    assert len(judge.asked) == 24
+    assert len(found.accuracies) == 4
+    assert strategy("random_search", images=0).judgements == 100
+
+
+def test_evolution_moves_one_step_and_forgets_the_oldest():
+    found, judge = strategy("evolution", population=4, competitors=2, cycles=30), FakeJudge()
+    found.finish(judge)
+    seen = judge.asked
+    for number, child in enumerate(seen[4:], start=4):
+        assert any(found.space.distance(child, earlier) == 1 for earlier in seen[:number])
+
+
+def test_fair_path_trains_every_direction_once_an_update():
+    found = strategy("fair_path", ToySupernet(layers=3, count=8), space(count=8, keep=4, layers=3))
+    for _ in range(10):
+        found.select(0)
+        assert len(found._parts) == 2
+        for layer in range(3):
+            run = [i for selections in found._parts for i in selections[layer].indices]
+            assert sorted(run) == list(range(8))
+    uneven = strategy("fair_path", ToySupernet(layers=1, count=7), space(count=7, keep=3, layers=1))
+    uneven.select(0)
+    assert [len(s.indices) for (s,) in uneven._parts] == [3, 3, 1]
+
+
+def test_fair_path_adds_the_gradients_of_its_passes():
+    net = ToySupernet(count=4, gains=[1.0, 2.0, 3.0, 4.0])
+    found, now = strategy("fair_path", net), step(net)
+    first = found.select(0)
+    now.loss(now.train, first).backward()
+    found.after_backward(now)
+    got = net.readout.weight.grad.clone()
+    net.zero_grad()
+    sum(now.loss(now.train, selections) for selections in found._parts).backward()
+    assert torch.allclose(got, net.readout.weight.grad)
+    assert all(selection.weights is None for selections in found._parts for selection in selections)
+
+
+def test_a_step_of_single_path_draws_uniformly():
+    found = strategy("single_path", plan=Plan(1, 1, 0))
+    drawn = {tuple(s.indices for s in found.select(n)) for n in range(400)}
+    assert len(drawn) == 36
+    assert all(isinstance(s, Selection) and s.weights is None for s in found.select(0))

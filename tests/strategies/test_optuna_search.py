@@ -1,0 +1,91 @@
+"""Studies that outlive a process, and that several work on."""
+
+import optuna
+import pytest
+from test_black_box import BEST, FakeJudge
+from toy_search import ToySupernet, space, strategy
+
+from scansearch.engine.strategy import Plan
+from scansearch.errors import ScansearchError
+from scansearch.space import Budget, Costs, SearchSpace
+
+
+@pytest.fixture(params=["journal", "sqlite"])
+def storage(request, tmp_path):
+    path = tmp_path / f"study.{request.param}"
+    return str(path) if request.param == "journal" else f"sqlite:///{path}"
+
+
+def test_a_killed_worker_takes_up_its_own_trial_and_ends_as_it_would_have(storage, tmp_path):
+    whole, asked = strategy("optuna_search", trials=15), FakeJudge()
+    whole.finish(asked)
+    part = strategy("optuna_search", trials=15, storage=storage)
+    with pytest.raises(KeyboardInterrupt):
+        part.finish(FakeJudge(6))
+    again, judge = strategy("optuna_search", trials=15, storage=storage), FakeJudge()
+    again.load_state_dict(part.state_dict())
+    again.finish(judge)
+    assert judge.asked == asked.asked[6:]
+    assert again.choose() == whole.choose()
+    trials = again._study().get_trials()
+    assert sum(t.state == optuna.trial.TrialState.COMPLETE for t in trials) == 15
+    assert not [t for t in trials if t.state == optuna.trial.TrialState.RUNNING]
+
+
+def test_two_workers_share_one_study_and_agree(storage):
+    one = strategy("optuna_search", trials=20, storage=storage)
+    other = strategy("optuna_search", trials=20, storage=storage)
+    first, second = FakeJudge(8), FakeJudge()
+    with pytest.raises(KeyboardInterrupt):
+        one.finish(first)
+    other.finish(second)
+    assert len(first.asked) == 8
+    assert len(second.asked) <= 12
+    again = strategy("optuna_search", trials=20, storage=storage)
+    again.finish(FakeJudge(0))
+    assert again.choose() == other.choose()
+
+
+def test_a_study_of_another_search_is_refused_before_training(storage):
+    strategy("optuna_search", storage=storage)
+    with pytest.raises(
+        ScansearchError, match="belongs to a search with another seed; workers of one study need the same"
+    ):
+        strategy("optuna_search", storage=storage, plan=Plan(10, 10, 1))
+    with pytest.raises(ScansearchError, match="another genotypes"):
+        strategy("optuna_search", bound=space(keep=3), storage=storage)
+    strategy("optuna_search", bound=space(keep=3), storage=storage, study="another")
+
+
+def test_a_storage_that_cannot_be_opened_is_one_line():
+    with pytest.raises(ScansearchError, match="the study cannot be kept in 'nowhere://x'") as caught:
+        strategy("optuna_search", storage="nowhere://x")
+    assert "\n" not in str(caught.value)
+
+
+def test_nsga2_weighs_accuracy_against_cost():
+    found, judge = strategy("optuna_search", bound=space(keep=(1, 4)), sampler="nsga2", trials=80), FakeJudge()
+    found.finish(judge)
+    assert found.choose() == (
+        (0, 1, 2, 3),
+        (0, 2, 3),
+    )  # of the most accurate, which keep candidate 1 or not, the cheaper
+
+
+@pytest.mark.parametrize("sampler", ["random", "gp"])
+def test_other_samplers(sampler):
+    found, judge = strategy("optuna_search", sampler=sampler, trials=12), FakeJudge()
+    found.finish(judge)
+    assert found.accuracies[found.choose()] == max(found.accuracies.values())
+
+
+def test_what_exceeds_the_budget_is_pruned_and_never_judged():
+    costs = [{"h": 1.0, "h_flip": 2.0, "v": 3.0, "v_flip": 4.0}] * 2
+    bound = SearchSpace(name="toy", candidates=tuple(costs[0]), keep=2, budget=Budget(limit=9, table="t")).bind(
+        [(6, 6)] * 2, costs=Costs("FLOPs", 0.0, costs)
+    )
+    found, judge = strategy("optuna_search", ToySupernet(), bound, trials=60), FakeJudge()
+    found.finish(judge)
+    assert all(bound.allows(choice) for choice in judge.asked)
+    assert found.choose() != BEST
+    assert bound.allows(found.choose())
