@@ -1,4 +1,4 @@
-"""Measures and prints: python -m benchmarks [scan] [step] [many] [orders] [memory] [--repeats N] [--json FILE] [--check] [--tiny]."""
+"""Measures and prints: python -m benchmarks [NAME ...] [--repeats N] [--json FILE] [--check] [--tiny]; `-h` lists the names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import machine, many_directions, memory, orders, scan, supernet_step
+from benchmarks import machine, many_directions, memory, orders, scan, strategies, supernet_step
 from benchmarks.comparison import Comparison
 from scansearch.errors import ScansearchError
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Comparison]]] = {
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
+    "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
 }
 

@@ -21,7 +21,7 @@ class Comparison:
     """Samples of one quantity, ours and our peers'.
 
     Args:
-        benchmark: ``"scan"``, ``"step"``, ``"many"``, ``"orders"`` or ``"memory"``.
+        benchmark: ``"scan"``, ``"step"``, ``"many"``, ``"orders"``, ``"strategies"`` or ``"memory"``.
         case: What was measured: a shape or a model by its short name.
         title: The line above the table.
         unit: Unit of the samples: ``"ms"`` or ``"MB"``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -36,8 +37,9 @@ def layer(name: str, count: int) -> nn.Module:
     """The layer of ``NAMES`` with the first ``count`` directions of wide128."""
     torch.manual_seed(0)
     directions = SEARCH_SPACES.get("wide128").candidates[:count]
-    mixture = "keep" if name == "kept" else "recompute"
-    config = LocalVimConfig(embed_dim=WIDTH, depth=6, attention="channel_spatial", mixture=mixture)
+    config = LocalVimConfig(embed_dim=WIDTH, depth=6, attention="channel_spatial", mixture="recompute")
+    if name == "kept":
+        config = replace(config, mixture="keep")
     mixer = ScanMixer(config, directions, GRID, searchable=True)
     if name in NAMES[:2]:
         return mixer

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import many_directions, scan, supernet_step
+from benchmarks import many_directions, scan, strategies, supernet_step
 from benchmarks.comparison import Comparison
 from benchmarks.peers import PEERS, absent_peers
 from scansearch.errors import ScansearchError
@@ -37,6 +37,7 @@ def run(*, tiny: bool = False) -> list[Comparison]:
     absent_loops = {f"looped {name}": reason for name, reason in absent.items()}
     return [
         *_many(tiny),
+        _strategies(tiny),
         Comparison("memory", f"scan {case}", f"memory: scan {_shape(tiny)}", "MB", found, absent),
         Comparison("memory", f"step {case}", f"memory: supernet step {_model(tiny)}", "MB", whole, absent_loops),
     ]
@@ -49,6 +50,12 @@ def _many(tiny: bool) -> list[Comparison]:
         title = f"memory: {many_directions.title(count, batch)}"
         found.append(Comparison("memory", f"many {count}", title, "MB", samples, {}))
     return found
+
+
+def _strategies(tiny: bool) -> Comparison:
+    batch = 2 if tiny else supernet_step.BATCH
+    samples = {case: [_in_fresh_process("strategies", case, tiny)] for case in strategies.CASES}
+    return Comparison("memory", "strategies", f"memory: {strategies.title(batch)}", "MB", samples, {})
 
 
 def _shape(tiny: bool) -> scan.Shape:
@@ -116,12 +123,23 @@ def _measure_many(count: int, name: str, tiny: bool) -> float:
     return measure(many_directions.step(name, count, 1), many_directions.step(name, count, batch))
 
 
+def _measure_strategy(case: str, tiny: bool) -> float:
+    batch = 2 if tiny else supernet_step.BATCH
+    make = partial(strategies.updates, case, model=_model(tiny))
+    return measure(make(1), make(batch))
+
+
 def main(arguments: list[str]) -> None:
     """Prints the memory of one contestant in MB, as JSON."""
     torch.set_flush_denormal(True)
     benchmark, name, *flags = arguments
     kind, _, count = benchmark.partition(" ")
-    measured = {"scan": _measure_scan, "step": _measure_step, "many": partial(_measure_many, int(count or 0))}
+    measured: dict[str, Callable[[str, bool], float]] = {
+        "scan": _measure_scan,
+        "step": _measure_step,
+        "many": partial(_measure_many, int(count or 0)),
+        "strategies": _measure_strategy,
+    }
     found = measured[kind](name, "--tiny" in flags)
     sys.stdout.write(json.dumps(found))
 

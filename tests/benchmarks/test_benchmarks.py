@@ -59,7 +59,7 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sacn"], "unknown benchmark 'sacn'; there is: scan, step, many, orders, memory"),
+        (["sacn"], "unknown benchmark 'sacn'; there is: scan, step, many, orders, strategies, memory"),
         (["--repeats", "0"], "--repeats must be at least 1, but got 0"),
         (["--check", "--tiny"], "leave --tiny out"),
         (["--json", "nowhere/figures.json"], "--json needs an existing folder, but there is no nowhere"),
