@@ -18,18 +18,27 @@ def command(
     from scansearch.registry import STRATEGIES
 
     if name is None:
-        found = [(n, STRATEGIES.get(n).description) for n in STRATEGIES.names()]
+        found = [(n, STRATEGIES.get(n).description, STRATEGIES.get(n).when) for n in STRATEGIES.names()]
         if json:
-            print_json([{"name": n, "description": d} for n, d in found])
+            print_json([{"name": n, "description": d, "when": w} for n, d, w in found])
         else:
-            out.print(table(("strategy", ""), found))
+            out.print(table(("strategy", "what it does", "take it when"), found))
         return
     kind = STRATEGIES.get(name)
     if json:
         schema = kind.Settings.model_json_schema()
-        print_json({"name": name, "description": kind.description, "settings": schema, "presets": kind.presets})
+        print_json(
+            {
+                "name": name,
+                "description": kind.description,
+                "when": kind.when,
+                "settings": schema,
+                "presets": kind.presets,
+            }
+        )
         return
-    out.print(f"[bold]{name}[/]: {kind.description}\n")
+    out.print(f"[bold]{name}[/]: {kind.description}")
+    out.print(f"take it when: {kind.when}\n" if kind.when else "")
     rows = [(key, _default(field), field.description or "") for key, field in kind.Settings.model_fields.items()]
     out.print(table(("setting", "default", ""), rows))
     for preset, sections in kind.presets.items():
