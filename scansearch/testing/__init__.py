@@ -10,5 +10,6 @@ Example:
 
 from scansearch.testing.orders import check_family
 from scansearch.testing.spaces import check_space
+from scansearch.testing.strategies import check_strategy
 
-__all__ = ["check_family", "check_space"]
+__all__ = ["check_family", "check_space", "check_strategy"]

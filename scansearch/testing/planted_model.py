@@ -1,0 +1,208 @@
+"""The network of the planted problem: one layer a colour, each read at one marked token, along the layer's directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from scansearch.errors import ScansearchError
+from scansearch.models import LayerInfo, Selection, Supernet
+from scansearch.models.mixer import channel_block
+from scansearch.registry import unknown_name
+from scansearch.scans import ScanOrder
+
+Size = tuple[int, int]
+EPS = 1e-5
+
+
+def preceding(direction: str, grid: Size, taps: int) -> torch.Tensor:
+    """What a causal mixer of ``taps`` taps sees at every token: int64 (H*W, taps).
+
+    Row t holds t itself, the token before it in the direction's order, the one before that, and so on; H*W where the order
+    has none left.
+    """
+    order = ScanOrder(direction).indices(*grid)
+    before = torch.stack([F.pad(order, (lag, 0), value=len(order))[: len(order)] for lag in range(taps)], dim=1)
+    table = torch.empty_like(before)
+    table[order] = before
+    return table
+
+
+class PlantedLayer(nn.Module):
+    """Causal depthwise convolutions along scan orders, one a candidate, of which the output at one token is used.
+
+    Args:
+        candidates: Directions.
+        grid: Rows and columns of the tokens.
+        width: Channels D.
+        taps: Tokens that a convolution sees: the marked one, and those just before it in the candidate's order.
+    """
+
+    def __init__(self, candidates: Sequence[str], grid: Size, width: int, taps: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(1, width)
+        self.conv_weight = nn.Parameter(torch.empty(len(candidates), 1, taps, width).uniform_(-1, 1) * taps**-0.5)
+        self.conv_bias = nn.Parameter(torch.zeros(len(candidates), 1, width))
+        self.out = nn.Linear(width, width, bias=False)
+        tables = torch.stack([preceding(name, grid, taps) for name in candidates])
+        self.tables: torch.Tensor
+        self.register_buffer("tables", tables, persistent=False)  # (N, L, T)
+
+    def forward(self, pixels: torch.Tensor, selection: Selection) -> torch.Tensor:
+        """Pixels (B, L) of the layer's colour to its part (B, D) of the residual stream."""
+        marked = pixels.argmax(1)
+        tokens = F.pad(self.embed(pixels[..., None]), (0, 0, 0, 1))  # a row of zeros for tokens that are not there
+        chosen = torch.tensor(selection.indices, device=pixels.device)
+        own = tokens[torch.arange(len(pixels)), marked]
+        if selection.part is None:
+            mixed = self._mix(tokens, marked, chosen, selection.weights, slice(None)) + selection.shortcut * own
+        else:
+            block = channel_block(selection.part, tokens.shape[-1])
+            inside = self._mix(tokens, marked, chosen, selection.weights, block) + selection.shortcut * own[:, block]
+            mixed = torch.cat([own[:, : block.start], inside, own[:, block.stop :]], dim=1)
+        out: torch.Tensor = self.out(mixed)
+        return out
+
+    def _mix(
+        self, tokens: torch.Tensor, marked: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor | None,
+        channels: slice,
+    ) -> torch.Tensor:  # fmt: skip
+        """The weighted, or without weights the plain, sum of the chosen branches at the marked tokens, (B, D)."""
+        seen = self.tables[chosen][:, marked]  # (k, B, T)
+        windows = tokens[..., channels][torch.arange(len(tokens))[:, None], seen]  # (k, B, T, D)
+        convolved = (windows * self.conv_weight[chosen][..., channels]).sum(2) + self.conv_bias[chosen][..., channels]
+        branches = F.silu(convolved)
+        if weights is None:
+            return branches.sum(0)
+        return torch.einsum("k,kbd->bd", weights, F.layer_norm(branches, branches.shape[-1:], eps=EPS))
+
+
+class PlantedSupernet(Supernet):
+    """Layers that each look at one colour of the image and add what they find to one residual stream.
+
+    Args:
+        candidates: Candidates of each layer; there are as many layers as colours that matter.
+        grid: Rows and columns: a pixel is a token.
+        num_classes: Classes of the head.
+        width: Channels.
+        taps: Taps of the causal convolutions.
+    """
+
+    def __init__(
+        self, candidates: Sequence[Sequence[str]], grid: Size, num_classes: int, width: int, taps: int
+    ) -> None:
+        super().__init__()
+        self.candidates = [tuple(names) for names in candidates]
+        self.layers = nn.ModuleList(PlantedLayer(names, grid, width, taps) for names in candidates)
+        self.alphas = nn.ParameterList(nn.Parameter(1e-3 * torch.randn(len(n), 1, 1, 1)) for n in candidates)
+        self.head = nn.Linear(width, num_classes)
+
+    def forward(self, images: torch.Tensor, selections: Sequence[Selection]) -> torch.Tensor:
+        """Logits (B, classes) of images (B, C, H, W) under one selection a layer."""
+        found = [
+            layer(images[:, colour].flatten(1), selection)
+            for colour, (layer, selection) in enumerate(zip(self.layers, selections, strict=True))
+        ]
+        logits: torch.Tensor = self.head(torch.stack(found).sum(0))
+        return logits
+
+    def architecture_parameters(self) -> list[nn.Parameter]:
+        """Alpha of every layer."""
+        return list(self.alphas)
+
+    def no_weight_decay(self) -> set[str]:
+        """Biases."""
+        return {name for name, _ in self.named_parameters() if name.endswith("bias")}
+
+
+class PlantedNetwork(nn.Module):
+    """The derived network: all branches of a small supernet, added up.
+
+    Args:
+        supernet: Holds just the directions that run.
+    """
+
+    def __init__(self, supernet: PlantedSupernet) -> None:
+        super().__init__()
+        self.supernet = supernet
+        del supernet.alphas
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (B, C, H, W) to logits (B, classes)."""
+        logits: torch.Tensor = self.supernet(
+            images, [Selection(tuple(range(len(names)))) for names in self.supernet.candidates]
+        )
+        return logits
+
+
+@dataclass(frozen=True)
+class PlantedConfig:
+    """Options of the network.
+
+    Args:
+        depth: Layers, and colours of the image.
+        width: Channels.
+        taps: Taps of the causal convolutions.
+    """
+
+    depth: int = 3
+    width: int = 16
+    taps: int = 3
+
+
+@dataclass(frozen=True)
+class PlantedSpec:
+    """The network as a model of the registry, which ``scansearch.search`` takes by name."""
+
+    name: str = "planted"
+    description: str = "the network of the planted problem: tests of strategies"
+    config: PlantedConfig = PlantedConfig()
+
+    def options(self) -> list[str]:
+        """The options that ``configure`` takes."""
+        return [field.name for field in fields(self.config)]
+
+    def configure(self, **options: Any) -> PlantedSpec:
+        """The same model with some options changed.
+
+        Raises:
+            ScansearchError: If an option is unknown or no positive number.
+        """
+        for name, value in options.items():
+            if name not in self.options():
+                raise unknown_name(f"option of model {self.name}", name, self.options())
+            if type(value) is not int or value < 1:
+                raise ScansearchError(f"{name} must be a number of at least 1, but got {value!r}")
+        return replace(self, config=replace(self.config, **options))
+
+    def layers(self, image_size: Size) -> tuple[LayerInfo, ...]:
+        """The layers for images of (height, width): a pixel is a token."""
+        return (LayerInfo(0, image_size),) * self.config.depth
+
+    def supernet(
+        self, candidates: Sequence[Sequence[str]], *, num_classes: int, image_size: Size, in_channels: int
+    ) -> PlantedSupernet:
+        """The supernet that holds all candidates of every layer.
+
+        Raises:
+            ScansearchError: If there is not one list of candidates a layer, or the images have too few colours.
+        """
+        config = self.config
+        if not len(candidates) == config.depth <= in_channels:
+            raise ScansearchError(
+                f"{self.name} has {config.depth} layers, each with a colour of its own, but got candidates for "
+                f"{len(candidates)} and images of {in_channels} colours; change its depth"
+            )
+        return PlantedSupernet(candidates, image_size, num_classes, config.width, config.taps)
+
+    def network(
+        self, directions: Sequence[Sequence[str]], *, num_classes: int, image_size: Size, in_channels: int
+    ) -> PlantedNetwork:
+        """The network that runs just these directions; errors as ``supernet``."""
+        sizes: dict[str, Any] = {"num_classes": num_classes, "image_size": image_size, "in_channels": in_channels}
+        return PlantedNetwork(self.supernet(directions, **sizes))
