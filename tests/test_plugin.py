@@ -64,9 +64,10 @@ def test_the_scan_order_is_listed_and_works(scansearch):
     assert listing(scansearch, "scans", "snail_flip", "--grid", "1x3")["indices"] == [2, 1, 0]
 
 
-def test_the_order_and_the_space_conform(site):
-    check = "check_family(SCAN_ORDERS.get('snail')); check_space(SEARCH_SPACES.get('garden'))"
-    imports = "from scansearch.registry import SCAN_ORDERS, SEARCH_SPACES; from scansearch.testing import *"
+def test_order_space_and_strategy_conform(site):
+    check = "check_family(SCAN_ORDERS.get('snail')); check_space(SEARCH_SPACES.get('garden')); "
+    check += "check_strategy(STRATEGIES.get('lottery'), quick=True)"
+    imports = "from scansearch.registry import SCAN_ORDERS, SEARCH_SPACES, STRATEGIES; from scansearch.testing import *"
     command = [sys.executable, "-c", f"{imports}; {check}"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(site)})
     assert done.returncode == 0, done.stderr

@@ -19,10 +19,15 @@ FIRST, WINDOW, APART, BACK = 10, 5, 4, 12
 GROWTH = 1.3
 RADIUS = 1e-2
 RANK_TOLERANCE = 1e-2
+Mean = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
 
 
 def largest_eigenvalue(
-    alphas: Sequence[torch.Tensor], loss: Callable[[], torch.Tensor], *, tolerance: float = RANK_TOLERANCE
+    alphas: Sequence[torch.Tensor],
+    loss: Callable[[], torch.Tensor],
+    *,
+    tolerance: float = RANK_TOLERANCE,
+    mean: Mean = list,
 ) -> float:
     """Largest eigenvalue of the Hessian of ``loss()`` in all alphas together, by Lanczos' method.
 
@@ -33,6 +38,7 @@ def largest_eigenvalue(
         alphas: Architecture parameters; ``loss`` depends on them.
         loss: Computes the same loss at every call.
         tolerance: Relative accuracy.
+        mean: Averages gradients over all processes.
     """
     from scipy.sparse.linalg import LinearOperator, eigsh
 
@@ -44,7 +50,7 @@ def largest_eigenvalue(
         torch.set_rng_state(state)  # a loss that draws must draw the same
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(at, alphas)
-        found = torch.autograd.grad(loss(), alphas)
+        found = mean(torch.autograd.grad(loss(), alphas))
         return torch.cat([g.flatten() for g in found]).double().cpu().numpy()
 
     def product(vector: np.ndarray) -> np.ndarray:
@@ -83,9 +89,9 @@ class CurvatureStop:
         self.alphas: list[list[torch.Tensor]] = []
         self.stopped = False
 
-    def measure(self, alphas: Sequence[torch.Tensor], loss: Callable[[], torch.Tensor]) -> None:
+    def measure(self, alphas: Sequence[torch.Tensor], loss: Callable[[], torch.Tensor], mean: Mean = list) -> None:
         """Called after every epoch; ``loss`` as in ``largest_eigenvalue``."""
-        self.values.append(largest_eigenvalue(alphas, loss))
+        self.values.append(largest_eigenvalue(alphas, loss, mean=mean))
         self.alphas.append([alpha.detach().clone() for alpha in alphas])
         if len(self.values) >= self.first + self.window + self.apart:
             now, before = (

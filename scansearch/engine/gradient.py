@@ -191,8 +191,9 @@ class GradientStrategy(Strategy):
             return self.regulariser.with_shortcut(self.mixture(self.alphas(), step.number), step.number)
 
         if self.settings.level == "unrolled":
-            return unrolled_gradient(step, selections, alphas, [p for _, p in self.supernet.weight_parameters()])
-        return list(torch.autograd.grad(step.loss(step.held_out, selections()), alphas))
+            weights = [p for _, p in self.supernet.weight_parameters()]
+            return step.mean(unrolled_gradient(step, selections, alphas, weights))
+        return step.mean(torch.autograd.grad(step.loss(step.held_out, selections()), alphas))
 
     def after_backward(self, step: Step) -> None:
         """Joint: alpha moves by the gradient of the weights' own loss, on their schedule; otherwise it is dropped."""
@@ -204,9 +205,13 @@ class GradientStrategy(Strategy):
 
     def _penalise(self) -> None:
         terms = [self.penalty(self.alphas()), self.regulariser.penalty([self.layer_scores(a) for a in self.alphas()])]
+        alphas = self.supernet.architecture_parameters()
         for term in terms:
-            if term is not None:
-                term.backward()
+            if term is None:
+                continue
+            # Not term.backward(): DDP, which has run the held-out batch, would wait for the weights' gradients.
+            for alpha, gradient in zip(alphas, torch.autograd.grad(term, alphas), strict=True):
+                alpha.grad = gradient if alpha.grad is None else alpha.grad + gradient
 
     def after_epoch(self, step: Step) -> None:
         """Measures the curvature, if the search is to stop on it."""
@@ -214,7 +219,9 @@ class GradientStrategy(Strategy):
             return
         batch = step.held_out or step.train
         parameters = self.supernet.architecture_parameters()
-        self.curvature.measure(parameters, lambda: step.loss(batch, self.mixture(self.alphas(), step.number)))
+        self.curvature.measure(
+            parameters, lambda: step.loss(batch, self.mixture(self.alphas(), step.number)), step.mean
+        )
 
     def masked(self, left: Choice) -> list[Selection]:
         """The supernet with only some directions left, weighted as they were: what selection by perturbation judges."""

@@ -150,7 +150,13 @@ class SearchLoop:
             loss=lambda batch, selections: self.loss(self.module(batch.images, selections), batch.targets),
             optimizer=self.optimizer,
             backward=self.fabric.backward,
+            mean=self._mean,
         )
+
+    def _mean(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        if self.fabric.world_size == 1:
+            return list(tensors)
+        return [self.fabric.all_reduce(tensor, reduce_op="mean") for tensor in tensors]  # type: ignore[misc]
 
     def _batch(self, samples: torch.Tensor, stream: int) -> Batch:
         mine = samples[self.fabric.global_rank :: self.fabric.world_size]

@@ -75,6 +75,7 @@ class Step:
         loss: ``loss(batch, selections)`` runs the supernet and returns the training loss.
         optimizer: The weights' optimiser.
         backward: Back-propagates a loss (through the precision plug-in).
+        mean: Averages tensors over all processes: gradients that ``backward`` did not make need it.
     """
 
     number: int
@@ -84,6 +85,7 @@ class Step:
     loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
     optimizer: torch.optim.Optimizer
     backward: Callable[[torch.Tensor], None]
+    mean: Callable[[Sequence[torch.Tensor]], list[torch.Tensor]] = list
 
 
 class Strategy(ABC):

@@ -1,0 +1,180 @@
+"""Does a strategy avoid random permutations? The space `decoys12` on fashion-mnist: LocalMamba's eight and four decoys, keep 4.
+
+On fashion-mnist decoys are known to be worse: in a prototype of this size, a decoy and its flip reached 79.2 %, `h` with its flip 81.3,
+`h` with `v` 81.9 (2 seeds each, which differed by about 0.5). So a strategy that works keeps fewer decoys than chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from rich.table import Table
+from scipy.stats import bootstrap
+
+from benchmarks.comparison import plain_table
+from benchmarks.planted import CONFIDENCE, TINY, search, tried
+from scansearch.data import Parts
+from scansearch.errors import ScansearchError
+from scansearch.registry import DATASETS, SEARCH_SPACES, STRATEGIES
+
+SEEDS = 3
+SPACE, DECOY = "decoys12", "random:"
+NAME = "decoys"
+TRAIN, VALIDATION = 12_000, 1_000
+MODEL: dict[str, Any] = {"model": "local_vim_micro", "depth": 2}
+SEARCH: dict[str, Any] = {"epochs": 5, "checkpoint_steps": 100_000}
+SETTINGS: dict[str, dict[str, Any]] = {
+    # About 60 judgements by the supernet each, so that choosing does not take longer than training.
+    "random_search": {"samples": 200},
+    "single_path": {"population": 20, "generations": 2, "mutations": 10, "crossovers": 10},
+    "fair_path": {"population": 20, "generations": 2, "mutations": 10, "crossovers": 10},
+    "evolution": {"population": 20, "competitors": 5, "cycles": 40},
+    "optuna_search": {"trials": 60},
+    "nni_search": {"trials": 60},
+}
+"""What differs from the strategies' own settings."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Searches of one strategy.
+
+    Args:
+        strategy: Its name.
+        decoys: Decoys kept, one list a seed with a number a layer.
+    """
+
+    strategy: str
+    decoys: list[list[int]]
+
+    @property
+    def mean(self) -> float:
+        """Decoys a layer."""
+        return fmean(number for layers in self.decoys for number in layers)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the mean lies with 95 % confidence: percentile bootstrap over all layers of all seeds."""
+        numbers = np.array(self.decoys, dtype=float).flatten()
+        if np.all(numbers == numbers[0]):
+            return self.mean, self.mean
+        found = bootstrap((numbers,), np.mean, confidence_level=CONFIDENCE, method="percentile", rng=0)
+        return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+@dataclass(frozen=True)
+class DecoysKept:
+    """The table of all strategies.
+
+    Args:
+        rows: Those that ran.
+        absent: Those that could not, each with the reason.
+        chance: Decoys a layer that random sampling keeps on average.
+        title: The line above the table.
+    """
+
+    rows: list[Kept]
+    absent: dict[str, str]
+    chance: float
+    title: str
+
+    def table(self) -> Table:
+        """Decoys a layer with their interval; chance first."""
+        made = plain_table(["", "decoys a layer", f"{CONFIDENCE:.0%} interval", "layers"])
+        made.add_row("random sampling", f"{self.chance:.2f}", "exact", "")
+        for row in sorted(self.rows, key=lambda row: row.mean):
+            low, high = row.interval
+            layers = sum(map(len, row.decoys))
+            made.add_row(row.strategy, f"{row.mean:.2f}", f"{low:.2f} - {high:.2f}", str(layers))
+        for name, reason in self.absent.items():
+            made.add_row(name, reason)
+        return made
+
+    def missed(self) -> list[str]:
+        """One line for each strategy that does not keep fewer decoys than chance, with 95 % confidence."""
+        lines = [
+            f"decoys: {row.strategy} must keep fewer than {self.chance:.2f} decoys a layer, but keeps {row.mean:.2f} "
+            f"({row.interval[0]:.2f} - {row.interval[1]:.2f})"
+            for row in self.rows
+            if row.interval[1] >= self.chance
+        ]
+        return lines + [f"decoys: {name} did not run ({reason})" for name, reason in self.absent.items()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as JSON data, with every layer."""
+        rows = [
+            {"name": row.strategy, "mean": row.mean, "interval": row.interval, "decoys": row.decoys} for row in self.rows
+        ]
+        facts = {"benchmark": "decoys", "title": self.title, "chance": self.chance}
+        return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}
+
+
+@contextmanager
+def images(root: Path | None, train: int, validation: int) -> Iterator[str]:
+    """Registers so many images of fashion-mnist as data set ``decoys``, or digits where there are none; says which."""
+    spec = DATASETS.get("fashion-mnist")
+    try:
+        parts = spec.read(root)
+    except ScansearchError:
+        if root is not None:
+            raise
+        spec = DATASETS.get("digits")
+        parts = spec.read(None)
+    DATASETS.register(NAME, replace(spec, name=NAME, read=lambda _: _few(parts, train, validation)), override=True)
+    try:
+        yield str(spec.name)
+    finally:
+        DATASETS.unregister(NAME)
+
+
+def _few(parts: Parts, train: int, validation: int) -> Parts:
+    """Some of the training images, and a small validation part: it judges many genotypes."""
+    total = len(parts.train)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(total))
+    held_out = min(validation, total // 5)
+    splits = {"validation": order[:held_out], "train": order[held_out : held_out + train]}
+    return replace(parts, **{role: parts.train.subset(indices) for role, indices in splits.items()})
+
+
+def keep(strategy: str, seeds: Sequence[int], *, patch_size: int, tiny: bool = False) -> Kept:
+    """Searches once a seed and counts the decoys that each layer keeps."""
+    settings = {**SEARCH, **SETTINGS.get(strategy, {}), **(TINY.get(strategy, {}) if tiny else {})}
+    if tiny:
+        settings |= {"epochs": 1, "model": "local_vim_nano"}
+    found = [
+        search(**{**MODEL, **settings}, space=SPACE, strategy=strategy, data=NAME, seed=seed, patch_size=patch_size)
+        for seed in seeds
+    ]
+    return Kept(strategy, [[sum(n.startswith(DECOY) for n in names) for names in g.directions] for g in found])
+
+
+def run(
+    seeds: int = SEEDS, strategies: Sequence[str] | None = None, *, root: Path | None = None, tiny: bool = False
+) -> list[DecoysKept]:
+    """Searches with every strategy, or those named, and so many seeds each.
+
+    Args:
+        seeds: Searches a strategy.
+        strategies: Names; by default all there are.
+        root: Folder of fashion-mnist; by default where its Debian package lies, else the digits take its place.
+        tiny: A few images, to see that it runs.
+    """
+    sizes = (64, 32) if tiny else (TRAIN, VALIDATION)
+    with images(root, *sizes) as name:
+        patch = 2 if name == "fashion-mnist" else 1
+        names = strategies or STRATEGIES.names()
+        rows, absent = tried(names, lambda n: keep(n, range(seeds), patch_size=patch, tiny=tiny))
+    space = SEARCH_SPACES.get(SPACE)
+    decoys = sum(candidate.startswith(DECOY) for candidate in space.candidates)
+    title = (
+        f"decoys: how many random permutations does a layer keep, of {decoys} among {len(space.candidates)} directions, keep "
+        f"{space.keep}? {name}, 2 layers, {seeds} searches a strategy"
+    )
+    return [DecoysKept(rows, absent, space.keep * decoys / len(space.candidates), title)]
