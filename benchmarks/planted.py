@@ -104,7 +104,7 @@ class HitRates:
     def table(self) -> Table:
         """Hits, hit rate and its interval, overlap, seconds; random sampling first."""
         made = plain_table(
-            ["", "found", "hit rate", f"{CONFIDENCE:.0%} interval", "by chance", "directions found", "s a search"]
+            ["", "found", "hit rate", f"{CONFIDENCE:.0%} interval", "p by chance", "directions found", "s a search"]
         )
         made.add_row("random sampling", f"1 in {self.genotypes:,}", f"{self.random_rate:.2%}", "exact", "",
                      f"{self.chance_overlap:.0%}", "")  # fmt: skip
@@ -114,8 +114,7 @@ class HitRates:
                 row.strategy, f"{sum(row.found)} of {len(row.found)}", f"{fmean(row.found):.0%}", f"{low:.0%} - {high:.0%}",
                 f"{row.chance(self.random_rate):.1g}", f"{fmean(row.overlaps):.0%}", f"{fmean(row.seconds):.1f}",
             )  # fmt: skip
-        for name, reason in self.absent.items():
-            made.add_row(name, reason)
+        made.caption, made.caption_justify = not_run(self.absent), "left"
         return made
 
     def missed(self) -> list[str]:
@@ -179,6 +178,11 @@ def tried(names: Sequence[str], attempt: Callable[[str], Any]) -> tuple[list[Any
         except ScansearchError as error:
             absent[name] = str(error)
     return rows, absent
+
+
+def not_run(absent: dict[str, str]) -> str | None:
+    """The reasons of those that could not run, a line each."""
+    return "\n".join(f"{name} did not run: {reason}" for name, reason in absent.items()) or None
 
 
 def run(seeds: int = SEEDS, strategies: Sequence[str] | None = None, *, tiny: bool = False) -> list[HitRates]:

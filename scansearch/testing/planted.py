@@ -1,19 +1,21 @@
 """A problem whose best genotype is known: do search strategies find it?
 
-An image has one colour a layer. In each colour every pixel is low or high, by the toss of a fair coin, and one pixel is marked. A planted
-direction of a layer reads one bit: whether the pixel that comes just before the marked one in its scan order is high. The label
-is the binary number that the bits of all planted directions of all layers write: a class for every combination.
+An image has one colour a layer. In each colour every pixel is low or high, by the toss of a fair coin, and one pixel is
+marked. A planted direction of a layer reads one bit: whether the pixel that comes just before the marked one in its scan
+order is high. The label is the binary number that the bits of all planted directions of all layers write: a class for
+every combination.
 
-The network (``scansearch.testing.planted_model``) reads every layer at the marked pixel, where a causal convolution along a
-direction sees nothing but the pixels just before it in that order. So a bit is out of reach of every other direction, but for
-those places where two orders agree: ``ceiling`` says exactly how accurate a genotype can be at most. It is 1 for the planted
-genotype alone.
+The network (``scansearch.testing.planted_model``) reads every layer at the marked pixel, as Vim reads its class token, where
+a causal convolution along a direction sees nothing but the pixels just before it in that order. So a bit is out of reach
+of every other direction, but for those places where two orders agree: ``ceiling`` says exactly how accurate a genotype can
+be at most. It is 1 for the planted genotype alone.
 
 Example:
     >>> import scansearch
-    >>> from scansearch.testing import PLANTED
-    >>> with PLANTED.registered():  # doctest: +SKIP
-    ...     found = scansearch.search("runs/planted", space=PLANTED.space, model="planted", data="planted", epochs=10)
+    >>> from scansearch.testing.planted import PLANTED
+    >>> settings = {"epochs": 20, "lr": 0.01}
+    >>> with PLANTED.registered() as problem:  # doctest: +SKIP
+    ...     found = scansearch.search("runs/x", space=problem.space, model="planted", data="planted", **settings)
     >>> PLANTED.is_planted(found)  # doctest: +SKIP
     True
 """
@@ -56,7 +58,8 @@ class PlantedProblem:
         candidates: What each layer chooses from.
 
     Raises:
-        ScansearchError: If a layer plants nothing, or something that is no candidate.
+        ScansearchError: If there is no layer, or one plants nothing, something that is no candidate, or orders that agree
+            wherever a pixel can be marked.
     """
 
     planted: tuple[tuple[str, ...], ...]
@@ -64,11 +67,17 @@ class PlantedProblem:
     candidates: tuple[str, ...] = CANDIDATES
 
     def __post_init__(self) -> None:
+        if not self.planted:
+            raise ScansearchError("a planted problem has at least one layer, but none was given")
         for number, names in enumerate(self.planted):
             if not names or len({*names} & {*self.candidates}) < len(names):
                 raise ScansearchError(
                     f"a layer plants some of {', '.join(self.candidates)}, each once, but layer {number} plants "
                     f"{', '.join(names) or 'nothing'}"
+                )
+            if not len(places(names)):
+                raise ScansearchError(
+                    f"the orders of a layer must differ somewhere, but those of layer {number} do not: {', '.join(names)}"
                 )
 
     @classmethod
@@ -86,8 +95,9 @@ class PlantedProblem:
     @property
     def space(self) -> SearchSpace:
         """The space in which to search: every layer keeps as many directions as it plants."""
-        layers = {number: {"keep": len(names)} for number, names in enumerate(self.planted)}
-        return SearchSpace(name=NAME, candidates=self.candidates, keep=len(self.planted[0]), layers=layers)
+        keep, *others = map(len, self.planted)
+        layers = {number: {"keep": n} for number, n in enumerate(others, 1) if n != keep}
+        return SearchSpace(name=NAME, candidates=self.candidates, keep=keep, layers=layers)
 
     @property
     def model(self) -> PlantedSpec:
