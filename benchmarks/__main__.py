@@ -1,4 +1,4 @@
-"""Measures and prints: python -m benchmarks [NAME ...] [--repeats N] [--json FILE] [--check] [--tiny]; `-h` lists the names."""
+"""Measures and prints: python -m benchmarks [NAME ...] [options]; `-h` lists names and options."""
 
 from __future__ import annotations
 
@@ -10,54 +10,74 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import machine, many_directions, memory, orders, scan, strategies, supernet_step
-from benchmarks.comparison import Comparison
+from benchmarks import decoys, machine, many_directions, memory, orders, planted, scan, strategies, supernet_step
+from benchmarks.comparison import Result
 from scansearch.errors import ScansearchError
+from scansearch.registry import STRATEGIES
 
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Comparison]]] = {
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "scan": lambda options: scan.run(options.repeats, tiny=options.tiny),
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
+    "planted": lambda options: planted.run(options.seeds or planted.SEEDS, options.strategy, tiny=options.tiny),
+    "decoys": lambda options: decoys.run(
+        options.seeds or decoys.SEEDS, options.strategy, root=options.data_root, tiny=options.tiny
+    ),
 }
+LONG = ("planted", "decoys")
+"""Whole searches, many of them: an hour or more each, so they run only when they are named."""
+CHECKED = ("scan", "step", *LONG)
+"""Those that promise something."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line; a mistake in it ends the program with status 2."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Speed and memory of scansearch, against its peers in the same process.",
+        description="Speed and memory of scansearch against its peers in the same process, and what its searches find.",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(BENCHMARKS)} (default: all)"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"what to measure: {', '.join(BENCHMARKS)} (default: all but {', '.join(LONG)})",
     )
     parser.add_argument("--repeats", type=int, default=7, metavar="N", help="rounds of each timing (default: 7)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="searches a strategy, in planted and decoys")
+    parser.add_argument(
+        "--strategy", action="append", metavar="NAME", help="only this one, in planted and decoys; again for more"
+    )
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder of fashion-mnist, for decoys")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample to FILE")
-    parser.add_argument("--check", action="store_true", help="end with status 1 if a promised ratio is missed")
+    parser.add_argument("--check", action="store_true", help="end with status 1 if a promise is missed")
     parser.add_argument(
         "--tiny", action="store_true", help="tiny shapes, to see that it runs; the figures mean nothing"
     )
     options = parser.parse_args(arguments)
     if wrong := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
-    if options.repeats < 1:
-        parser.error(f"--repeats must be at least 1, but got {options.repeats}")
+    if wrong := [name for name in options.strategy or () if name not in STRATEGIES]:
+        parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
+    for flag in ("repeats", "seeds"):
+        if (number := getattr(options, flag)) is not None and number < 1:
+            parser.error(f"--{flag} must be at least 1, but got {number}")
     if options.json and not options.json.parent.is_dir():
         parser.error(f"--json needs an existing folder, but there is no {options.json.parent}")
-    if options.check and (options.tiny or (options.names and not {"scan", "step"} & set(options.names))):
-        parser.error("--check compares times at full size: leave --tiny out, and measure scan or step")
+    if options.check and (options.tiny or (options.names and not {*CHECKED} & {*options.names})):
+        parser.error(f"--check compares at full size: leave --tiny out, and measure some of {', '.join(CHECKED)}")
     return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmarks asked for; returns the exit status."""
     options, console = parse(arguments), Console(highlight=False)
-    facts, found = machine.facts(), []
+    facts, found = machine.facts(), list[Result]()
     for name, fact in facts.items():
         console.print(f"{name:<10} {fact}", markup=False, soft_wrap=True)
-    for name in dict.fromkeys(options.names or BENCHMARKS):
+    for name in dict.fromkeys(options.names or (name for name in BENCHMARKS if name not in LONG)):
         for comparison in BENCHMARKS[name](options):
             console.print(f"\n{comparison.title}", style="bold", markup=False, soft_wrap=True)
             console.print(comparison.table())
@@ -68,10 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _verdict(console, found) if options.check else 0
 
 
-def _verdict(console: Console, found: Sequence[Comparison]) -> int:
+def _verdict(console: Console, found: Sequence[Result]) -> int:
     missed = [line for comparison in found for line in comparison.missed()]
     console.print()
-    for line in missed or ["every ratio promised holds"]:
+    for line in missed or ["everything promised holds"]:
         console.print(line, markup=False, soft_wrap=True)
     return 1 if missed else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from rich.table import Table
 
@@ -14,6 +14,23 @@ TARGETS: dict[tuple[str, str], dict[str, float]] = {
     ("step", "micro"): {"looped time-major": 8, "looped mambapy": 16},
 }
 """How many times slower than ours each peer must be, for each benchmark and case."""
+
+
+class Result(Protocol):
+    """What every benchmark gives."""
+
+    @property
+    def title(self) -> str:
+        """The line above the table."""
+
+    def table(self) -> Table:
+        """What was measured."""
+
+    def missed(self) -> list[str]:
+        """One line for each promise that does not hold."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON data, with every sample."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_the_scan_benchmark_runs_and_writes_json(tmp_path):
 def test_check_passes_when_every_ratio_holds(monkeypatch, capsys):
     good = comparison(time_major=150.0, mambapy=400.0, unbind=300.0)
     assert run(monkeypatch, "--check", found=good) == 0
-    assert "every ratio promised holds" in capsys.readouterr().out
+    assert "everything promised holds" in capsys.readouterr().out
 
 
 def test_check_names_each_missed_ratio(monkeypatch, capsys):
@@ -59,9 +59,12 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sacn"], "unknown benchmark 'sacn'; there is: scan, step, many, orders, strategies, memory"),
+        (["sacn"], "unknown benchmark 'sacn'; there is: scan, step, many, orders, strategies, memory, planted, decoys"),
         (["--repeats", "0"], "--repeats must be at least 1, but got 0"),
+        (["--seeds", "0"], "--seeds must be at least 1, but got 0"),
+        (["planted", "--strategy", "dart"], "unknown strategy 'dart'; there is: binary_gates, darts"),
         (["--check", "--tiny"], "leave --tiny out"),
+        (["many", "--check"], "measure some of scan, step, planted, decoys"),
         (["--json", "nowhere/figures.json"], "--json needs an existing folder, but there is no nowhere"),
     ],
 )
@@ -70,6 +73,16 @@ def test_a_mistake_is_one_line_and_status_2(arguments, message, capsys):
         command.main(arguments)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_whole_searches_run_only_when_they_are_named(monkeypatch):
+    ran = []
+    for name in command.BENCHMARKS:
+        monkeypatch.setitem(command.BENCHMARKS, name, lambda options, name=name: ran.append(name) or [])
+    command.main([])
+    assert ran == ["scan", "step", "many", "orders", "strategies", "memory"]
+    command.main(["decoys", "planted"])
+    assert ran[-2:] == ["decoys", "planted"]
 
 
 def test_rounds_are_interleaved_and_the_first_does_not_count():
