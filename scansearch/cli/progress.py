@@ -78,6 +78,10 @@ class RichListener:
         self.best = max(self.best, accuracy)
         self.bar.update(self.task, total=most, completed=done, epoch="choosing", loss=0.0, accuracy=self.best)
 
+    def tuned(self, done: int, most: int) -> None:
+        """Shows how far the fine-tuning between decisions is."""
+        self.bar.update(self.task, total=most, completed=done, epoch="fine-tuning", loss=0.0, accuracy=self.best)
+
     def warned(self, message: str) -> None:
         """Prints a warning."""
         self.console.print(f"[yellow]note:[/] {escape(message)}")

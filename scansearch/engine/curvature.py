@@ -73,8 +73,8 @@ def largest_eigenvalue(
             torch.nn.utils.vector_to_parameters(start, alphas)
 
 
-class CurvatureStop:
-    """Says when to stop, and remembers alpha to go back to.
+class Curvature:
+    """The largest eigenvalue, epoch by epoch; says when it has grown too fast, and remembers alpha to go back to.
 
     Args:
         epochs: Epochs of the search.
@@ -87,7 +87,7 @@ class CurvatureStop:
         )
         self.values: list[float] = []
         self.alphas: list[list[torch.Tensor]] = []
-        self.stopped = False
+        self.sharpened = False
 
     def measure(self, alphas: Sequence[torch.Tensor], loss: Callable[[], torch.Tensor], mean: Mean = list) -> None:
         """Called after every epoch; ``loss`` as in ``largest_eigenvalue``."""
@@ -98,12 +98,10 @@ class CurvatureStop:
                 np.mean(self.values[-self.window :]),
                 np.mean(self.values[-self.window - self.apart : -self.apart]),
             )
-            self.stopped = bool(before > 0 and now / before > GROWTH)
+            self.sharpened = bool(before > 0 and now / before > GROWTH)
 
     def roll_back(self, alphas: Sequence[torch.Tensor]) -> None:
-        """After a stop: the alpha of some epochs before."""
-        if not self.stopped:
-            return
+        """Sets alphas to what they were some epochs before."""
         earlier = self.alphas[max(0, len(self.alphas) - 1 - self.back)]
         with torch.no_grad():
             for alpha, old in zip(alphas, earlier, strict=True):
@@ -111,8 +109,8 @@ class CurvatureStop:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything measured so far."""
-        return {"values": self.values, "alphas": self.alphas, "stopped": self.stopped}
+        return {"values": self.values, "alphas": self.alphas, "sharpened": self.sharpened}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes it back."""
-        self.values, self.alphas, self.stopped = state["values"], state["alphas"], state["stopped"]
+        self.values, self.alphas, self.sharpened = state["values"], state["alphas"], state["sharpened"]

@@ -2,8 +2,8 @@
 
 - ``magnitude``: the best scores that the space allows (DARTS).
 - ``perturbation`` (DARTS-PT, Wang et al., arXiv 2108.04392, algorithm 1): layer by layer, in a random order, the direction
-  whose removal costs the supernet the least accuracy goes, until as many are left as the layer keeps. The published
-  fine-tuning between decisions is left out.
+  whose removal costs the supernet the least accuracy goes, until as many are left as the layer keeps. Between two layers the
+  supernet is fine-tuned with what is left.
 - ``one_shot``: some genotypes, drawn in proportion to the scores, and the best by score, are judged with the supernet's
   weights; the most accurate wins.
 """
@@ -11,14 +11,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 
-Judge = Callable[[Sequence[Selection]], float]
+if TYPE_CHECKING:
+    from scansearch.engine.judge import Judge
+
 Derived = Callable[[Choice], list[Selection]]
 SPREAD = 1e-12
 
@@ -31,12 +33,18 @@ class Derivation:
         count: Genotypes to judge by ``one_shot``.
         space: What the layers choose from.
         seed: Seed of the run.
+        tuning: Updates of the weights between the decisions of two layers, by ``"perturbation"``.
     """
 
-    def __init__(self, how: str, count: int, space: BoundSpace, seed: int) -> None:
-        self.how, self.count, self.space, self.seed = how, count, space, seed
+    def __init__(self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0) -> None:
+        self.how, self.count, self.space, self.seed, self.tuning = how, count, space, seed, tuning
         self.chosen: Choice | None = None
-        self.accuracies: dict[Choice, float] = {}
+        self.accuracies: dict[tuple[int, Choice], float] = {}  # by layers decided before, and what is left
+
+    @property
+    def tunings(self) -> int:
+        """How many updates of the weights it takes."""
+        return self.tuning * (len(self.space) - 1) if self.how == "perturbation" else 0
 
     @property
     def judgements(self) -> int:
@@ -53,18 +61,25 @@ class Derivation:
         Args:
             scores: Of each layer's candidates.
             derived: The selections under which candidates are judged.
-            evaluate: Validation accuracy under selections.
+            evaluate: Validation accuracy under selections; and fine-tuning.
         """
         if self.how == "magnitude":
             return
 
-        def judge(choice: Choice) -> float:
-            if choice not in self.accuracies:
-                self.accuracies[choice] = evaluate(derived(choice))
-            return self.accuracies[choice]
+        def judge(choice: Choice, decided: int = 0) -> float:
+            if (decided, choice) not in self.accuracies:
+                self.accuracies[decided, choice] = evaluate(derived(choice))
+            return self.accuracies[decided, choice]
+
+        def tune(choice: Choice) -> None:
+            if self.tuning:
+                evaluate.tune(derived(choice), self.tuning)
 
         generator = torch.Generator().manual_seed(self.seed + 2)
-        self.chosen = (self._one_shot if self.how == "one_shot" else self._perturbation)(scores, judge, generator)
+        if self.how == "one_shot":
+            self.chosen = self._one_shot(scores, judge, generator)
+        else:
+            self.chosen = self._perturbation(scores, judge, tune, generator)
 
     def _one_shot(
         self, scores: Sequence[torch.Tensor], judge: Callable[[Choice], float], generator: torch.Generator
@@ -77,10 +92,16 @@ class Derivation:
         return max(dict.fromkeys(best), key=judge)
 
     def _perturbation(
-        self, scores: Sequence[torch.Tensor], judge: Callable[[Choice], float], generator: torch.Generator
+        self,
+        scores: Sequence[torch.Tensor],
+        judge: Callable[[Choice, int], float],
+        tune: Callable[[Choice], None],
+        generator: torch.Generator,
     ) -> Choice:
         left: list[tuple[int, ...]] = [tuple(range(len(layer.candidates))) for layer in self.space]
-        for number in torch.randperm(len(left), generator=generator).tolist():
+        for decided, number in enumerate(torch.randperm(len(left), generator=generator).tolist()):
+            if decided:
+                tune(tuple(left))
             layer = self.space[number]
             while len(left[number]) > layer.least:
                 # A direction stays where without it nothing would satisfy the constraints and the budget.
@@ -88,10 +109,10 @@ class Derivation:
                 free = [gone for gone, rest in trials.items() if self._possible(rest)]
                 if not free:
                     break
-                accuracy = {gone: judge(trials[gone]) for gone in free}
+                accuracy = {gone: judge(trials[gone], decided) for gone in free}
                 least_missed = max(free, key=lambda gone: (accuracy[gone], -float(scores[number][gone])))
                 enough = len(left[number]) <= layer.most and layer.allows(left[number])
-                if enough and accuracy[least_missed] < judge(tuple(left)):
+                if enough and accuracy[least_missed] < judge(tuple(left), decided):
                     break
                 left[number] = trials[least_missed][number]
         return tuple(left) if self.space.allows(tuple(left)) else self._best_within(left, scores)

@@ -43,6 +43,9 @@ class Listener(Protocol):
     def judged(self, done: int, most: int, accuracy: float) -> None:
         """After training, one of at most ``most`` genotypes was evaluated: its validation accuracy in [0, 1]."""
 
+    def tuned(self, done: int, most: int) -> None:
+        """After training, one of ``most`` updates of fine-tuning between decisions is done."""
+
     def warned(self, message: str) -> None:
         """Something the user should know, in one line."""
 
@@ -60,6 +63,9 @@ class Silent:
         """Ignored."""
 
     def judged(self, done: int, most: int, accuracy: float) -> None:
+        """Ignored."""
+
+    def tuned(self, done: int, most: int) -> None:
         """Ignored."""
 
     def warned(self, message: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import torch
 from pydantic import Field
 
-from scansearch.engine.curvature import CurvatureStop
+from scansearch.engine.curvature import Curvature
 from scansearch.engine.derive import Derivation
 from scansearch.engine.optim import set_lr
 from scansearch.engine.regularise import Regulariser
@@ -75,8 +75,14 @@ class GradientSettings(StrategySettings):
     )
     selection: Literal["magnitude", "perturbation", "one_shot"] = Field(
         "magnitude",
-        description="How directions are kept: the best scores; those whose removal hurts the supernet most (DARTS-PT, without "
-        "fine-tuning in between); or the best of some genotypes near the scores, judged by the supernet.",
+        description="How directions are kept: the best scores; those whose removal hurts the supernet most (DARTS-PT); or the "
+        "best of some genotypes near the scores, judged by the supernet.",
+    )
+    tuning: float = Field(
+        0.1,
+        ge=0,
+        description="selection=perturbation: how long the supernet is fine-tuned between the decisions of two layers, as a "
+        "share of the search; published: 5 of 50 epochs.",
     )
     judged: int = Field(100, ge=1, description="Genotypes judged by selection=one_shot.")
     perturb: Literal["none", "random", "adversarial"] = Field(
@@ -90,9 +96,10 @@ class GradientSettings(StrategySettings):
         ge=0,
         description="DARTS-: the layer's input is added to its mixture, with this weight, linearly down to 0.",
     )
-    stop_on_curvature: bool = Field(
-        False,
-        description="RobustDARTS: stop when the largest eigenvalue of the Hessian in alpha grows too fast, and go back.",
+    curvature: Literal["off", "measure", "stop"] = Field(
+        "off",
+        description="Largest eigenvalue of the loss's Hessian in alpha. measure: after every epoch, into diagnostics.csv; stop: "
+        "also end the search when it grows too fast, and go back (RobustDARTS).",
     )
 
 
@@ -128,9 +135,14 @@ class GradientStrategy(Strategy):
         return self.derivation.judgements if hasattr(self, "derivation") else 0
 
     @property
+    def tunings(self) -> int:
+        """Updates of the fine-tuning."""
+        return self.derivation.tunings if hasattr(self, "derivation") else 0
+
+    @property
     def stopped(self) -> bool:
         """Whether the curvature says that it is enough."""
-        return self.curvature is not None and self.curvature.stopped
+        return self.settings.curvature == "stop" and self.curvature is not None and self.curvature.sharpened
 
     def train_defaults(self) -> dict[str, Any]:
         """The virtual step of ``unrolled`` is one of SGD (Liu et al.); the other levels take the general defaults."""
@@ -154,8 +166,9 @@ class GradientStrategy(Strategy):
         kind = torch.optim.AdamW if joint else torch.optim.Adam
         self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
         self.regulariser = Regulariser(settings, plan)
-        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed)
-        self.curvature = CurvatureStop(plan.epochs) if settings.stop_on_curvature else None
+        tuning = round(settings.tuning * plan.steps)
+        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning)
+        self.curvature = Curvature(plan.epochs) if settings.curvature != "off" else None
 
     def alphas(self) -> list[torch.Tensor]:
         """Alpha of each layer, (N,), differentiable."""
@@ -214,7 +227,7 @@ class GradientStrategy(Strategy):
                 alpha.grad = gradient if alpha.grad is None else alpha.grad + gradient
 
     def after_epoch(self, step: Step) -> None:
-        """Measures the curvature, if the search is to stop on it."""
+        """Measures the curvature, if that is wanted."""
         if self.curvature is None:
             return
         batch = step.held_out or step.train
@@ -222,6 +235,10 @@ class GradientStrategy(Strategy):
         self.curvature.measure(
             parameters, lambda: step.loss(batch, self.mixture(self.alphas(), step.number)), step.mean
         )
+
+    def diagnostics(self) -> dict[str, float]:
+        """The curvature, if it is measured."""
+        return {} if self.curvature is None else {"curvature": self.curvature.values[-1]}
 
     def masked(self, left: Choice) -> list[Selection]:
         """The supernet with only some directions left, weighted as they were: what selection by perturbation judges."""
@@ -236,7 +253,7 @@ class GradientStrategy(Strategy):
 
     def finish(self, evaluate: Judge) -> None:
         """Goes back where the curvature says so, and selects."""
-        if self.curvature is not None:
+        if self.stopped and self.curvature is not None:
             self.curvature.roll_back(self.supernet.architecture_parameters())
         judged = self.masked if self.settings.selection == "perturbation" else self.derived
         self.derivation.run(self.scores(), judged, evaluate)

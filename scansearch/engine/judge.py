@@ -32,6 +32,7 @@ class Judge:
 
     def __init__(self, loop: SearchLoop, alone: Alone, stop: StopRequest) -> None:
         self.loop, self.alone, self.stop = loop, alone, stop
+        self.asked = 0  # updates of fine-tuning, those before an interruption among them
 
     def __call__(self, selections: Sequence[Selection]) -> float:
         """Validation accuracy in [0, 1] of the supernet under these selections."""
@@ -49,6 +50,14 @@ class Judge:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
         self._save_if(self.loop.judged > 0)
         return self._count(self.alone(choice, epochs, self.stop))
+
+    def tune(self, selections: Sequence[Selection], updates: int) -> None:
+        """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
+        self.asked += updates
+        while self.loop.tuned < self.asked:
+            self._save_if(self.loop.tuned > 0 and self.loop.tuned % self.loop.settings.checkpoint_steps == 0)
+            self.loop.tune(selections)
+            self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.tunings)
 
     def _save_if(self, due: bool) -> None:
         if due or self.stop.requested:

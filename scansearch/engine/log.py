@@ -40,6 +40,10 @@ class Logged:
         """Passed on only."""
         self.listener.judged(done, most, accuracy)
 
+    def tuned(self, done: int, most: int) -> None:
+        """Passed on only."""
+        self.listener.tuned(done, most)
+
     def warned(self, message: str) -> None:
         """Logs the warning."""
         self._write(f"warning: {message}")

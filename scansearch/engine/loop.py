@@ -25,6 +25,9 @@ from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderErr
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
 
+TUNING_RATE = 0.1
+"""Fine-tuning begins at this share of the search's learning rate (DARTS-PT's published code)."""
+
 
 class SearchLoop:
     """Trains a supernet under a strategy.
@@ -73,6 +76,7 @@ class SearchLoop:
         self.history.add(strategy.scores(), strategy.choose())
         self.step = 0
         self.judged = 0  # genotypes evaluated after the last epoch
+        self.tuned = 0  # updates of the weights after the last epoch
         self.sums = [0.0, 0.0, 0.0]  # of this epoch: loss, correct answers, images
 
     def run(self) -> None:
@@ -120,32 +124,52 @@ class SearchLoop:
         step = self.last = self._step()
         set_lr(self.optimizer, self.settings.lr * step.schedule)
         self.strategy.before_weights(step)
+        logits, loss = self._backward(step.train, self.strategy.select(self.step))
+        self.strategy.after_backward(step)
+        self._update()
+        count = len(step.train.images)
+        self.sums[0] += float(loss) * count
+        self.sums[1] += correct(logits, step.train.targets)
+        self.sums[2] += count
+        self.step += 1
+
+    def _backward(self, batch: Batch, selections: Sequence[Selection]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients of the loss; gives the logits (B, classes) and the loss."""
         self.optimizer.zero_grad()
-        selections = self.strategy.select(self.step)
-        logits = self.module(step.train.images, selections)
-        loss = self.loss(logits, step.train.targets)
+        logits = self.module(batch.images, selections)
+        loss = self.loss(logits, batch.targets)
         self._check(loss.item(), "loss")
         self.fabric.backward(loss)
-        self.strategy.after_backward(step)
+        return logits.detach(), loss.detach()
+
+    def _update(self) -> None:
         if self.settings.clip_norm:
             weights = [p for _, p in self.supernet.weight_parameters() if p.grad is not None]
             torch.nn.utils.clip_grad_norm_(weights, self.settings.clip_norm)
         self.optimizer.step()
-        count = len(step.train.images)
-        self.sums[0] += float(loss.detach()) * count
-        self.sums[1] += correct(logits.detach(), step.train.targets)
-        self.sums[2] += count
-        self.step += 1
+
+    def tune(self, selections: Sequence[Selection]) -> None:
+        """One update of the weights after the last epoch, by a fresh optimiser at a falling rate, from a tenth of the search's."""
+        if self.tuned == 0:
+            self.optimizer.state.clear()
+        self.module.train()
+        number = self.plan.steps + self.tuned
+        highest = max(self.settings.lr * TUNING_RATE, self.settings.min_lr)
+        floor = self.settings.min_lr / highest
+        set_lr(self.optimizer, highest * schedule(self.tuned, self.strategy.tunings, 0, floor))
+        self._backward(self._batch(self.batches[number], AUGMENT, number), selections)
+        self._update()
+        self.tuned += 1
 
     def _step(self) -> Step:
         warmup = round(self.settings.warmup_epochs * self.plan.steps_per_epoch)
         held_out = None
         if self.held_out is not None:
-            held_out = self._batch(self.held_out[self.step], HELD_OUT_AUGMENT)
+            held_out = self._batch(self.held_out[self.step], HELD_OUT_AUGMENT, self.step)
         return Step(
             number=self.step,
             schedule=schedule(self.step, self.plan.steps, warmup, self.settings.min_lr / self.settings.lr),
-            train=self._batch(self.batches[self.step], AUGMENT),
+            train=self._batch(self.batches[self.step], AUGMENT, self.step),
             held_out=held_out,
             loss=lambda batch, selections: self.loss(self.module(batch.images, selections), batch.targets),
             optimizer=self.optimizer,
@@ -158,11 +182,11 @@ class SearchLoop:
             return list(tensors)
         return [self.fabric.all_reduce(tensor, reduce_op="mean") for tensor in tensors]  # type: ignore[misc]
 
-    def _batch(self, samples: torch.Tensor, stream: int) -> Batch:
+    def _batch(self, samples: torch.Tensor, stream: int, step: int) -> Batch:
         mine = samples[self.fabric.global_rank :: self.fabric.world_size]
         images, labels = self.data.train.batch(mine)
         images = normalise(images, self.data.mean, self.data.std)
-        randomness = generator(self.seed, stream, self.step, self.fabric.global_rank)
+        randomness = generator(self.seed, stream, step, self.fabric.global_rank)
         images, targets = self.augment(images, labels, randomness)
         return Batch(self.fabric.to_device(images), self.fabric.to_device(targets))
 
@@ -221,7 +245,6 @@ class SearchLoop:
         row = {
             "epoch": epoch,
             "step": self.step,
-            "judged": self.judged,
             "train_loss": loss / count,
             "train_accuracy": hits / count,
             "val_loss": val_loss,
@@ -237,6 +260,9 @@ class SearchLoop:
             self.folder.append("metrics.csv", [list(row.values())])
             self.folder.append("layers.csv", layers)
             self.folder.append("scores.csv", self._score_rows(epoch, scores, kept))
+            self.folder.append(
+                "diagnostics.csv", [(epoch, name, value) for name, value in self.strategy.diagnostics().items()]
+            )
             self.folder.append("timing.csv", [[epoch, seconds, images_per_second]])
         self.listener.epoch_done(row)
 
@@ -266,6 +292,7 @@ class SearchLoop:
         state = {
             "step": self.step,
             "judged": self.judged,
+            "tuned": self.tuned,
             "sums": self.sums,
             "supernet": dict(self.supernet.state_dict()),
             "optimizer": self.optimizer.state_dict(),
@@ -276,7 +303,7 @@ class SearchLoop:
                 "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             },
         }
-        self.folder.save(self.step + self.judged, state)
+        self.folder.save(self.step + self.judged + self.tuned, state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what ``save`` wrote.
@@ -292,7 +319,7 @@ class SearchLoop:
             ) from error
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.step, self.judged, self.sums = state["step"], state["judged"], state["sums"]
+        self.step, self.judged, self.tuned, self.sums = (state[key] for key in ("step", "judged", "tuned", "sums"))
         self.supernet.load_state_dict(state["supernet"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.strategy.load_state_dict(state["strategy"])

@@ -28,8 +28,10 @@ TABLES = {
     ),
     "layers.csv": ("epoch", "layer", "entropy", "margin", "changes"),
     "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
+    "diagnostics.csv": ("epoch", "name", "value"),
 }  # fmt: skip
-TIMING = ("epoch", "seconds", "images_per_second")
+TIMING = {"timing.csv": ("epoch", "seconds", "images_per_second")}
+COLUMNS = {**TABLES, **TIMING}
 
 
 class Folder(Protocol):
@@ -47,8 +49,7 @@ class Folder(Protocol):
 class RunFolder:
     """One run on disk.
 
-    ``metrics.csv``, ``layers.csv`` and ``scores.csv`` hold only what a repeated run would write byte for byte the same;
-    wall-clock times go to ``timing.csv``.
+    The tables but ``timing.csv`` hold only what a repeated run would write byte for byte the same; wall-clock times go there.
 
     Args:
         path: The folder.
@@ -160,6 +161,8 @@ class RunFolder:
 
     def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
         """Appends rows to a table and waits until they are on disk."""
+        if wrong := [len(row) for row in rows if len(row) != len(COLUMNS[name])]:
+            raise ValueError(f"{name} has {len(COLUMNS[name])} columns, but a row has {wrong[0]}")
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
         with writing(self.path / name), (self.path / name).open("ab") as file:
@@ -180,7 +183,7 @@ class RunFolder:
         """
         state = load_checkpoint(self.path / "checkpoints", warn)
         if state is None:
-            for name, columns in {**TABLES, "timing.csv": TIMING}.items():
+            for name, columns in COLUMNS.items():
                 write_text(self.path / name, ",".join(columns) + "\n")
             return None
         for name, size in state["tables"].items():

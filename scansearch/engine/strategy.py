@@ -119,6 +119,11 @@ class Strategy(ABC):
         return 0
 
     @property
+    def tunings(self) -> int:
+        """How many updates of the weights ``finish`` makes at most, for the progress bar."""
+        return 0
+
+    @property
     def trains_supernet(self) -> bool:
         """Whether the supernet is trained at all; strategies that train every genotype alone need none."""
         return True
@@ -166,8 +171,9 @@ class Strategy(ABC):
         """Called once after the last epoch.
 
         Args:
-            evaluate: ``evaluate(selections)`` gives the validation accuracy in [0, 1] with the supernet's weights, and
-                ``evaluate.standalone(choice, epochs)`` that of the derived network, trained alone.
+            evaluate: ``evaluate(selections)`` gives the validation accuracy in [0, 1] with the supernet's weights,
+                ``evaluate.standalone(choice, epochs)`` that of the derived network, trained alone, and
+                ``evaluate.tune(selections, updates)`` trains the supernet's weights a little more.
         """
         return
 
@@ -189,6 +195,10 @@ class Strategy(ABC):
     def evaluation(self) -> list[Selection]:
         """The selections under which the supernet's own accuracy is reported."""
         return self.select(0)
+
+    def diagnostics(self) -> dict[str, float]:
+        """Figures of this strategy's own, by name; asked after every epoch and written to ``diagnostics.csv``."""
+        return {}
 
     def alpha_lr(self) -> float:
         """Current learning rate of the architecture parameters, for the log; 0 if there is none."""

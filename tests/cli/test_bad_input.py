@@ -25,7 +25,7 @@ def refused_start(refused, tiny, here):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ("--space nope", "unknown search space 'nope'; there is: continuous, default8"),
+        ("--space nope", "unknown search space 'nope'; there is: continuous, decoys12, default8"),
         ("--strategy nope", "unknown strategy 'nope'; there is: binary_gates, darts"),
         ("--model nope", "unknown model 'nope'; there is: local_vim_micro"),
         ("--data nope", "unknown dataset 'nope'; there is: cifar10"),

@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 from toy_search import ToySupernet, strategy
 
-from scansearch.engine.curvature import CurvatureStop, largest_eigenvalue
+import scansearch
+from scansearch.engine.curvature import Curvature, largest_eigenvalue
 
 
 @pytest.mark.parametrize("sizes", [(1,), (2,), (3, 5), (8,) * 6])
@@ -35,23 +38,23 @@ def test_a_loss_that_draws_draws_the_same_and_leaves_no_trace():
 
 
 def series(values, epochs=50):
-    stop, alpha = CurvatureStop(epochs), torch.nn.Parameter(torch.zeros(3))
+    stop, alpha = Curvature(epochs), torch.nn.Parameter(torch.zeros(3))
     scale = torch.ones(3)
     for number, value in enumerate(values):
         with torch.no_grad():
             alpha.fill_(float(number))
         scale[0] = value
         stop.measure([alpha], lambda: (alpha.square() * scale / 2).sum())
-        if stop.stopped:
+        if stop.sharpened:
             break
     return stop, alpha
 
 
 def test_it_stops_when_the_curvature_grows_and_goes_back_twelve_epochs():
     flat, _ = series([2.0] * 50)
-    assert not flat.stopped
+    assert not flat.sharpened
     grown, alpha = series([2.0] * 25 + [2.0 * 1.2**n for n in range(25)])
-    assert grown.stopped
+    assert grown.sharpened
     last = len(grown.values) - 1
     assert 25 < last < 32
     grown.roll_back([alpha])
@@ -60,20 +63,33 @@ def test_it_stops_when_the_curvature_grows_and_goes_back_twelve_epochs():
 
 def test_nothing_is_decided_in_the_first_epochs():
     early, _ = series([2.0 * 1.5**n for n in range(18)])
-    assert not early.stopped
+    assert not early.sharpened
 
 
 def test_short_searches_keep_the_shares():
-    stop = CurvatureStop(12)
+    stop = Curvature(12)
     assert (stop.first, stop.window, stop.apart, stop.back) == (2, 1, 1, 3)
 
 
 def test_the_strategy_asks_for_it_and_keeps_it_in_a_resume():
     assert strategy("darts").curvature is None
-    found = strategy("darts", ToySupernet(), stop_on_curvature=True)
+    found = strategy("darts", ToySupernet(), curvature="stop")
     assert not found.stopped
-    found.curvature.values, found.curvature.stopped = [1.0, 2.0], True
-    again = strategy("darts", ToySupernet(), stop_on_curvature=True)
+    found.curvature.values, found.curvature.sharpened = [1.0, 2.0], True
+    again = strategy("darts", ToySupernet(), curvature="stop")
     again.load_state_dict(found.state_dict())
     assert again.stopped
     assert again.curvature.values == [1.0, 2.0]
+
+
+def test_measured_on_demand_it_stands_in_the_diagnostics_and_stops_nothing(tmp_path):
+    run = {"model": "local_vim_nano", "depth": 2, "epochs": 2, "limit": 64, "data": "digits"}
+    scansearch.search(tmp_path / "measured", curvature="measure", **run)
+    scansearch.search(tmp_path / "plain", **run)
+    header, *rows = (tmp_path / "measured" / "diagnostics.csv").read_text().splitlines()
+    assert header == "epoch,name,value"
+    assert [row.split(",")[:2] for row in rows] == [["1", "curvature"], ["2", "curvature"]]
+    assert all(math.isfinite(float(row.split(",")[2])) for row in rows)
+    assert (tmp_path / "plain" / "diagnostics.csv").read_text() == header + "\n"
+    same = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("measured", "plain")]
+    assert same[0] == same[1]

@@ -1,8 +1,13 @@
+import signal
+
 import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, strategy
 
+import scansearch
 from scansearch.engine.derive import Derivation
+from scansearch.engine.events import Silent
+from scansearch.errors import InterruptedRunError
 
 WORTH = [[0.1, 0.4, 0.2, 0.3], [0.5, 0.0, 0.1, 0.2]]
 
@@ -98,10 +103,58 @@ def test_magnitude_judges_nothing():
 def test_a_strategy_judges_what_is_left_with_the_weights_it_had():
     net = ToySupernet()
     set_alpha(net, [0, 1, 2, 3], [0, 0, 0, 0])
-    found = strategy("darts", net, selection="perturbation")
+    found = strategy("darts", net, selection="perturbation", tuning=0)
     (one, two) = found.masked(((1, 3), (0, 1, 2)))
     assert torch.allclose(one.weights, torch.tensor([1.0, 3.0]).softmax(0))
     assert torch.allclose(two.weights, torch.full((3,), 1 / 3))
     found.finish(judge)
     assert found.choose() == ((1, 3), (0, 3))
     assert found.by_score()[0] == (2, 3)
+
+
+def test_between_two_layers_the_supernet_is_tuned_with_what_is_left():
+    class Evaluate:
+        def __init__(self):
+            self.tuned = []
+
+        def __call__(self, selections):
+            return judge(selections) * (1 if self.tuned else 0.5)
+
+        def tune(self, selections, updates):
+            self.tuned.append(([len(s.indices) for s in selections], updates))
+
+    evaluate, bound = Evaluate(), space(layers=3)
+    found = strategy("darts", ToySupernet(layers=3), bound, selection="perturbation", tuning=0.07)
+    WORTH.append([0.0, 0.1, 0.2, 0.3])
+    found.finish(evaluate)
+    WORTH.pop()
+    assert [updates for _, updates in evaluate.tuned] == [7, 7]  # of 100 in the search
+    assert sorted(evaluate.tuned[0][0]) == [2, 4, 4]
+    assert sorted(evaluate.tuned[1][0]) == [2, 2, 4]
+    assert found.tunings == 14
+    assert found.choose() == ((1, 3), (0, 3), (2, 3))
+    assert strategy("darts", tuning=0.5).tunings == 0
+
+
+@pytest.mark.parametrize("at", [3, 8, 11])
+def test_a_run_stopped_while_it_tunes_resumes_byte_for_byte(at, tmp_path):
+    run = {
+        "model": "local_vim_nano", "depth": 3, "epochs": 2, "limit": 128, "batch_size": 32, "checkpoint_steps": 4,
+        "selection": "perturbation", "tuning": 0.75,
+    }  # fmt: skip
+
+    class Stop(Silent):
+        def tuned(self, done, most):
+            assert most == 12
+            if done == at:
+                signal.raise_signal(signal.SIGTERM)
+
+    scansearch.search(tmp_path / "whole", **run)
+    with pytest.raises(InterruptedRunError):
+        scansearch.search(tmp_path / "cut", listener=Stop(), **run)
+    scansearch.resume(tmp_path / "cut")
+    ours, theirs = (scansearch.load_genotype(tmp_path / name / "genotype.json") for name in ("whole", "cut"))
+    assert ours.layers == theirs.layers
+    assert ours.search["derived_accuracy"] == theirs.search["derived_accuracy"]
+    newest = [max((tmp_path / name / "checkpoints").glob("step-*")).name for name in ("whole", "cut")]
+    assert newest[0] == newest[1]  # the name holds a checksum of the weights

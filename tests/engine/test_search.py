@@ -2,9 +2,11 @@ import json
 import signal
 import sys
 
+import pandas as pd
 import pytest
 import torch
 
+import scansearch
 from scansearch.engine.events import Silent
 from scansearch.engine.loop import SearchLoop
 from scansearch.engine.run_folder import TABLES, RunFolder
@@ -203,3 +205,16 @@ def test_changed_data_are_refused(tiny, tmp_path):
     path.write_text(path.read_text().replace('"fingerprint": "', '"fingerprint": "0000'))
     with pytest.raises(ScansearchError, match="images of digits changed"):
         resume(tmp_path / "run")
+
+
+def test_every_row_of_every_table_fits_its_header(tmp_path):
+    scansearch.search(tmp_path / "run", model="local_vim_nano", depth=2, epochs=2, limit=64)
+    table = pd.read_csv(tmp_path / "run" / "metrics.csv", index_col=False)
+    assert table.epoch.tolist() == [1, 2]
+    assert table.train_accuracy.between(0, 1).all()
+    assert table.entropy.between(0.9, 1).all()
+    for path in (tmp_path / "run").glob("*.csv"):
+        header, *rows = path.read_text().splitlines()
+        assert {row.count(",") for row in rows} <= {header.count(",")}, path.name
+    with pytest.raises(ValueError, match=r"timing.csv has 3 columns, but a row has 2"):
+        RunFolder(tmp_path / "run").append("timing.csv", [[1, 2.0]])

@@ -20,6 +20,7 @@ BUDGETS = {
 LEVELS = [("darts", {"level": "bilevel"}), ("darts", {"level": "unrolled"}), ("sigmoid", {"level": "bilevel"})]
 OPTIONS = [
     ("darts", {"selection": "one_shot", "judged": 4}),
+    ("darts", {"selection": "perturbation"}),
     ("darts", {"perturb": "adversarial", "shortcut": 0.5, "entropy": 0.1}),
     ("evolution", {**BUDGETS["evolution"], "judge": "standalone", "judge_epochs": 1}),
 ]
