@@ -91,8 +91,7 @@ class Comparison:
             figures = [median(values)] if once else [median(values), min(values)]
             promise = [f">= {self.targets[name]:g}"] if name in self.targets else []
             made.add_row(name, *(f"{value:,.1f}" for value in figures), f"{self.ratio(name):.1f}", *promise)
-        for name, reason in self.absent.items():
-            made.add_row(name, reason)
+        made.caption, made.caption_justify = not_run(self.absent), "left"
         return made
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,5 +108,10 @@ def plain_table(columns: Sequence[str]) -> Table:
     """A table without lines; all columns but the first hold numbers."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
-        made.add_column(column, justify="right" if i else "left", no_wrap=i == 0)
+        made.add_column(column, justify="right" if i else "left", no_wrap=True)
     return made
+
+
+def not_run(absent: dict[str, str]) -> str | None:
+    """The reasons of those that could not run, a line each."""
+    return "\n".join(f"{name} did not run: {reason}" for name, reason in absent.items()) or None

@@ -16,7 +16,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 import scansearch
-from benchmarks.comparison import plain_table
+from benchmarks.comparison import not_run, plain_table
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import STRATEGIES
@@ -102,12 +102,10 @@ class HitRates:
         return 1 / self.genotypes
 
     def table(self) -> Table:
-        """Hits, hit rate and its interval, overlap, seconds; random sampling first."""
-        made = plain_table(
-            ["", "found", "hit rate", f"{CONFIDENCE:.0%} interval", "p by chance", "directions found", "s a search"]
-        )
-        made.add_row("random sampling", f"1 in {self.genotypes:,}", f"{self.random_rate:.2%}", "exact", "",
-                     f"{self.chance_overlap:.0%}", "")  # fmt: skip
+        """Hits, hit rate and its interval, share of the planted directions found, seconds a search; random sampling first."""
+        made = plain_table(["", "found", "rate", f"{CONFIDENCE:.0%} interval", "p by chance", "directions", "s"])
+        chance = f"1 in {self.genotypes:,}", f"{self.random_rate:.2%}", "exact", "", f"{self.chance_overlap:.0%}", ""
+        made.add_row("random sampling", *chance)
         for row in sorted(self.rows, key=lambda row: (-sum(row.found), -fmean(row.overlaps))):
             low, high = row.interval
             made.add_row(
@@ -178,11 +176,6 @@ def tried(names: Sequence[str], attempt: Callable[[str], Any]) -> tuple[list[Any
         except ScansearchError as error:
             absent[name] = str(error)
     return rows, absent
-
-
-def not_run(absent: dict[str, str]) -> str | None:
-    """The reasons of those that could not run, a line each."""
-    return "\n".join(f"{name} did not run: {reason}" for name, reason in absent.items()) or None
 
 
 def run(seeds: int = SEEDS, strategies: Sequence[str] | None = None, *, tiny: bool = False) -> list[HitRates]:

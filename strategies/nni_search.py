@@ -10,6 +10,7 @@ the space allows.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import Any, Literal
 
 import torch
@@ -77,6 +78,7 @@ class NniSearch(BlackBox):
                 f'strategy nni_search needs NNI, which cannot be imported ({error}); pip install "scansearch[nni]", or take '
                 "optuna_search"
             ) from error
+        logging.getLogger("nni").setLevel(logging.ERROR)  # it would write every proposal into the progress bar
         return kind(seed=self.plan.seed, **options)
 
     @staticmethod
