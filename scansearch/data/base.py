@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dense import DenseSplit
-from scansearch.data.holdout import SPLIT_SEED, hold_out, sample
+from scansearch.data.holdout import NOUN, SPLIT_SEED, hold_out, sample
 from scansearch.data.pixels import SAMPLE, channel_statistics
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.errors import ScansearchError
@@ -107,6 +107,7 @@ class DatasetSpec:
         seed: int = SPLIT_SEED,
         image_size: int | None = None,
         limit: int | None = None,
+        validation_limit: int | None = None,
     ) -> ImageData:
         """Reads the data and sets validation and test images aside where the data set has none.
 
@@ -118,7 +119,8 @@ class DatasetSpec:
             root: Folder (or file) of the data.
             seed: The split seed, 0 to 2**32 - 1.
             image_size: Scale the images to this many pixels, high and wide; by default they keep their size.
-            limit: Train on at most this many images (a stratified sample); validation and test stay whole.
+            limit: Train on at most this many images (a stratified sample).
+            validation_limit: Validate on at most this many images (a stratified sample). Test images are never fewer.
 
         Returns:
             The three splits, with mean and standard deviation of the training images.
@@ -126,12 +128,14 @@ class DatasetSpec:
         Raises:
             ScansearchError: If the data are missing, damaged or too few, or an argument is out of range.
         """
-        _check_arguments(seed, image_size, limit)
+        limits = {"train": limit, "validation": validation_limit}
+        _check_arguments(seed, image_size, limits)
         parts = self.read(None if root is None else Path(root))
         splits = _complete(self.name, parts, seed)
-        if limit is not None:
-            kept = sample(splits["train"].labels, limit, seed, len(_image_classes(parts)))
-            splits["train"] = splits["train"].subset(kept)
+        for role, most in limits.items():
+            if most is not None:
+                kept = sample(splits[role].labels, most, seed, len(_image_classes(parts)), role)
+                splits[role] = splits[role].subset(kept)
         fingerprints = {name: split.digest() for name, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
         splits = {name: split.resized(*size) for name, split in splits.items()}
@@ -162,13 +166,14 @@ def check_labels(labels: torch.Tensor, class_names: Sequence[str], source: str) 
         )
 
 
-def _check_arguments(seed: int, image_size: int | None, limit: int | None) -> None:
+def _check_arguments(seed: int, image_size: int | None, limits: Mapping[str, int | None]) -> None:
     if not 0 <= seed < 2**32:
         raise ScansearchError(f"the split seed must lie in 0 ... 2**32 - 1, but got {seed}")
     if image_size is not None and image_size < 1:
         raise ScansearchError(f"the image size must be at least 1 pixel, but got {image_size}")
-    if limit is not None and limit < 1:
-        raise ScansearchError(f"the limit on training images must be at least 1, but got {limit}")
+    for role, limit in limits.items():
+        if limit is not None and limit < 1:
+            raise ScansearchError(f"the limit on {NOUN[role]} images must be at least 1, but got {limit}")
 
 
 def _complete(name: str, parts: Parts, seed: int) -> dict[str, Split]:

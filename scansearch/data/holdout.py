@@ -10,6 +10,8 @@ import torch
 from scansearch.errors import ScansearchError
 
 SPLIT_SEED = 0
+NOUN = {"train": "training", "validation": "validation"}
+"""The parts that can be limited, as messages call them."""
 
 
 def stratified_order(labels: torch.Tensor, seed: int) -> torch.Tensor:
@@ -66,7 +68,7 @@ def hold_out(
     return order[size:].sort().values, order[:size].sort().values
 
 
-def sample(labels: torch.Tensor, size: int, seed: int, num_classes: int) -> torch.Tensor:
+def sample(labels: torch.Tensor, size: int, seed: int, num_classes: int, role: str = "train") -> torch.Tensor:
     """A stratified random sample of the images, for short runs.
 
     Returns:
@@ -77,6 +79,6 @@ def sample(labels: torch.Tensor, size: int, seed: int, num_classes: int) -> torc
     """
     if size < num_classes:
         raise ScansearchError(
-            f"the limit on training images must be at least the number of classes ({num_classes}), but got {size}"
+            f"the limit on {NOUN[role]} images must be at least the number of classes ({num_classes}), but got {size}"
         )
     return stratified_order(labels, seed)[:size].sort().values

@@ -65,7 +65,10 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
         torch.set_num_threads(train.threads)
     spec = MODELS.get(config.model).configure(**config.model_settings)
     data: ImageData = DATASETS.get(config.data).load(
-        config.data_root or None, image_size=train.image_size or None, limit=train.limit or None
+        config.data_root or None,
+        image_size=train.image_size or None,
+        limit=train.limit or None,
+        validation_limit=train.validation_limit or None,
     )
     space = SearchSpace.from_dict(config.space)
     infos = spec.layers(data.image_size)

@@ -39,6 +39,7 @@ class TrainSettings(BaseModel):
     threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice.")
     checkpoint_steps: int = Field(50, ge=1, description="Steps between checkpoints; one more at the end of each epoch.")
     limit: int = Field(0, ge=0, description="Use at most this many training images; 0 uses all.")
+    validation_limit: int = Field(0, ge=0, description="Use at most this many validation images; 0 uses all.")
     image_size: int = Field(0, ge=0, description="Resize the images to this size; 0 leaves them.")
 
     @field_validator("precision", mode="before")

@@ -89,6 +89,16 @@ def test_limit_is_stratified_nested_and_leaves_evaluation_whole() -> None:
     assert tiny.fingerprint != whole.fingerprint
 
 
+def test_validation_has_a_limit_of_its_own() -> None:
+    whole, small = (spec(numbered([400, 100])).load(validation_limit=limit) for limit in (None, 25))
+    assert torch.bincount(small.validation.labels).tolist() == [20, 5]
+    assert set(numbers(small.validation)) < set(numbers(whole.validation))
+    for role in ("train", "test"):
+        assert numbers(getattr(small, role)) == numbers(getattr(whole, role))
+    with pytest.raises(ScansearchError, match="limit on validation images must be at least the number of classes"):
+        spec(numbered([400, 100])).load(validation_limit=1)
+
+
 def test_a_limit_keeps_rare_classes() -> None:
     data = spec(numbered([1000, 10, 10])).load(limit=3)
     assert sorted(data.train.labels.tolist()) == [0, 1, 2]
