@@ -60,6 +60,8 @@ def draw(source: ReportSource) -> Figure:
 
 
 def _columns(layers: int) -> int:
+    if layers == 4:
+        return 2
     return min(layers, 3 if layers <= 9 else 4 if layers <= 16 else 5)
 
 
