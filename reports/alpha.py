@@ -114,8 +114,13 @@ def _panel(axes: Axes, table: DataFrame, styles: dict[str, DirectionStyle] | Non
 
 
 def applies(source: ReportSource) -> str | None:
-    """It needs at least one finished epoch."""
-    return "there is no finished epoch of a run to draw" if source.scores.empty else None
+    """It needs at least one finished epoch, and candidates that ever differ."""
+    table = source.scores
+    if table.empty:
+        return "there is no finished epoch of a run to draw"
+    if (table.groupby(["epoch", "layer"])["probability"].nunique() == 1).all():
+        return "all candidates were alike in every epoch: this strategy has no alpha"
+    return None
 
 
 ALPHA = Report("alpha", "probabilities of each layer's candidates over the epochs", draw, applies)

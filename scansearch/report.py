@@ -20,8 +20,9 @@ COLUMNS = {
     "metrics.csv": ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"),
     "layers.csv": ("epoch", "layer", "entropy", "margin"),
     "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
+    "genotypes.csv": ("number", "accuracy", "directions"),
 }
-TEXT = {"direction"}  # columns that hold no numbers
+TEXT = {"direction", "directions"}  # columns that hold no numbers
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class ReportSource:
     def scores(self) -> DataFrame:
         """``scores.csv``, a row a direction, layer and epoch; empty if there is none yet."""
         return self._table("scores.csv")
+
+    @cached_property
+    def genotypes(self) -> DataFrame:
+        """``genotypes.csv``, a row a judged genotype; empty if none was."""
+        return self._table("genotypes.csv")
 
     @property
     def unfinished(self) -> str:

@@ -15,7 +15,9 @@ def command(
     source: Annotated[str, typer.Argument(help="A run folder, a genotype file, or a published genotype's name.")],
     report: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="heatmap, alpha or curves; repeatable.", show_default="all that apply"),
+        typer.Option(
+            metavar="NAME", help="heatmap, alpha, curves or judged; repeatable.", show_default="all that apply"
+        ),
     ] = None,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/figures, or here")

@@ -107,6 +107,10 @@ class BlackBox(Strategy):
         counts = torch.from_numpy(sum(top[1:], start=top[0]))
         return [part / part.sum() for part in counts.split(sizes)]
 
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """All that it asked for, on all validation images."""
+        return self.accuracies
+
     @property
     def top(self) -> int:
         """How many of the best genotypes count for the scores."""

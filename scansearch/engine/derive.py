@@ -132,6 +132,12 @@ class Derivation:
             bounded.append(torch.where(inside, values.double(), outside))
         return self.space.best(bounded, threshold=low - 1.0)
 
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """Accuracies of whole genotypes; what perturbation asks about is none of them."""
+        if self.how != "one_shot":
+            return {}
+        return {choice: accuracy for (_, choice), accuracy in self.accuracies.items()}
+
     def state_dict(self) -> dict[str, Any]:
         """The accuracies so far: they are dear."""
         return {"chosen": self.chosen, "accuracies": [list(item) for item in self.accuracies.items()]}

@@ -270,6 +270,10 @@ class GradientStrategy(Strategy):
         """The best by score that the space allows."""
         return self.space.best(self.scores())
 
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """Those of selection by one-shot evaluation."""
+        return self.derivation.judged_genotypes()
+
     def alpha_lr(self) -> float:
         """Learning rate of alpha now."""
         return float(self.optimizer.param_groups[0]["lr"])

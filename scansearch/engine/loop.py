@@ -90,6 +90,8 @@ class SearchLoop:
             if self.strategy.trains_supernet:
                 self.train(stop)
             self.strategy.finish(Judge(self, self.alone, stop))
+        if self.fabric.is_global_zero:
+            self.folder.append("genotypes.csv", self._judged_rows())
 
     def train(self, stop: StopRequest) -> None:
         """Trains to the last epoch, or until the strategy has had enough."""
@@ -271,6 +273,12 @@ class SearchLoop:
             (epoch, i, name, float(score), int(j in kept[i]))
             for i, layer in enumerate(self.space)
             for j, (name, score) in enumerate(zip(layer.candidates, scores[i], strict=True))
+        ]
+
+    def _judged_rows(self) -> list[tuple[Any, ...]]:
+        return [
+            (number, accuracy, "; ".join(" ".join(layer) for layer in self.space.directions(choice)))
+            for number, (choice, accuracy) in enumerate(self.strategy.judged_genotypes().items(), start=1)
         ]
 
     def progress(self) -> Progress:

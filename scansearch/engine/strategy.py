@@ -196,6 +196,10 @@ class Strategy(ABC):
         """The selections under which the supernet's own accuracy is reported."""
         return self.select(0)
 
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """Validation accuracies in [0, 1] of the genotypes that it judged, in their order; written to ``genotypes.csv``."""
+        return {}
+
     def diagnostics(self) -> dict[str, float]:
         """Figures of this strategy's own, by name; asked after every epoch and written to ``diagnostics.csv``."""
         return {}

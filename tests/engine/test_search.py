@@ -218,3 +218,17 @@ def test_every_row_of_every_table_fits_its_header(tmp_path):
         assert {row.count(",") for row in rows} <= {header.count(",")}, path.name
     with pytest.raises(ValueError, match=r"timing.csv has 3 columns, but a row has 2"):
         RunFolder(tmp_path / "run").append("timing.csv", [[1, 2.0]])
+
+
+def test_judged_genotypes_are_kept_in_their_order(tmp_path):
+    small = {"model": "local_vim_nano", "depth": 2, "epochs": 1, "limit": 64, "validation_limit": 30}
+    settings = {"generations": 1, "population": 4, "mutations": 2, "crossovers": 0}
+    genotype = scansearch.search(tmp_path / "run", strategy="single_path", **small, **settings)
+    table = pd.read_csv(tmp_path / "run" / "genotypes.csv")
+    assert table.number.tolist() == list(range(1, len(table) + 1))
+    assert 4 <= len(table) <= 6
+    assert table.directions[table.accuracy.idxmax()] == "; ".join(" ".join(layer) for layer in genotype.directions)
+    scansearch.search(tmp_path / "darts", **small)
+    assert pd.read_csv(tmp_path / "darts" / "genotypes.csv").empty
+    scansearch.search(tmp_path / "one_shot", **small, selection="one_shot", judged=3)
+    assert 1 <= len(pd.read_csv(tmp_path / "one_shot" / "genotypes.csv")) <= 3

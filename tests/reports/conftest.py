@@ -13,6 +13,12 @@ epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,lr,alpha_lr,entropy,m
 2,20,1.9,0.41,1.7,0.58,0.001,0.01,0.99,0.01,1
 3,30,1.4,0.66,1.1,0.81,0.001,0.01,0.97,0.02,0
 """
+GENOTYPES = """\
+number,accuracy,directions
+1,0.5,h v; v w2
+2,0.7,h h_flip; v w2
+3,0.6,h w2; v w2
+"""
 NAMES = ["h", "h_flip", "v", "w2"]
 # Probabilities by epoch, layer and direction.
 SCORES = [
@@ -49,6 +55,7 @@ def run(tmp_path, genotype):
     (folder / "metrics.csv").write_text(METRICS)
     (folder / "layers.csv").write_text("epoch,layer,entropy,margin,changes\n1,0,1,0.1,0\n")
     (folder / "scores.csv").write_text(scores_csv())
+    (folder / "genotypes.csv").write_text(GENOTYPES)
     genotype.save(folder / "genotype.json")
     return folder
 

@@ -237,6 +237,12 @@ def test_alpha_shows_every_direction_and_stresses_the_kept(source):
     assert {handle.get_linewidth() for handle in figure.legends[0].get_lines()} == {1.5}
 
 
+def test_judged_shows_every_genotype_and_the_best_so_far(source):
+    dots, best = drawn("judged", source).axes[0].lines
+    assert list(dots.get_ydata()) == pytest.approx([50, 70, 60])
+    assert list(best.get_ydata()) == pytest.approx([50, 70, 70])
+
+
 @pytest.mark.parametrize("name", ["alpha", "curves"])
 def test_a_single_epoch_is_drawn_at_a_whole_number(name, run):
     for table in ("metrics.csv", "scores.csv"):
@@ -251,7 +257,9 @@ def test_a_single_epoch_is_drawn_at_a_whole_number(name, run):
 @pytest.mark.parametrize("layers", [1, 2, 6, 20])
 def test_the_panels_of_many_layers_are_not_cut_off(layers, tmp_path):
     rows = ["epoch,layer,direction,probability,kept"]
-    rows += [f"{e},{i},{n},0.125,{int(n[0] == 'h')}" for e in (1, 2) for i in range(layers) for n in EIGHT]
+    rows += [
+        f"{e},{i},{n},{p / 28},{int(n[0] == 'h')}" for e in (1, 2) for i in range(layers) for p, n in enumerate(EIGHT)
+    ]
     (tmp_path / "scores.csv").write_text("\n".join(rows))
     figure = drawn("alpha", ReportSource.open(tmp_path))
     assert sum(axes.get_visible() for axes in figure.axes) == layers

@@ -16,7 +16,7 @@ from scansearch.genotype import Genotype, published, published_names
 from scansearch.registry import REPORTS
 from scansearch.report import Report, ReportSource, render
 
-ALL = ["alpha", "curves", "heatmap"]
+ALL = ["alpha", "curves", "heatmap", "judged"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -59,6 +59,7 @@ def test_a_genotype_alone_has_no_epochs_to_draw(name, tmp_path):
 
 def test_an_unfinished_run_has_no_heatmap_and_says_what_to_do(run, tmp_path):
     (run / "genotype.json").unlink()
+    (run / "genotypes.csv").unlink()
     source = ReportSource.open(run)
     assert "scansearch resume" in refusal(source, tmp_path / "out", ["heatmap"])
     check(render(source, tmp_path / "out"), ["alpha", "curves"])
@@ -66,9 +67,15 @@ def test_an_unfinished_run_has_no_heatmap_and_says_what_to_do(run, tmp_path):
 
 def test_a_run_that_has_only_begun_has_nothing_to_draw(run, tmp_path):
     (run / "genotype.json").unlink()
-    for name in ("metrics.csv", "scores.csv"):
+    for name in ("metrics.csv", "scores.csv", "genotypes.csv"):
         (run / name).write_text((run / name).read_text().splitlines()[0] + "\n")
-    assert refusal(ReportSource.open(run), tmp_path / "out").count("cannot draw") == 3
+    assert refusal(ReportSource.open(run), tmp_path / "out").count("cannot draw") == 4
+
+
+def test_scores_that_never_differ_are_not_drawn(run, tmp_path):
+    rows = [f"{e},{i},{n},0.25,0" for e in (1, 2) for i in (0, 1) for n in ("h", "h_flip", "v", "w2")]
+    (run / "scores.csv").write_text("\n".join(["epoch,layer,direction,probability,kept", *rows]))
+    assert "this strategy has no alpha" in refusal(ReportSource.open(run), tmp_path / "out", ["alpha"])
 
 
 def test_an_unknown_report_lists_the_known_ones(source, tmp_path):
