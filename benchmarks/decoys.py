@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from rich.table import Table
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, hypergeom
 
 from benchmarks.comparison import not_run, plain_table
 from benchmarks.planted import CONFIDENCE, TINY, search, tried
@@ -44,16 +44,46 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
+class Odds:
+    """How many decoys a layer keeps by chance.
+
+    Args:
+        candidates: Directions to choose from.
+        decoys: Those of them that are decoys.
+        keep: Directions that a layer keeps.
+    """
+
+    candidates: int
+    decoys: int
+    keep: int
+
+    @property
+    def mean(self) -> float:
+        """Decoys a layer."""
+        return self.keep * self.decoys / self.candidates
+
+    def at_most(self, decoys: int, layers: int) -> float:
+        """Probability that so many layers keep at most so many decoys, all together."""
+        one = hypergeom(self.candidates, self.decoys, self.keep).pmf(np.arange(self.keep + 1))
+        total = np.ones(1)
+        for _ in range(layers):
+            total = np.convolve(total, one)
+        return float(min(1.0, total[: decoys + 1].sum()))
+
+
+@dataclass(frozen=True)
 class Kept:
     """Searches of one strategy.
 
     Args:
         strategy: Its name.
         decoys: Decoys kept, one list a seed with a number a layer.
+        odds: What a layer draws from by chance.
     """
 
     strategy: str
     decoys: list[list[int]]
+    odds: Odds
 
     @property
     def mean(self) -> float:
@@ -62,12 +92,15 @@ class Kept:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the mean lies with 95 % confidence: percentile bootstrap over all layers of all seeds."""
-        numbers = np.array(self.decoys, dtype=float).flatten()
-        if np.all(numbers == numbers[0]):
-            return self.mean, self.mean
-        found = bootstrap((numbers,), np.mean, confidence_level=CONFIDENCE, method="percentile", rng=0)
-        return float(found.confidence_interval.low), float(found.confidence_interval.high)
+        """Where the decoys a layer lie with 95 % confidence: exact binomial (Clopper-Pearson), a trial for each direction kept."""
+        layers, keep = sum(map(len, self.decoys)), self.odds.keep
+        bounds = binomtest(sum(map(sum, self.decoys)), layers * keep).proportion_ci(CONFIDENCE, method="exact")
+        return float(bounds.low) * keep, float(bounds.high) * keep
+
+    @property
+    def chance(self) -> float:
+        """Probability that random sampling keeps so few decoys, or fewer: exact, a sum of hypergeometric numbers."""
+        return self.odds.at_most(sum(map(sum, self.decoys)), sum(map(len, self.decoys)))
 
 
 @dataclass(frozen=True)
@@ -77,43 +110,46 @@ class DecoysKept:
     Args:
         rows: Those that ran.
         absent: Those that could not, each with the reason.
-        chance: Decoys a layer that random sampling keeps on average.
+        odds: What random sampling keeps.
         title: The line above the table.
     """
 
     rows: list[Kept]
     absent: dict[str, str]
-    chance: float
+    odds: Odds
     title: str
 
     def table(self) -> Table:
-        """Decoys a layer with their interval; chance first."""
-        made = plain_table(["", "decoys a layer", f"{CONFIDENCE:.0%} interval", "layers"])
-        made.add_row("random sampling", f"{self.chance:.2f}", "exact", "")
+        """Decoys a layer with their interval; random sampling first."""
+        made = plain_table(["", "decoys a layer", f"{CONFIDENCE:.0%} interval", "p by chance", "layers"])
+        made.add_row("random sampling", f"{self.odds.mean:.2f}", "exact", "", "")
         for row in sorted(self.rows, key=lambda row: row.mean):
             low, high = row.interval
             layers = sum(map(len, row.decoys))
-            made.add_row(row.strategy, f"{row.mean:.2f}", f"{low:.2f} - {high:.2f}", str(layers))
+            made.add_row(row.strategy, f"{row.mean:.2f}", f"{low:.2f} - {high:.2f}", f"{row.chance:.1g}", str(layers))
         made.caption, made.caption_justify = not_run(self.absent), "left"
         return made
 
     def missed(self) -> list[str]:
         """One line for each strategy that does not keep fewer decoys than chance, with 95 % confidence."""
         lines = [
-            f"decoys: {row.strategy} must keep fewer than {self.chance:.2f} decoys a layer, but keeps {row.mean:.2f} "
-            f"({row.interval[0]:.2f} - {row.interval[1]:.2f})"
+            f"decoys: {row.strategy} must keep fewer than {self.odds.mean:.2f} decoys a layer, but keeps {row.mean:.2f}, "
+            f"which chance does with probability {row.chance:.2g}"
             for row in self.rows
-            if row.interval[1] >= self.chance
+            if row.chance >= 1 - CONFIDENCE
         ]
         return lines + [f"decoys: {name} did not run ({reason})" for name, reason in self.absent.items()]
 
     def to_dict(self) -> dict[str, Any]:
         """The table as JSON data, with every layer."""
         rows = [
-            {"name": row.strategy, "mean": row.mean, "interval": row.interval, "decoys": row.decoys}
+            {
+                "name": row.strategy, "mean": row.mean, "interval": row.interval, "p_by_chance": row.chance,
+                "decoys": row.decoys,
+            }
             for row in self.rows
-        ]
-        facts = {"benchmark": "decoys", "title": self.title, "chance": self.chance}
+        ]  # fmt: skip
+        facts = {"benchmark": "decoys", "title": self.title, "random_sampling": self.odds.mean}
         return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}
 
 
@@ -153,7 +189,13 @@ def keep(strategy: str, seeds: Sequence[int], *, patch_size: int, tiny: bool = F
         search(**{**MODEL, **settings}, space=SPACE, strategy=strategy, data=NAME, seed=seed, patch_size=patch_size)
         for seed in seeds
     ]
-    return Kept(strategy, [[sum(n.startswith(DECOY) for n in names) for names in g.directions] for g in found])
+    return Kept(strategy, [[sum(n.startswith(DECOY) for n in names) for names in g.directions] for g in found], odds())
+
+
+def odds() -> Odds:
+    """Those of the space."""
+    space = SEARCH_SPACES.get(SPACE)
+    return Odds(len(space.candidates), sum(name.startswith(DECOY) for name in space.candidates), int(space.keep))
 
 
 def run(
@@ -172,10 +214,9 @@ def run(
         patch = 2 if name == "fashion-mnist" else 1
         names = strategies or STRATEGIES.names()
         rows, absent = tried(names, lambda n: keep(n, range(seeds), patch_size=patch, tiny=tiny))
-    space = SEARCH_SPACES.get(SPACE)
-    decoys = sum(candidate.startswith(DECOY) for candidate in space.candidates)
+    by_chance = odds()
     title = (
-        f"decoys: how many random permutations does a layer keep, of {decoys} among {len(space.candidates)} directions, keep "
-        f"{space.keep}? {name}, 2 layers, {seeds} searches a strategy"
+        f"decoys: how many random permutations does a layer keep, of {by_chance.decoys} among {by_chance.candidates} directions, "
+        f"keep {by_chance.keep}? {name}, 2 layers, {seeds} searches a strategy"
     )
-    return [DecoysKept(rows, absent, space.keep * decoys / len(space.candidates), title)]
+    return [DecoysKept(rows, absent, by_chance, title)]

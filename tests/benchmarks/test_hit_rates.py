@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -59,7 +60,7 @@ def test_settings_for_all_come_before_those_of_a_strategy():
 def test_tiny_decoys_count_what_each_layer_keeps():
     (result,) = decoys.run(1, ["darts"], tiny=True)
     (row,) = result.rows
-    assert result.chance == pytest.approx(4 / 3)
+    assert result.odds.mean == pytest.approx(4 / 3)
     assert len(row.decoys[0]) == 2
     assert all(0 <= number <= 4 for number in row.decoys[0])
     assert row.interval[0] <= row.mean <= row.interval[1]
@@ -67,10 +68,25 @@ def test_tiny_decoys_count_what_each_layer_keeps():
 
 
 def test_a_strategy_that_keeps_decoys_is_missed():
-    rows = [decoys.Kept("good", [[0, 1], [1, 0]]), decoys.Kept("bad", [[2, 2], [1, 2]])]
-    result = decoys.DecoysKept(rows, {}, 4 / 3, "title")
+    odds = decoys.Odds(candidates=12, decoys=4, keep=4)
+    rows = [decoys.Kept("good", [[0, 1], [1, 0]], odds), decoys.Kept("bad", [[2, 2], [1, 2]], odds)]
+    result = decoys.DecoysKept(rows, {}, odds, "title")
     assert [line.split()[1] for line in result.missed()] == ["bad"]
-    assert rows[0].interval == (0.0, 1.0)
+
+
+def test_chance_keeps_so_few_decoys_with_the_probability_that_sampling_says():
+    odds = decoys.Odds(candidates=12, decoys=4, keep=4)
+    random = np.random.default_rng(0)
+    drawn = random.hypergeometric(4, 8, 4, size=(100_000, 3)).sum(1)
+    assert drawn.mean() == pytest.approx(3 * odds.mean, rel=0.01)
+    for most in range(8):
+        assert odds.at_most(most, 3) == pytest.approx((drawn <= most).mean(), abs=0.006)
+    assert odds.at_most(12, 3) == pytest.approx(1)
+
+
+def test_intervals_of_decoys_hold_also_where_all_layers_agree():
+    low, high = decoys.Kept("same", [[1, 1], [1, 1]], decoys.Odds(12, 4, 4)).interval
+    assert (low, high) == pytest.approx((4 * 0.0727, 4 * 0.5238), abs=1e-3)  # Clopper and Pearson for 4 of 16
 
 
 def test_decoys_need_the_folder_that_was_named(tmp_path):
