@@ -56,7 +56,7 @@ def show_genotype(genotype: Genotype) -> None:
         dots = "  ".join(
             ("●" if n in layer.directions else "·").ljust(w) for n, w in zip(candidates, widths, strict=True)
         )
-        out.print(f"{i:>5}  {dots}   {_margin(layer)}")
+        out.print(f"{i:>5}  {dots}   {_margin(layer)}", soft_wrap=True)
 
 
 def _show_names(genotype: Genotype) -> None:
@@ -73,11 +73,16 @@ def _margin(layer: LayerGenotype) -> str:
 
 
 def warn_noise(genotype: Genotype) -> None:
-    """Says plainly which layers' choices are no more than chance."""
+    """Says plainly which layers' choices are no more than chance, or that it cannot be told."""
     unsure = [str(i) for i, layer in enumerate(genotype.layers, start=1) if layer.above_noise is False]
     if unsure:
         out.print(
             f"[yellow]note:[/] in {len(unsure)} of {len(genotype.layers)} layers ({', '.join(unsure)}) the margin between the "
             "last direction kept and the first left out is not above its own fluctuation: another seed may well choose "
             "otherwise. More epochs or a larger --set alpha_lr help."
+        )
+    elif any(layer.margin is not None and layer.above_noise is None for layer in genotype.layers):
+        out.print(
+            "[yellow]note:[/] this strategy chooses once, after training, so nothing here tells how sure it is. Repeat the search "
+            "with another --seed: a choice that is real comes back."
         )

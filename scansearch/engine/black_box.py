@@ -42,6 +42,7 @@ class BlackBox(Strategy):
 
     Settings = BlackBoxSettings
     settings: BlackBoxSettings
+    gradual = False
     best: Choice
 
     @property

@@ -171,8 +171,10 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
     strategy, scores, kept = parts["strategy"], parts["strategy"].scores(), parts["strategy"].choose()
     layers = []
     for i, (info, layer) in enumerate(zip(parts["infos"], parts["bound"], strict=True)):
-        gap, noise = margin(scores[i], kept[i]), loop.history.noise(i, kept[i])
+        gap = margin(scores[i], kept[i])
+        noise = loop.history.noise(i, kept[i]) if strategy.gradual else None
         decided = gap != float("inf")
+        known = decided and strategy.gradual
         layers.append(
             {
                 "stage": info.stage,
@@ -181,7 +183,7 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
                 "scores": {name: round(float(s), 9) for name, s in zip(layer.candidates, scores[i], strict=True)},
                 "margin": round(gap, 9) if decided else None,
                 "margin_noise": None if noise is None else round(noise, 9),
-                "above_noise": None if not decided else bool(noise is not None and gap > noise),
+                "above_noise": bool(noise is not None and gap > noise) if known else None,
             }
         )
     loss, accuracy = loop.evaluate(strategy.evaluation())

@@ -101,6 +101,8 @@ class Strategy(ABC):
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}
     """Named recipes: ``{"paper": {"train": {...}, "strategy": {...}}}``."""
+    gradual: ClassVar[bool] = True
+    """Whether scores grow epoch by epoch, so that their fluctuation tells how sure a margin is; not if all is chosen in the end."""
 
     def __init__(self, settings: StrategySettings) -> None:
         self.settings = settings
