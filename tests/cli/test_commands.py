@@ -92,7 +92,7 @@ def test_strategies(call):
     assert "darts" in call("strategies").out
 
 
-def test_scans(call):
+def test_scans(call, here):
     assert [f["family"] for f in json.loads(call("scans", "--json").out)] == SCAN_ORDERS.names()
     facts = json.loads(call("scans", "v", "--grid", "2x3", "--json").out)
     assert (facts["name"], facts["grid"], facts["indices"]) == ("v", [2, 3], [0, 3, 1, 4, 2, 5])
