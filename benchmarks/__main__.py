@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import decoys, machine, many_directions, memory, orders, planted, scan, strategies, supernet_step
+from benchmarks import alone, decoys, machine, many_directions, memory, orders, planted, scan, strategies, supernet_step
 from benchmarks.comparison import Result
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
@@ -26,10 +26,11 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "decoys": lambda options: decoys.run(
         options.seeds or decoys.SEEDS, options.strategy, root=options.data_root, tiny=options.tiny
     ),
+    "alone": lambda options: alone.run(options.seeds or alone.SEEDS, root=options.data_root, tiny=options.tiny),
 }
-LONG = ("planted", "decoys")
+LONG = ("planted", "decoys", "alone")
 """Whole searches, many of them: an hour or more each, so they run only when they are named."""
-CHECKED = ("scan", "step", *LONG)
+CHECKED = ("scan", "step", "planted", "decoys")
 """Those that promise something."""
 
 
@@ -46,11 +47,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"what to measure: {', '.join(BENCHMARKS)} (default: all but {', '.join(LONG)})",
     )
     parser.add_argument("--repeats", type=int, default=7, metavar="N", help="rounds of each timing (default: 7)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="searches a strategy, in planted and decoys")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="searches a strategy, in planted and decoys; trainings a genotype, in alone",
+    )
     parser.add_argument(
         "--strategy", action="append", metavar="NAME", help="only this one, in planted and decoys; again for more"
     )
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder of fashion-mnist, for decoys")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder of fashion-mnist, for decoys and alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample to FILE")
     parser.add_argument("--check", action="store_true", help="end with status 1 if a promise is missed")
     parser.add_argument(

@@ -6,8 +6,7 @@ On fashion-mnist decoys are known to be worse: in a prototype of this size, a de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -19,10 +18,10 @@ from rich.table import Table
 from scipy.stats import binomtest, hypergeom
 
 from benchmarks.comparison import not_run, plain_table
+from benchmarks.images import images
 from benchmarks.planted import CONFIDENCE, TINY, search, tried
 from scansearch.data import Parts
-from scansearch.errors import ScansearchError
-from scansearch.registry import DATASETS, SEARCH_SPACES, STRATEGIES
+from scansearch.registry import SEARCH_SPACES, STRATEGIES
 
 SEEDS = 3
 SPACE, DECOY = "decoys12", "random:"
@@ -153,25 +152,7 @@ class DecoysKept:
         return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}
 
 
-@contextmanager
-def images(root: Path | None, train: int, validation: int) -> Iterator[str]:
-    """Registers so many images of fashion-mnist as data set ``decoys``, or digits where there are none; says which."""
-    spec = DATASETS.get("fashion-mnist")
-    try:
-        parts = spec.read(root)
-    except ScansearchError:
-        if root is not None:
-            raise
-        spec = DATASETS.get("digits")
-        parts = spec.read(None)
-    DATASETS.register(NAME, replace(spec, name=NAME, read=lambda _: _few(parts, train, validation)), override=True)
-    try:
-        yield "fashion-mnist" if spec.name == "fashion-mnist" else "digits, for there is no fashion-mnist here"
-    finally:
-        DATASETS.unregister(NAME)
-
-
-def _few(parts: Parts, train: int, validation: int) -> Parts:
+def few(parts: Parts, train: int, validation: int) -> Parts:
     """Some of the training images, and a small validation part: it judges many genotypes."""
     total = len(parts.train)
     order = torch.from_numpy(np.random.default_rng(0).permutation(total))
@@ -210,7 +191,7 @@ def run(
         tiny: A few images, to see that it runs.
     """
     sizes = (64, 32) if tiny else (TRAIN, VALIDATION)
-    with images(root, *sizes) as name:
+    with images(NAME, root, lambda parts: few(parts, *sizes)) as name:
         patch = 2 if name == "fashion-mnist" else 1
         names = strategies or STRATEGIES.names()
         rows, absent = tried(names, lambda n: keep(n, range(seeds), patch_size=patch, tiny=tiny))

@@ -1,0 +1,54 @@
+"""Found genotypes against random ones: the table, the statistics, and that test images judge."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from rich.console import Console
+
+from benchmarks import alone
+from scansearch.registry import DATASETS
+
+
+def shown(result):
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(result.table())
+    return capture.get().splitlines()
+
+
+def test_a_tiny_run_trains_found_and_random_genotypes():
+    (result,) = alone.run(tiny=True)
+    assert list(result.found) == ["darts", "evolution"]
+    assert len(result.random) == 2
+    assert all(0 < accuracy < 1 for accuracy in (*result.found.values(), *result.random))
+    assert result.missed() == []
+
+
+def test_the_difference_has_an_interval_and_a_probability():
+    result = alone.FoundAgainstRandom({"a": 0.83, "b": 0.81}, [0.80, 0.79, 0.82], "title")
+    mean, low, high = result.difference
+    assert mean == pytest.approx(0.05 / 3)
+    assert low < 0 < mean < high
+    assert result.chance == pytest.approx(2 / 10)  # ranks 5 and 3 of 5: of ten pairs, 5 + 4 and 5 + 3 sum to as much
+    lines = shown(result)
+    assert lines[1].split() == ["a", "83.00%", "3", "of", "3"]
+    assert lines[2].split() == ["b", "81.00%", "2", "of", "3"]
+    assert lines[3].split() == ["3", "random,", "mean", "80.33%"]
+    assert lines[-1].startswith("found minus random, points  +1.67")
+
+
+def test_random_genotypes_differ_and_are_the_same_every_time():
+    drawn = alone.drawn(alone.RANDOM)
+    assert drawn == alone.drawn(alone.RANDOM)
+    assert len({str(directions) for directions in drawn}) == alone.RANDOM
+    assert all(len(names) == 4 for directions in drawn for names in directions)
+
+
+def test_test_images_judge_and_training_images_do_not():
+    parts = DATASETS.get("digits").read(None)
+    left = alone.cut(parts, 100, 50)
+    assert (len(left.train), len(left.validation)) == (100, 50)
+    images = [split.batch(torch.arange(len(split)))[0] for split in (left.train, left.validation)]
+    seen, judges = ({image.numpy().tobytes() for image in part} for part in images)
+    assert not seen & judges
