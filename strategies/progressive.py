@@ -16,7 +16,7 @@ from pydantic import Field
 from scansearch.engine.gradient import GradientSettings, GradientStrategy
 from scansearch.engine.strategy import Plan, Step
 from scansearch.models import Selection, Supernet
-from scansearch.space import BoundSpace
+from scansearch.space import BoundSpace, Choice
 
 
 class ProgressiveSettings(GradientSettings):
@@ -67,14 +67,18 @@ class Progressive(GradientStrategy):
             others.sort(key=lambda i: -float(scores[number][i]))
             self.left[number] = sorted([*kept, *others[: size - len(kept)]])
 
-    def scores(self) -> list[torch.Tensor]:
+    def relaxed(self, alphas: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The probabilities of the candidates that are left; 0 for the others."""
         found = []
-        for alpha, left in zip(self.alphas(), self.left, strict=True):
-            score = torch.zeros(len(alpha), dtype=torch.float64)
-            score[left] = alpha.detach().double().cpu()[left].softmax(0)
+        for alpha, left in zip(alphas, self.left, strict=True):
+            score = torch.zeros_like(alpha)
+            score[left] = alpha[left].softmax(0)
             found.append(score)
         return found
+
+    def remaining(self) -> Choice:
+        """What has not dropped out."""
+        return tuple(map(tuple, self.left))
 
     def state_dict(self) -> dict[str, Any]:
         """Also which candidates are left."""

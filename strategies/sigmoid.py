@@ -42,9 +42,18 @@ class Sigmoid(GradientStrategy):
         """Every candidate, weighted by its gate."""
         return [Selection(tuple(range(len(alpha))), alpha.sigmoid()) for alpha in alphas]
 
-    def layer_scores(self, alpha: torch.Tensor) -> torch.Tensor:
+    def relaxed(self, alphas: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The gates, each in [0, 1]; they do not add up to 1."""
-        return alpha.sigmoid()
+        return [alpha.sigmoid() for alpha in alphas]
+
+    def derived(self, choice: Choice) -> list[Selection]:
+        """The gates that are kept, as they are: closing the others does not open them further."""
+        gates = [score.float()[list(kept)] for score, kept in zip(self.scores(), choice, strict=True)]
+        return [Selection(kept, gate) for kept, gate in zip(choice, gates, strict=True)]
+
+    def masked(self, left: Choice) -> list[Selection]:
+        """The same."""
+        return self.derived(left)
 
     def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:
         """The zero-one loss, averaged over all gates."""

@@ -55,10 +55,11 @@ class Derivation:
             return 0
         return sum(sum(range(layer.least, len(layer.candidates) + 1)) for layer in self.space)
 
-    def run(self, scores: Sequence[torch.Tensor], derived: Derived, evaluate: Judge) -> None:
+    def run(self, start: Choice, scores: Sequence[torch.Tensor], derived: Derived, evaluate: Judge) -> None:
         """Selects.
 
         Args:
+            start: The best by score (``one_shot``), or the candidates that can be left out (``perturbation``).
             scores: Of each layer's candidates.
             derived: The selections under which candidates are judged.
             evaluate: Validation accuracy under selections; and fine-tuning.
@@ -77,14 +78,18 @@ class Derivation:
 
         generator = torch.Generator().manual_seed(self.seed + 2)
         if self.how == "one_shot":
-            self.chosen = self._one_shot(scores, judge, generator)
+            self.chosen = self._one_shot(start, scores, judge, generator)
         else:
-            self.chosen = self._perturbation(scores, judge, tune, generator)
+            self.chosen = self._perturbation(start, scores, judge, tune, generator)
 
     def _one_shot(
-        self, scores: Sequence[torch.Tensor], judge: Callable[[Choice], float], generator: torch.Generator
+        self,
+        start: Choice,
+        scores: Sequence[torch.Tensor],
+        judge: Callable[[Choice], float],
+        generator: torch.Generator,
     ) -> Choice:
-        best = [self.space.best(scores)]
+        best = [start]
         for _ in range(self.count - 1):
             # Gumbel's trick: the best by perturbed log-scores is a draw without replacement in proportion to the scores.
             noisy = [torch.log(s.clamp_min(SPREAD)) - torch.log(_exponential(s, generator)) for s in scores]
@@ -93,12 +98,13 @@ class Derivation:
 
     def _perturbation(
         self,
+        start: Choice,
         scores: Sequence[torch.Tensor],
         judge: Callable[[Choice, int], float],
         tune: Callable[[Choice], None],
         generator: torch.Generator,
     ) -> Choice:
-        left: list[tuple[int, ...]] = [tuple(range(len(layer.candidates))) for layer in self.space]
+        left = list(start)
         for decided, number in enumerate(torch.randperm(len(left), generator=generator).tolist()):
             if decided:
                 tune(tuple(left))

@@ -116,9 +116,13 @@ class GradientStrategy(Strategy):
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """The selections of the layers, differentiable in ``alphas``, each of shape (N,)."""
 
-    def layer_scores(self, alpha: torch.Tensor) -> torch.Tensor:
-        """Scores (N,) of a layer: by default the softmax of alpha (N,)."""
-        return alpha.softmax(0)
+    def relaxed(self, alphas: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Scores (N,) of each layer, differentiable in its alpha (N,): by default the softmax."""
+        return [alpha.softmax(0) for alpha in alphas]
+
+    def remaining(self) -> Choice:
+        """The candidates that take part in each layer's mixture: by default all."""
+        return tuple(tuple(range(len(layer.candidates))) for layer in self.space)
 
     def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:
         """What a strategy adds to alpha's loss; ``None`` for nothing."""
@@ -217,7 +221,7 @@ class GradientStrategy(Strategy):
         self.optimizer.zero_grad()
 
     def _penalise(self) -> None:
-        terms = [self.penalty(self.alphas()), self.regulariser.penalty([self.layer_scores(a) for a in self.alphas()])]
+        terms = [self.penalty(self.alphas()), self.regulariser.penalty(self.relaxed(self.alphas()))]
         alphas = self.supernet.architecture_parameters()
         for term in terms:
             if term is None:
@@ -241,7 +245,7 @@ class GradientStrategy(Strategy):
         return {} if self.curvature is None else {"curvature": self.curvature.values[-1]}
 
     def masked(self, left: Choice) -> list[Selection]:
-        """The supernet with only some directions left, weighted as they were: what selection by perturbation judges."""
+        """The supernet with only some directions left, in the proportions they had: what selection by perturbation judges."""
         selections = self.derived(left)
         if self.draws:
             return selections
@@ -255,12 +259,14 @@ class GradientStrategy(Strategy):
         """Goes back where the curvature says so, and selects."""
         if self.stopped and self.curvature is not None:
             self.curvature.roll_back(self.supernet.architecture_parameters())
-        judged = self.masked if self.settings.selection == "perturbation" else self.derived
-        self.derivation.run(self.scores(), judged, evaluate)
+        if self.settings.selection == "perturbation":
+            self.derivation.run(self.remaining(), self.scores(), self.masked, evaluate)
+        else:
+            self.derivation.run(self.by_score(), self.scores(), self.derived, evaluate)
 
     def scores(self) -> list[torch.Tensor]:
         """The scores of each layer's candidates."""
-        return [self.layer_scores(a.detach().double()).cpu() for a in self.alphas()]
+        return self.relaxed([alpha.detach().double().cpu() for alpha in self.alphas()])
 
     def choose(self) -> Choice:
         """What the selection of the end found; before it, the best scores."""

@@ -82,7 +82,7 @@ class Regulariser:
         """The weighted mean entropy of the layers' scores, in nats."""
         if not self.settings.entropy:
             return None
-        shares = [score / score.sum() for score in scores]
+        shares = [score[score > 0] / score.sum() for score in scores]  # the slope of entr is infinite at 0
         return self.settings.entropy * torch.stack([torch.special.entr(share).sum() for share in shares]).mean()
 
 

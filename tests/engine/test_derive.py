@@ -20,6 +20,12 @@ def uniform(bound):
     return [torch.full((len(layer.candidates),), 0.25, dtype=torch.float64) for layer in bound]
 
 
+def start(bound, how="perturbation"):
+    if how == "perturbation":
+        return tuple(tuple(range(len(layer.candidates))) for layer in bound)
+    return bound.best(uniform(bound))
+
+
 def plain(choice):
     from scansearch.models import Selection
 
@@ -29,7 +35,7 @@ def plain(choice):
 def test_perturbation_drops_what_is_missed_least():
     bound, calls = space(), []
     found = Derivation("perturbation", 0, bound, 0)
-    found.run(uniform(bound), plain, lambda s: (calls.append(s), judge(s))[1])
+    found.run(start(bound), uniform(bound), plain, lambda s: (calls.append(s), judge(s))[1])
     assert found.chosen == ((1, 3), (0, 3))
     assert len(calls) <= found.judgements
     full = max(calls, key=lambda s: sum(len(x.indices) for x in s))
@@ -39,7 +45,7 @@ def test_perturbation_drops_what_is_missed_least():
 def test_perturbation_respects_constraints():
     bound = space(constraints=[{"kind": "flip_pairs", "least": 1}])
     found = Derivation("perturbation", 0, bound, 0)
-    found.run(uniform(bound), plain, judge)
+    found.run(start(bound), uniform(bound), plain, judge)
     assert found.chosen == (
         (2, 3),
         (2, 3),
@@ -50,18 +56,18 @@ def test_perturbation_respects_constraints():
 def test_perturbation_keeps_as_many_as_help():
     bound = space(keep=(1, 4))
     found = Derivation("perturbation", 0, bound, 0)
-    found.run(uniform(bound), plain, judge)
+    found.run(start(bound), uniform(bound), plain, judge)
     assert found.chosen == ((0, 1, 2, 3), (0, 2, 3))
 
 
 def test_of_genotypes_drawn_by_score_the_most_accurate_wins():
     bound = space()
     found = Derivation("one_shot", 200, bound, 0)
-    found.run(uniform(bound), plain, judge)
+    found.run(start(bound, "one_shot"), uniform(bound), plain, judge)
     assert found.chosen == ((1, 3), (0, 3))
     sure = [torch.tensor([1.0, 1e-9, 1.0, 1e-9]).double()] * 2
     few = Derivation("one_shot", 20, bound, 0)
-    few.run(sure, plain, judge)
+    few.run(bound.best(sure), sure, plain, judge)
     assert few.chosen == ((0, 2), (0, 2))
 
 
@@ -69,7 +75,7 @@ def test_of_genotypes_drawn_by_score_the_most_accurate_wins():
 def test_after_an_interruption_it_ends_as_it_would_have(how):
     bound, done = space(), []
     whole = Derivation(how, 30, bound, 7)
-    whole.run(uniform(bound), plain, lambda s: (done.append(1), judge(s))[1])
+    whole.run(start(bound, how), uniform(bound), plain, lambda s: (done.append(1), judge(s))[1])
 
     def until(limit):
         calls = []
@@ -84,11 +90,11 @@ def test_after_an_interruption_it_ends_as_it_would_have(how):
 
     part = Derivation(how, 30, bound, 7)
     with pytest.raises(KeyboardInterrupt):
-        part.run(uniform(bound), plain, until(len(done) // 2)[0])
+        part.run(start(bound, how), uniform(bound), plain, until(len(done) // 2)[0])
     again = Derivation(how, 30, bound, 7)
     again.load_state_dict(part.state_dict())
     evaluate, calls = until(10**6)
-    again.run(uniform(bound), plain, evaluate)
+    again.run(start(bound, how), uniform(bound), plain, evaluate)
     assert again.chosen == whole.chosen
     assert len(calls) == len(done) - len(done) // 2
 
@@ -96,7 +102,7 @@ def test_after_an_interruption_it_ends_as_it_would_have(how):
 def test_magnitude_judges_nothing():
     found = Derivation("magnitude", 0, space(), 0)
     assert found.judgements == 0
-    found.run(uniform(space()), plain, lambda s: pytest.fail("judged"))
+    found.run(start(space()), uniform(space()), plain, lambda s: pytest.fail("judged"))
     assert found.chosen is None
 
 
@@ -110,6 +116,34 @@ def test_a_strategy_judges_what_is_left_with_the_weights_it_had():
     found.finish(judge)
     assert found.choose() == ((1, 3), (0, 3))
     assert found.by_score()[0] == (2, 3)
+
+
+def test_what_has_dropped_out_is_not_judged_again():
+    net = ToySupernet()
+    set_alpha(net, [0, 1, 2, 3], [3, 2, 1, 0])
+    found = strategy("progressive", net, space(keep=1), selection="perturbation", tuning=0)
+    found.left = [[2, 3], [0, 1]]
+    calls = []
+    found.finish(lambda s: (calls.append(s), judge(s))[1])
+    assert all(set(s.indices) <= set(left) for call in calls for s, left in zip(call, found.left, strict=True))
+    assert found.choose() == ((3,), (0,))
+
+
+def test_sigmoid_closes_gates_and_leaves_the_others_as_they_are():
+    net = ToySupernet()
+    set_alpha(net, [0, 1, 2, 3], [0, 0, 0, 0])
+    found = strategy("sigmoid", net)
+    for selections in (found.masked(((1, 3), (0, 1))), found.derived(((1, 3), (0, 1)))):
+        assert torch.allclose(selections[0].weights, torch.tensor([1.0, 3.0]).sigmoid())
+        assert torch.allclose(selections[1].weights, torch.tensor([0.5, 0.5]))
+
+
+def test_one_shot_judges_what_the_scores_would_keep():
+    net = ToySupernet()
+    set_alpha(net, [3, 3, 3, -3], [-3, -3, -2, -3])
+    found = strategy("sigmoid", net, space(keep=(1, 3)), selection="one_shot", judged=1)
+    found.finish(judge)
+    assert found.choose() == ((0, 1, 2), (2,))
 
 
 def test_between_two_layers_the_supernet_is_tuned_with_what_is_left():

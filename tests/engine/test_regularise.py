@@ -88,3 +88,18 @@ def test_alpha_stands_still_in_its_warm_up():
         now.loss(now.train, found.select(number)).backward()
         found.after_backward(now)
         assert torch.equal(net.alphas[0].flatten(), torch.tensor(ALPHA)) is (number < 5)
+
+
+def test_entropy_of_what_is_left_when_candidates_dropped_out():
+    net = ToySupernet()
+    set_alpha(net, ALPHA, ALPHA)
+    found = strategy("progressive", net, entropy=1.0)
+    found.left = [[0, 2], [1, 3]]
+    alphas = found.alphas()
+    penalty = found.regulariser.penalty(found.relaxed(alphas))
+    shares = [torch.tensor(ALPHA)[left].softmax(0) for left in found.left]
+    assert float(penalty.detach()) == pytest.approx(float(sum(torch.special.entr(s).sum() for s in shares)) / 2)
+    slopes = torch.autograd.grad(penalty, net.architecture_parameters())
+    assert all(bool(slope.isfinite().all()) for slope in slopes)
+    assert slopes[0].flatten()[1] == 0
+    assert slopes[0].flatten()[0] != 0
