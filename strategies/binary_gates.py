@@ -81,7 +81,9 @@ class BinaryGates(GradientStrategy):
         for gate, (_, opened, _) in zip(gates, paths, strict=True):
             gate[opened] = 1.0 / len(opened)
             gate.requires_grad_()
-        selections = [Selection(runs, gate) for (runs, _, _), gate in zip(paths, gates, strict=True)]
+        selections = self.regulariser.with_shortcut(
+            [Selection(runs, gate) for (runs, _, _), gate in zip(paths, gates, strict=True)], step.number
+        )
         batch = step.train if self.settings.level == "joint" or step.held_out is None else step.held_out
         found = step.mean(torch.autograd.grad(step.loss(batch, selections), gates))
         for parameter, alpha, (runs, _, rivals), slopes in zip(

@@ -158,11 +158,12 @@ class GradientStrategy(Strategy):
         """Makes the optimiser of alpha."""
         super().setup(supernet, space, plan)
         settings, recipe = self.settings, self.recipes[self.settings.level]
-        if self.draws and settings.perturb != "none":
-            raise ScansearchError(
-                f"perturb={settings.perturb} shakes the weights of all branches, but this strategy draws some at random; leave "
-                "it at none, or take darts"
-            )
+        for option, off in (("perturb", "none"), ("curvature", "off")):
+            if self.draws and (value := getattr(settings, option)) != off:
+                raise ScansearchError(
+                    f"{option}={value} needs a loss that is smooth in the weights of all branches, but this strategy draws some at "
+                    f"random; leave it {off}, or take darts"
+                )
         short = max(recipe.rate, min(recipe.rate * recipe.updates / plan.steps, LARGEST_SHORT_RATE))
         self.rate = settings.alpha_lr or short
         wanted, joint = settings.alpha_weight_decay, settings.level == "joint"
@@ -198,19 +199,19 @@ class GradientStrategy(Strategy):
             self.optimizer.zero_grad()
         self.regulariser.before(step, lambda: self.mixture(self.alphas(), step.number))
 
+    def alpha_selections(self, step: int) -> list[Selection]:
+        """What alpha learns from: the mixture, with a shortcut where asked for, unperturbed."""
+        return self.regulariser.with_shortcut(self.mixture(self.alphas(), step), step)
+
     def alpha_gradients(self, step: Step) -> list[torch.Tensor]:
         """Gradients of the held-out loss in alpha, shaped like alpha."""
         alphas = self.supernet.architecture_parameters()
         if step.held_out is None:
             raise ScansearchError(f"level {self.settings.level} needs held-out data, but the loop gave none")
-
-        def selections() -> list[Selection]:
-            return self.regulariser.with_shortcut(self.mixture(self.alphas(), step.number), step.number)
-
         if self.settings.level == "unrolled":
             weights = [p for _, p in self.supernet.weight_parameters()]
-            return step.mean(unrolled_gradient(step, selections, alphas, weights))
-        return step.mean(torch.autograd.grad(step.loss(step.held_out, selections()), alphas))
+            return step.mean(unrolled_gradient(step, lambda: self.alpha_selections(step.number), alphas, weights))
+        return step.mean(torch.autograd.grad(step.loss(step.held_out, self.alpha_selections(step.number)), alphas))
 
     def after_backward(self, step: Step) -> None:
         """Joint: alpha moves by the gradient of the weights' own loss, on their schedule; otherwise it is dropped."""
@@ -236,9 +237,7 @@ class GradientStrategy(Strategy):
             return
         batch = step.held_out or step.train
         parameters = self.supernet.architecture_parameters()
-        self.curvature.measure(
-            parameters, lambda: step.loss(batch, self.mixture(self.alphas(), step.number)), step.mean
-        )
+        self.curvature.measure(parameters, lambda: step.loss(batch, self.alpha_selections(step.number)), step.mean)
 
     def diagnostics(self) -> dict[str, float]:
         """The curvature, if it is measured."""

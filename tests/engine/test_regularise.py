@@ -48,11 +48,10 @@ def test_alpha_learns_without_the_perturbation():
 
 
 @pytest.mark.parametrize("name", ["gumbel", "binary_gates"])
-def test_strategies_that_draw_refuse_perturbations(name):
-    with pytest.raises(
-        ScansearchError, match="perturb=random shakes the weights of all branches, but this strategy draws"
-    ):
-        strategy(name, perturb="random")
+@pytest.mark.parametrize(("option", "value"), [("perturb", "random"), ("curvature", "measure")])
+def test_strategies_that_draw_refuse_what_needs_all_branches(name, option, value):
+    with pytest.raises(ScansearchError, match=f"^{option}={value} needs a loss that is smooth .* this strategy draws"):
+        strategy(name, **{option: value})
 
 
 def test_entropy_is_the_mean_of_the_layers_and_lowers_it():

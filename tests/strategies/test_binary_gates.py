@@ -70,3 +70,10 @@ def test_all_kept_leaves_nothing_to_compete():
     found = strategy("binary_gates", net, space(layers=1, keep=4), alpha_warmup=0.0)
     found.before_weights(step(net))
     assert found.choose() == ((0, 1, 2, 3),)
+
+
+@pytest.mark.parametrize("level", ["joint", "bilevel"])
+def test_alpha_learns_with_the_shortcut_that_the_weights_have(level):
+    found, net = made(shortcut=1.0, level=level)
+    found.before_weights(step(net))
+    assert net.calls[-1][0].shortcut == 1.0
