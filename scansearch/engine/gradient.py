@@ -187,6 +187,10 @@ class GradientStrategy(Strategy):
         """What the weights learn from: the mixture, perturbed and with a shortcut where asked for."""
         return self.regulariser.apply(self.mixture(self.alphas(), step), step)
 
+    def evaluation(self) -> list[Selection]:
+        """The mixture alone, without perturbation or shortcut."""
+        return self.mixture(self.alphas(), 0)
+
     def before_weights(self, step: Step) -> None:
         """Bilevel and unrolled: one step of alpha on the held-out batch. Then the worst perturbation, if asked for."""
         if self.settings.level != "joint" and self.moves(step.number):

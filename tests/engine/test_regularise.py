@@ -2,6 +2,7 @@ import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, step, strategy
 
+import scansearch
 from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
 from scansearch.registry import MODELS, SEARCH_SPACES
@@ -102,3 +103,18 @@ def test_entropy_of_what_is_left_when_candidates_dropped_out():
     assert all(bool(slope.isfinite().all()) for slope in slopes)
     assert slopes[0].flatten()[1] == 0
     assert slopes[0].flatten()[0] != 0
+
+
+@pytest.mark.parametrize("options", [{"perturb": "random"}, {"perturb": "adversarial"}, {"shortcut": 1.0}])
+def test_an_evaluation_sees_the_mixture_alone(options):
+    found, net = darts(**options)
+    found.before_weights(step(net))
+    (selection,) = found.evaluation()
+    assert torch.equal(selection.weights, torch.tensor(ALPHA).softmax(0))
+    assert selection.shortcut == 0
+
+
+def test_candidates_drop_out_under_the_worst_perturbation(tmp_path):
+    run = {"model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 64, "batch_size": 32}
+    genotype = scansearch.search(tmp_path / "run", strategy="progressive", perturb="adversarial", **run)
+    assert [len(names) for names in genotype.directions] == [4]
