@@ -30,7 +30,7 @@ from scansearch.registry import SEARCH_SPACES
 from scansearch.space import SearchSpace
 
 FOUND = Path(__file__).parent.parent / "docs" / "searches"
-SEEDS, RANDOM = 1, 10
+SEEDS, RANDOM = 1, 8
 FIRST_SEED = 100
 """Not that of a search: no initial weights of a supernet come back."""
 SPACE, LAYERS, NAME = "default8", 4, "alone"

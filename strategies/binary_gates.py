@@ -85,7 +85,7 @@ class BinaryGates(GradientStrategy):
             [Selection(runs, gate) for (runs, _, _), gate in zip(paths, gates, strict=True)], step.number
         )
         batch = step.train if self.settings.level == "joint" or step.held_out is None else step.held_out
-        found = step.mean(torch.autograd.grad(step.loss(batch, selections), gates))
+        found = step.mean(torch.autograd.grad(step.raw_loss(batch, selections), gates))
         for parameter, alpha, (runs, _, rivals), slopes in zip(
             self.supernet.architecture_parameters(), alphas, paths, found, strict=True
         ):

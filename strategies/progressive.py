@@ -15,6 +15,7 @@ from pydantic import Field
 
 from scansearch.engine.gradient import GradientSettings, GradientStrategy
 from scansearch.engine.strategy import Plan, Step
+from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
 
@@ -39,6 +40,11 @@ class Progressive(GradientStrategy):
         self.left = [list(range(len(layer.candidates))) for layer in space]
         self.stage = 0
         super().setup(supernet, space, plan)
+        if self.settings.curvature == "stop":
+            raise ScansearchError(
+                "curvature=stop goes back to an earlier alpha, but progressive has dropped candidates since; take "
+                "curvature=measure, or darts"
+            )
 
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """The candidates that are left, weighted by their softmax."""

@@ -54,12 +54,18 @@ def step(supernet, number=0, schedule=1.0):
     batches = [
         Batch(torch.randn(5, 1, 2, 2, generator=generator), torch.randint(3, (5,), generator=generator)) for _ in "ab"
     ]
+
+    def loss(batch, selections):
+        return nn.functional.cross_entropy(supernet(batch.images, selections), batch.targets)
+
     return Step(
         number=number,
         schedule=schedule,
         train=batches[0],
         held_out=batches[1],
-        loss=lambda batch, selections: nn.functional.cross_entropy(supernet(batch.images, selections), batch.targets),
+        loss=loss,
+        raw_loss=loss,
+        recent=lambda count: batches[1:],
         optimizer=torch.optim.SGD(supernet.readout.parameters(), lr=0.1),
         backward=lambda loss: loss.backward(),
     )

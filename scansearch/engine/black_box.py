@@ -42,8 +42,12 @@ class BlackBox(Strategy):
 
     Settings = BlackBoxSettings
     settings: BlackBoxSettings
-    gradual = False
     best: Choice
+
+    @property
+    def gradual(self) -> bool:
+        """Everything is chosen after training."""
+        return False
 
     @property
     def trains_supernet(self) -> bool:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
 
-from scansearch.engine.curvature import Curvature
+from scansearch.engine.curvature import BATCHES, Curvature
 from scansearch.engine.derive import Derivation
 from scansearch.engine.optim import set_lr
 from scansearch.engine.regularise import Regulariser
-from scansearch.engine.strategy import Plan, Step, Strategy, StrategySettings
+from scansearch.engine.strategy import Batch, Plan, Step, Strategy, StrategySettings
 from scansearch.engine.unrolled import unrolled_gradient
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
@@ -144,9 +145,16 @@ class GradientStrategy(Strategy):
         return self.derivation.tunings if hasattr(self, "derivation") else 0
 
     @property
-    def stopped(self) -> bool:
-        """Whether the curvature says that it is enough."""
-        return self.settings.curvature == "stop" and self.curvature is not None and self.curvature.sharpened
+    def gradual(self) -> bool:
+        """Whether the scores decide, and not what is judged in the end."""
+        return self.settings.selection == "magnitude"
+
+    @property
+    def stopped(self) -> str:
+        """What the curvature says."""
+        if self.settings.curvature != "stop" or self.curvature is None or not self.curvature.sharpened:
+            return ""
+        return f"the curvature in alpha has grown by more than 30 %; alpha is that of epoch {self.curvature.earlier}"
 
     def train_defaults(self) -> dict[str, Any]:
         """The virtual step of ``unrolled`` is one of SGD (Liu et al.); the other levels take the general defaults."""
@@ -174,6 +182,11 @@ class GradientStrategy(Strategy):
         tuning = round(settings.tuning * plan.steps)
         self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning)
         self.curvature = Curvature(plan.epochs) if settings.curvature != "off" else None
+        if settings.curvature == "stop" and self.curvature is not None and plan.epochs <= self.curvature.first:
+            raise ScansearchError(
+                f"curvature=stop compares windows of epochs and needs at least {self.curvature.first + 1}, but the search has "
+                f"{plan.epochs}; take more epochs, or curvature=measure"
+            )
 
     def alphas(self) -> list[torch.Tensor]:
         """Alpha of each layer, (N,), differentiable."""
@@ -215,7 +228,10 @@ class GradientStrategy(Strategy):
         if self.settings.level == "unrolled":
             weights = [p for _, p in self.supernet.weight_parameters()]
             return step.mean(unrolled_gradient(step, lambda: self.alpha_selections(step.number), alphas, weights))
-        return step.mean(torch.autograd.grad(step.loss(step.held_out, self.alpha_selections(step.number)), alphas))
+        return step.mean(torch.autograd.grad(self._alpha_loss(step, step.held_out), alphas))
+
+    def _alpha_loss(self, step: Step, batch: Batch) -> torch.Tensor:
+        return step.raw_loss(batch, self.alpha_selections(step.number))
 
     def after_backward(self, step: Step) -> None:
         """Joint: alpha moves by the gradient of the weights' own loss, on their schedule; otherwise it is dropped."""
@@ -239,9 +255,8 @@ class GradientStrategy(Strategy):
         """Measures the curvature, if that is wanted."""
         if self.curvature is None:
             return
-        batch = step.held_out or step.train
-        parameters = self.supernet.architecture_parameters()
-        self.curvature.measure(parameters, lambda: step.loss(batch, self.alpha_selections(step.number)), step.mean)
+        losses = [partial(self._alpha_loss, step, batch) for batch in step.recent(BATCHES)]
+        self.curvature.measure(self.supernet.architecture_parameters(), losses, step.mean)
 
     def diagnostics(self) -> dict[str, float]:
         """The curvature, if it is measured."""
@@ -260,7 +275,7 @@ class GradientStrategy(Strategy):
 
     def finish(self, evaluate: Judge) -> None:
         """Goes back where the curvature says so, and selects."""
-        if self.stopped and self.curvature is not None:
+        if self.curvature is not None and self.stopped:
             self.curvature.roll_back(self.supernet.architecture_parameters())
         if self.settings.selection == "perturbation":
             self.derivation.run(self.remaining(), self.scores(), self.masked, evaluate)

@@ -18,12 +18,13 @@ from scansearch.engine.events import Listener, Progress
 from scansearch.engine.interrupt import StopRequest
 from scansearch.engine.judge import Alone, Judge, unavailable
 from scansearch.engine.optim import schedule, set_lr, weight_optimizer
+from scansearch.engine.rows import correct, judged_rows, score_rows
 from scansearch.engine.run_folder import Folder
 from scansearch.engine.settings import RunConfig
 from scansearch.engine.strategy import Batch, Plan, Step, Strategy
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
 from scansearch.models import Selection, Supernet
-from scansearch.space import BoundSpace, Choice
+from scansearch.space import BoundSpace
 
 TUNING_RATE = 0.1
 """Fine-tuning begins at this share of the search's learning rate (DARTS-PT's published code)."""
@@ -91,12 +92,15 @@ class SearchLoop:
                 self.train(stop)
             self.strategy.finish(Judge(self, self.alone, stop))
         if self.fabric.is_global_zero:
-            self.folder.append("genotypes.csv", self._judged_rows())
+            self.folder.append("genotypes.csv", judged_rows(self.space, self.strategy.judged_genotypes()))
 
     def train(self, stop: StopRequest) -> None:
         """Trains to the last epoch, or until the strategy has had enough."""
         while self.step < self.plan.steps and not self.strategy.stopped:
             self._epoch(stop)
+        if self.strategy.stopped:
+            epoch = self.step // self.plan.steps_per_epoch
+            self.listener.warned(f"the search ended after epoch {epoch} of {self.plan.epochs}: {self.strategy.stopped}")
 
     def _epoch(self, stop: StopRequest) -> None:
         began, start = time.perf_counter(), self.step
@@ -159,21 +163,29 @@ class SearchLoop:
         highest = max(self.settings.lr * TUNING_RATE, self.settings.min_lr)
         floor = self.settings.min_lr / highest
         set_lr(self.optimizer, highest * schedule(self.tuned, self.strategy.tunings, 0, floor))
-        self._backward(self._batch(self.batches[number], AUGMENT, number), selections)
+        self._backward(self._train_batch(number), selections)
         self._update()
         self.tuned += 1
 
     def _step(self) -> Step:
-        warmup = round(self.settings.warmup_epochs * self.plan.steps_per_epoch)
-        held_out = None
-        if self.held_out is not None:
-            held_out = self._batch(self.held_out[self.step], HELD_OUT_AUGMENT, self.step)
+        number, warmup = self.step, round(self.settings.warmup_epochs * self.plan.steps_per_epoch)
+
+        def raw_loss(batch: Batch, selections: Sequence[Selection]) -> torch.Tensor:
+            with self.fabric.autocast():
+                return self.loss(self.supernet(batch.images, selections), batch.targets)
+
+        def recent(count: int) -> list[Batch]:
+            make = self._train_batch if self.held_out is None else self._held_out_batch
+            return [make(n) for n in range(max(0, number - count + 1), number + 1)]
+
         return Step(
-            number=self.step,
-            schedule=schedule(self.step, self.plan.steps, warmup, self.settings.min_lr / self.settings.lr),
-            train=self._batch(self.batches[self.step], AUGMENT, self.step),
-            held_out=held_out,
+            number=number,
+            schedule=schedule(number, self.plan.steps, warmup, self.settings.min_lr / self.settings.lr),
+            train=self._train_batch(number),
+            held_out=None if self.held_out is None else self._held_out_batch(number),
             loss=lambda batch, selections: self.loss(self.module(batch.images, selections), batch.targets),
+            raw_loss=raw_loss,
+            recent=recent,
             optimizer=self.optimizer,
             backward=self.fabric.backward,
             mean=self._mean,
@@ -183,6 +195,13 @@ class SearchLoop:
         if self.fabric.world_size == 1:
             return list(tensors)
         return [self.fabric.all_reduce(tensor, reduce_op="mean") for tensor in tensors]  # type: ignore[misc]
+
+    def _train_batch(self, number: int) -> Batch:
+        return self._batch(self.batches[number], AUGMENT, number)
+
+    def _held_out_batch(self, number: int) -> Batch:
+        assert self.held_out is not None
+        return self._batch(self.held_out[number], HELD_OUT_AUGMENT, number)
 
     def _batch(self, samples: torch.Tensor, stream: int, step: int) -> Batch:
         mine = samples[self.fabric.global_rank :: self.fabric.world_size]
@@ -261,25 +280,12 @@ class SearchLoop:
         if self.fabric.is_global_zero:
             self.folder.append("metrics.csv", [list(row.values())])
             self.folder.append("layers.csv", layers)
-            self.folder.append("scores.csv", self._score_rows(epoch, scores, kept))
+            self.folder.append("scores.csv", score_rows(self.space, epoch, scores, kept))
             self.folder.append(
                 "diagnostics.csv", [(epoch, name, value) for name, value in self.strategy.diagnostics().items()]
             )
             self.folder.append("timing.csv", [[epoch, seconds, images_per_second]])
         self.listener.epoch_done(row)
-
-    def _score_rows(self, epoch: int, scores: list[torch.Tensor], kept: Choice) -> list[tuple[Any, ...]]:
-        return [
-            (epoch, i, name, float(score), int(j in kept[i]))
-            for i, layer in enumerate(self.space)
-            for j, (name, score) in enumerate(zip(layer.candidates, scores[i], strict=True))
-        ]
-
-    def _judged_rows(self) -> list[tuple[Any, ...]]:
-        return [
-            (number, accuracy, "; ".join(" ".join(layer) for layer in self.space.directions(choice)))
-            for number, (choice, accuracy) in enumerate(self.strategy.judged_genotypes().items(), start=1)
-        ]
 
     def progress(self) -> Progress:
         """Where the run stands."""
@@ -335,12 +341,3 @@ class SearchLoop:
         torch.set_rng_state(state["random"]["cpu"])
         if state["random"]["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["random"]["cuda"])
-
-
-def correct(logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """Number of images whose largest logit (B, classes) is the target, or the target's largest share when mixed.
-
-    Of dense predictions (B, classes, H, W) and targets (B, H, W), every image counts by its share of right pixels.
-    """
-    labels = targets.argmax(1) if targets.is_floating_point() else targets
-    return float((logits.argmax(1) == labels).view(len(labels), -1).double().mean(1).sum())

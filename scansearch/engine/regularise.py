@@ -54,7 +54,7 @@ class Regulariser:
         shifts = [_uniform(weights_of(selection), epsilon) for selection in base]
         for _ in range(ATTACKS):
             leaves = [shift.detach().requires_grad_() for shift in shifts]
-            loss = step.loss(step.train, [_shifted(s, leaf) for s, leaf in zip(base, leaves, strict=True)])
+            loss = step.raw_loss(step.train, [_shifted(s, leaf) for s, leaf in zip(base, leaves, strict=True)])
             found = torch.autograd.grad(loss, leaves)
             stride = STRIDE * epsilon / ATTACKS
             shifts = [

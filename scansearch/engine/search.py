@@ -201,6 +201,8 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
         "versions": environment.get("versions"),
         "command": environment.get("command"),
     }
+    if strategy.stopped:
+        search["epochs_trained"] = loop.step // loop.plan.steps_per_epoch
     if parts["bound"].budget is not None:
         search["cost"] = parts["bound"].budget.describe(parts["bound"].cost(kept))
     told = {key: value for key, value in parts["space"].to_dict().items() if key not in ("schema", "description")}

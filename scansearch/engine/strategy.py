@@ -72,7 +72,9 @@ class Step:
         schedule: The learning-rate schedule's factor at this step, between 0 and 1.
         train: The batch that the weights learn from.
         held_out: A batch of the held-out part of the training data, if the strategy asked for one.
-        loss: ``loss(batch, selections)`` runs the supernet and returns the training loss.
+        loss: ``loss(batch, selections)`` runs the supernet and returns the training loss, for ``backward``.
+        raw_loss: The same for ``torch.autograd.grad``, which the wrappers for precision and processes do not know.
+        recent: ``recent(n)`` gives the last n batches that alpha may learn from (held-out ones if there are any), or fewer.
         optimizer: The weights' optimiser.
         backward: Back-propagates a loss (through the precision plug-in).
         mean: Averages tensors over all processes: gradients that ``backward`` did not make need it.
@@ -83,6 +85,8 @@ class Step:
     train: Batch
     held_out: Batch | None
     loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
+    raw_loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
+    recent: Callable[[int], list[Batch]]
     optimizer: torch.optim.Optimizer
     backward: Callable[[torch.Tensor], None]
     mean: Callable[[Sequence[torch.Tensor]], list[torch.Tensor]] = list
@@ -101,14 +105,17 @@ class Strategy(ABC):
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}
     """Named recipes: ``{"paper": {"train": {...}, "strategy": {...}}}``."""
-    gradual: ClassVar[bool] = True
-    """Whether scores grow epoch by epoch, so that their fluctuation tells how sure a margin is; not if all is chosen in the end."""
 
     def __init__(self, settings: StrategySettings) -> None:
         self.settings = settings
         self.supernet: Supernet
         self.space: BoundSpace
         self.plan: Plan
+
+    @property
+    def gradual(self) -> bool:
+        """Whether scores grow epoch by epoch, so that their fluctuation tells how sure a margin is; not if all is chosen in the end."""
+        return True
 
     @property
     def held_out_share(self) -> float:
@@ -131,9 +138,9 @@ class Strategy(ABC):
         return True
 
     @property
-    def stopped(self) -> bool:
-        """Whether the search may end before its last epoch; asked after every epoch."""
-        return False
+    def stopped(self) -> str:
+        """Why the search ends before its last epoch, or nothing to go on; asked after every epoch."""
+        return ""
 
     def train_defaults(self) -> dict[str, Any]:
         """Training settings that this strategy wants unless the user says otherwise."""

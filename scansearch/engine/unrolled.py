@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from scansearch.engine.strategy import Step
+from scansearch.engine.draws import Draws
+from scansearch.engine.strategy import Batch, Step
 from scansearch.errors import UnsupportedError
 from scansearch.models import Selection
 
@@ -38,14 +39,19 @@ def unrolled_gradient(
         UnsupportedError: If the weights' optimiser is not SGD.
     """
     assert step.held_out is not None
-    before = [w.detach().clone() for w in weights]
+    before, draws = [w.detach().clone() for w in weights], Draws()
+
+    def loss(batch: Batch) -> torch.Tensor:
+        draws.again()  # a difference between two draws would not be a slope
+        return step.raw_loss(batch, select())
+
     rate = float(step.optimizer.param_groups[0]["lr"])
-    gradients = torch.autograd.grad(step.loss(step.train, select()), weights, allow_unused=True)
+    gradients = torch.autograd.grad(loss(step.train), weights, allow_unused=True)
     moves = _sgd_moves(step.optimizer, weights, gradients)
     with torch.no_grad():
         for w, move in zip(weights, moves, strict=True):
             w.sub_(move)
-    both = torch.autograd.grad(step.loss(step.held_out, select()), [*alphas, *weights], allow_unused=True)
+    both = torch.autograd.grad(loss(step.held_out), [*alphas, *weights], allow_unused=True)
     direct, v = (
         both[: len(alphas)],
         [g if g is not None else torch.zeros_like(w) for g, w in zip(both[len(alphas) :], weights, strict=True)],
@@ -56,7 +62,7 @@ def unrolled_gradient(
         with torch.no_grad():
             for w, w0, g in zip(weights, before, v, strict=True):
                 w.copy_(w0 + sign * eps * g)
-        sides.append(torch.autograd.grad(step.loss(step.train, select()), alphas))
+        sides.append(torch.autograd.grad(loss(step.train), alphas))
     with torch.no_grad():
         for w, w0 in zip(weights, before, strict=True):
             w.copy_(w0)

@@ -66,12 +66,18 @@ def make_step(supernet, optimizer, held_out=True):
         Batch(torch.randn(6, 1, 8, 8, generator=generator), torch.randint(0, 10, (6,), generator=generator))
         for _ in range(2)
     ]
+
+    def loss(batch, selections):
+        return torch.nn.functional.cross_entropy(supernet(batch.images, selections), batch.targets)
+
     return Step(
         number=0,
         schedule=1.0,
         train=batches[0],
         held_out=batches[1] if held_out else None,
-        loss=lambda b, s: torch.nn.functional.cross_entropy(supernet(b.images, s), b.targets),
+        loss=loss,
+        raw_loss=loss,
+        recent=lambda count: batches[1:],
         optimizer=optimizer,
         backward=lambda loss: loss.backward(),
     )
@@ -124,7 +130,7 @@ def test_unrolled_gradient_against_its_closed_form(momentum):
         target = toy.alpha if batch is train else 1.0
         return ((toy.w - target) ** 2).sum() + 0 * toy.alpha.sum()
 
-    step = Step(0, 1.0, train, held_out, loss, optimizer, lambda value: value.backward())
+    step = Step(0, 1.0, train, held_out, loss, loss, lambda count: [held_out], optimizer, torch.Tensor.backward)
     before = toy.w.detach().clone()
     (gradient,) = unrolled_gradient(step, lambda: [Selection((0,))], [toy.alpha], [toy.w])
     moved = before - xi * (2 * (before - toy.alpha.detach()) + decay * before + momentum * buffer)

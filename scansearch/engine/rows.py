@@ -1,0 +1,36 @@
+"""What the tables of a run folder hold, and the count of right answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from scansearch.space import BoundSpace, Choice
+
+
+def score_rows(space: BoundSpace, epoch: int, scores: Sequence[torch.Tensor], kept: Choice) -> list[tuple[Any, ...]]:
+    """Rows of ``scores.csv``: epoch, layer, direction, score, and whether it is kept."""
+    return [
+        (epoch, i, name, float(score), int(j in kept[i]))
+        for i, layer in enumerate(space)
+        for j, (name, score) in enumerate(zip(layer.candidates, scores[i], strict=True))
+    ]
+
+
+def judged_rows(space: BoundSpace, judged: Mapping[Choice, float]) -> list[tuple[Any, ...]]:
+    """Rows of ``genotypes.csv``: number, accuracy, and directions, layer by layer."""
+    return [
+        (number, accuracy, "; ".join(" ".join(layer) for layer in space.directions(choice)))
+        for number, (choice, accuracy) in enumerate(judged.items(), start=1)
+    ]
+
+
+def correct(logits: torch.Tensor, targets: torch.Tensor) -> float:
+    """Number of images whose largest logit (B, classes) is the target, or the target's largest share when mixed.
+
+    Of dense predictions (B, classes, H, W) and targets (B, H, W), every image counts by its share of right pixels.
+    """
+    labels = targets.argmax(1) if targets.is_floating_point() else targets
+    return float((logits.argmax(1) == labels).view(len(labels), -1).double().mean(1).sum())
