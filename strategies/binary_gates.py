@@ -26,7 +26,7 @@ from scansearch.engine.strategy import Step
 from scansearch.models import Selection
 from scansearch.space import LayerSpace
 
-PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 196)
+PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 961)
 """ImageNet without its held-out 50,000 images, batch 256, alpha every 5 steps of 120 epochs."""
 
 
@@ -51,7 +51,7 @@ class BinaryGates(GradientStrategy):
     Settings = BinaryGatesSettings
     settings: BinaryGatesSettings
     draws: ClassVar[bool] = True
-    recipes: ClassVar[dict[str, Recipe]] = {"joint": PROXYLESS, "bilevel": PROXYLESS, "unrolled": PROXYLESS}
+    recipes: ClassVar[dict[str, Recipe]] = {"joint": PROXYLESS, "bilevel": PROXYLESS}
 
     def moves(self, step: int) -> bool:
         """Alpha learns every few steps."""
@@ -65,7 +65,6 @@ class BinaryGates(GradientStrategy):
         """One step of alpha, by the gradients of the gates."""
         if self.moves(step.number):
             self._learn(step)
-        self.regulariser.before(step, lambda: self.mixture(self.alphas(), step.number))
 
     def after_backward(self, step: Step) -> None:
         """Nothing: alpha learns before the weights, at every level."""
@@ -117,9 +116,14 @@ class BinaryGates(GradientStrategy):
         return self.derived(self.choose())
 
 
+def _possible(alpha: torch.Tensor) -> torch.Tensor:
+    """softmax(alpha), in which nothing has underflown to 0: as many must be drawn as are wanted."""
+    return alpha.softmax(0).clamp_min(1e-30)
+
+
 def _draw(alpha: torch.Tensor, layer: LayerSpace) -> tuple[int, ...]:
     """Candidates without replacement, in proportion to softmax(alpha); as many as the layer keeps at most."""
-    return tuple(sorted(torch.multinomial(alpha.detach().softmax(0), layer.most).tolist()))
+    return tuple(sorted(torch.multinomial(_possible(alpha.detach()), layer.most).tolist()))
 
 
 def _all(alpha: torch.Tensor, drawn: tuple[int, ...]) -> tuple[tuple[int, ...], list[int], list[int]]:
@@ -129,7 +133,7 @@ def _all(alpha: torch.Tensor, drawn: tuple[int, ...]) -> tuple[tuple[int, ...], 
 
 def _two(alpha: torch.Tensor, drawn: tuple[int, ...]) -> tuple[tuple[int, ...], list[int], list[int]]:
     """One of the drawn and one of the others compete, drawn in proportion to softmax(alpha); the drawn one is open."""
-    p = alpha.softmax(0)
+    p = _possible(alpha)
     outside = [i for i in range(len(alpha)) if i not in drawn]
     if not outside:
         return drawn, list(range(len(drawn))), list(range(len(drawn)))

@@ -15,13 +15,19 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from scansearch.engine.gradient import BILEVEL, JOINT, GradientSettings, GradientStrategy, Recipe
+from scansearch.engine.gradient import JOINT, GradientSettings, GradientStrategy, Recipe
 from scansearch.engine.strategy import Plan
+from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.models.mixer import ScanMixer, channel_block
 from scansearch.space import BoundSpace, Choice
 
-PARTIAL = Recipe(6e-4, 1e-3, (0.5, 0.999), BILEVEL.updates)
+PARTIAL = Recipe(6e-4, 1e-3, (0.5, 0.999), 35 * 97)
+"""Half of CIFAR-10, batch 256, the last 35 of 50 epochs."""
+
+
+LEAST_CHANNELS = 2
+"""The norm of a single channel is always 0."""
 
 
 class PartialChannelSettings(GradientSettings):
@@ -44,7 +50,12 @@ class PartialChannel(GradientStrategy):
         """Checks that the channels can be divided."""
         super().setup(supernet, space, plan)
         for mixer in (module for module in supernet.modules() if isinstance(module, ScanMixer)):
-            channel_block((0, self.settings.parts), mixer.config.inner)
+            block = channel_block((0, self.settings.parts), mixer.config.inner)
+            if block.stop < LEAST_CHANNELS:
+                raise ScansearchError(
+                    f"parts={self.settings.parts} leaves {block.stop} of {mixer.config.inner} channels for the mixture, of which "
+                    f"branches are normalised over at least {LEAST_CHANNELS}; take fewer parts"
+                )
 
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """Every candidate on a block of channels drawn for each layer."""

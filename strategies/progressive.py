@@ -50,17 +50,34 @@ class Progressive(GradientStrategy):
         """The candidates that are left, weighted by their softmax."""
         return [Selection(tuple(left), alpha[left].softmax(0)) for alpha, left in zip(alphas, self.left, strict=True)]
 
+    @property
+    def stages(self) -> int:
+        """Stages of this search: no more than it has epochs."""
+        return min(self.settings.stages, self.plan.epochs)
+
+    def _begin(self, stage: int) -> int:
+        """The first epoch of a stage, from 0."""
+        return stage * self.plan.epochs // self.stages
+
+    def notes(self) -> list[str]:
+        """Also a warning if there are fewer epochs than stages."""
+        wanted = self.settings.stages
+        short = [f"{self.plan.epochs} epochs hold no {wanted} stages: the search has {self.stages}"]
+        return super().notes() + (short if self.stages < wanted else [])
+
     def moves(self, step: int) -> bool:
         """Alpha stands still at the beginning of each stage."""
-        within = step * self.settings.stages % self.plan.steps
-        return super().moves(step) and within >= self.settings.still * self.plan.steps
+        size, epoch = self.plan.steps_per_epoch, step // self.plan.steps_per_epoch
+        stage = max(n for n in range(self.stages) if self._begin(n) <= epoch)
+        begin, end = self._begin(stage) * size, self._begin(stage + 1) * size
+        return super().moves(step) and step - begin >= self.settings.still * (end - begin)
 
     def after_epoch(self, step: Step) -> None:
         """At the end of a stage the weakest drop out."""
         super().after_epoch(step)
-        stage = min((step.number + 1) * self.settings.stages // self.plan.steps, self.settings.stages - 1)
-        if stage > self.stage:
-            self.stage = stage
+        epochs = (step.number + 1) // self.plan.steps_per_epoch
+        if self.stage + 1 < self.stages and epochs >= self._begin(self.stage + 1):
+            self.stage += 1
             self._shrink()
 
     def _shrink(self) -> None:
@@ -68,7 +85,7 @@ class Progressive(GradientStrategy):
         scores, best = self.scores(), self.by_score()
         for number, (layer, kept) in enumerate(zip(self.space, best, strict=True)):
             total, least = len(layer.candidates), max(layer.most, len(kept))
-            size = max(least, total - (total - least) * self.stage // self.settings.stages)
+            size = max(least, total - (total - least) * self.stage // self.stages)
             others = [i for i in self.left[number] if i not in kept]
             others.sort(key=lambda i: -float(scores[number][i]))
             self.left[number] = sorted([*kept, *others[: size - len(kept)]])

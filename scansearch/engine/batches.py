@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from scansearch.errors import ScansearchError
+
 TRAIN, HELD_OUT, SPLIT, AUGMENT, HELD_OUT_AUGMENT = range(5)
 """Streams of random numbers; each use of the seed has its own."""
 
@@ -43,7 +45,16 @@ class Batches:
 
 
 def split_off(count: int, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Splits ``count`` samples at random: the remaining part, and the ``share`` held out. Both sorted, int64."""
+    """Splits ``count`` samples at random: the remaining part, and the ``share`` held out. Both sorted, int64.
+
+    Raises:
+        ScansearchError: If samples are to be held out, and one of the parts would be empty.
+    """
     order = torch.randperm(count, generator=generator(seed, SPLIT))
     held_out = round(count * share)
+    if share and held_out in (0, count):
+        raise ScansearchError(
+            f"held_out must leave images for alpha and for the weights, but {share} of {count} training images is {held_out}; "
+            "take a share nearer to 0.5"
+        )
     return order[held_out:].sort().values, order[:held_out].sort().values

@@ -34,17 +34,22 @@ class Derivation:
         space: What the layers choose from.
         seed: Seed of the run.
         tuning: Updates of the weights between the decisions of two layers, by ``"perturbation"``.
+        threshold: Score above which layers keep more than the least number, as ``BoundSpace.best`` takes it.
     """
 
-    def __init__(self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0) -> None:
+    def __init__(
+        self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0, threshold: float | None = None
+    ) -> None:
         self.how, self.count, self.space, self.seed, self.tuning = how, count, space, seed, tuning
+        self.threshold = threshold
         self.chosen: Choice | None = None
         self.accuracies: dict[tuple[int, Choice], float] = {}  # by layers decided before, and what is left
 
     @property
     def tunings(self) -> int:
         """How many updates of the weights it takes."""
-        return self.tuning * (len(self.space) - 1) if self.how == "perturbation" else 0
+        deciding = sum(len(layer.candidates) > layer.least for layer in self.space)
+        return self.tuning * max(0, deciding - 1) if self.how == "perturbation" else 0
 
     @property
     def judgements(self) -> int:
@@ -90,10 +95,14 @@ class Derivation:
         generator: torch.Generator,
     ) -> Choice:
         best = [start]
+        limits = [float(s.mean()) if self.threshold is None else self.threshold for s in scores]
         for _ in range(self.count - 1):
             # Gumbel's trick: the best by perturbed log-scores is a draw without replacement in proportion to the scores.
-            noisy = [torch.log(s.clamp_min(SPREAD)) - torch.log(_exponential(s, generator)) for s in scores]
-            best.append(self.space.best(noisy))
+            noisy = [
+                torch.log(s.clamp_min(SPREAD) / limit) - torch.log(_exponential(s, generator))
+                for s, limit in zip(scores, limits, strict=True)
+            ]
+            best.append(self.space.best(noisy, threshold=0.0))
         return max(dict.fromkeys(best), key=judge)
 
     def _perturbation(
@@ -105,7 +114,8 @@ class Derivation:
         generator: torch.Generator,
     ) -> Choice:
         left = list(start)
-        for decided, number in enumerate(torch.randperm(len(left), generator=generator).tolist()):
+        order = torch.randperm(len(left), generator=generator).tolist()
+        for decided, number in enumerate(i for i in order if len(left[i]) > self.space[i].least):
             if decided:
                 tune(tuple(left))
             layer = self.space[number]

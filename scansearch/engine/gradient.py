@@ -64,8 +64,9 @@ class GradientSettings(StrategySettings):
     alpha_lr: float | None = Field(
         None,
         gt=0,
-        description="Learning rate of alpha. Unset: the published rate times published updates over this run's, at most 0.03, "
-        "so that a short run can move alpha as far as the published one.",
+        le=10,
+        description="Learning rate of alpha. Unset: the published rate times alpha's published updates over those of this run, at "
+        "most 0.03, so that a short run can move alpha as far as the published one.",
     )
     alpha_weight_decay: float | None = Field(
         None, ge=0, description="Weight decay of alpha. Unset: 0 for joint, as published otherwise."
@@ -172,7 +173,8 @@ class GradientStrategy(Strategy):
                     f"{option}={value} needs a loss that is smooth in the weights of all branches, but this strategy draws some at "
                     f"random; leave it {off}, or take darts"
                 )
-        short = max(recipe.rate, min(recipe.rate * recipe.updates / plan.steps, LARGEST_SHORT_RATE))
+        self.moving = sum(map(self.moves, range(plan.steps)))
+        short = max(recipe.rate, min(recipe.rate * recipe.updates / max(1, self.moving), LARGEST_SHORT_RATE))
         self.rate = settings.alpha_lr or short
         wanted, joint = settings.alpha_weight_decay, settings.level == "joint"
         decay = wanted if wanted is not None else (0.0 if joint else recipe.decay)
@@ -180,13 +182,26 @@ class GradientStrategy(Strategy):
         self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
         self.regulariser = Regulariser(settings, plan)
         tuning = round(settings.tuning * plan.steps)
-        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning)
+        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning, self.threshold)
         self.curvature = Curvature(plan.epochs) if settings.curvature != "off" else None
         if settings.curvature == "stop" and self.curvature is not None and plan.epochs <= self.curvature.first:
             raise ScansearchError(
                 f"curvature=stop compares windows of epochs and needs at least {self.curvature.first + 1}, but the search has "
                 f"{plan.epochs}; take more epochs, or curvature=measure"
             )
+
+    def notes(self) -> list[str]:
+        """A warning if alpha never learns."""
+        if self.moving:
+            return []
+        return [
+            f"alpha stands still in all {self.plan.steps} updates of this search: the choice is that of its random start"
+        ]
+
+    @property
+    def threshold(self) -> float | None:
+        """Score above which a layer keeps more than its least number of directions; ``None``: the mean of its scores."""
+        return None
 
     def alphas(self) -> list[torch.Tensor]:
         """Alpha of each layer, (N,), differentiable."""
@@ -292,7 +307,7 @@ class GradientStrategy(Strategy):
 
     def by_score(self) -> Choice:
         """The best by score that the space allows."""
-        return self.space.best(self.scores())
+        return self.space.best(self.scores(), threshold=self.threshold)
 
     def judged_genotypes(self) -> dict[Choice, float]:
         """Those of selection by one-shot evaluation."""

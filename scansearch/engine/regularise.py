@@ -1,7 +1,8 @@
 """Regularisers that work with every gradient strategy.
 
 - SDARTS (Chen & Hsieh, arXiv 2002.05283, eqs. 5 to 7): the weights learn under branch weights that are perturbed by at most
-  epsilon, at random or by seven steps of projected gradient ascent; epsilon grows linearly.
+  epsilon, at random or by seven steps of projected gradient ascent; epsilon grows linearly. They stay within [0, 1]; the
+  published code also scales them to the sum 1, which is left out here: sigmoid's gates have none.
 - Entropy of the scores in alpha's loss: less of it decides earlier.
 - DARTS- (Chu et al., arXiv 2009.01027, section 3.3): a shortcut around the mixture whose weight falls linearly to 0.
 """
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from scansearch.engine.draws import Draws
 from scansearch.engine.strategy import Plan, Step
 from scansearch.models import Selection
 
@@ -48,20 +50,22 @@ class Regulariser:
         self.worst = None
         if self.settings.perturb != "adversarial":
             return
-        epsilon = self._epsilon(step.number)
+        epsilon, draws = self._epsilon(step.number), Draws()
         with torch.no_grad():
             base = self.with_shortcut(mixture(), step.number)
         shifts = [_uniform(weights_of(selection), epsilon) for selection in base]
         for _ in range(ATTACKS):
-            leaves = [shift.detach().requires_grad_() for shift in shifts]
-            loss = step.raw_loss(step.train, [_shifted(s, leaf) for s, leaf in zip(base, leaves, strict=True)])
-            found = torch.autograd.grad(loss, leaves)
+            # The slope at the weights that are used: behind their limits it is not 0, so that one at a limit can return.
+            used = [weights_of(_shifted(s, shift)).requires_grad_() for s, shift in zip(base, shifts, strict=True)]
+            attacked = [s._replace(weights=weights) for s, weights in zip(base, used, strict=True)]
+            found = torch.autograd.grad(step.raw_loss(step.train, attacked), used)
             stride = STRIDE * epsilon / ATTACKS
             shifts = [
-                (shift + stride * gradient.sign()).clamp(-epsilon, epsilon)
-                for shift, gradient in zip(shifts, found, strict=True)
+                (weights.detach() - weights_of(s) + stride * gradient.sign()).clamp(-epsilon, epsilon)
+                for s, weights, gradient in zip(base, used, found, strict=True)
             ]
         self.worst = shifts
+        draws.again()  # the weights learn from the same draw as was attacked
 
     def apply(self, selections: Sequence[Selection], step: int) -> list[Selection]:
         """The selections as the weights learn from them."""

@@ -117,7 +117,7 @@ def _fabric(config: RunConfig) -> Fabric:
             "accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu"
         )
     on_gpu = train.accelerator == "cuda" or (train.accelerator == "auto" and torch.cuda.is_available())
-    names = {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    names = {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed"}
     return Fabric(accelerator=train.accelerator, devices=1, precision=names[train.precision])  # type: ignore[arg-type]
 
 

@@ -32,7 +32,7 @@ class TrainSettings(BaseModel):
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     clip_norm: float = Field(1.0, ge=0, description="Largest norm of the weights' gradient; 0 does not clip.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing.")
-    precision: Literal["auto", "32", "bf16", "16"] = Field(
+    precision: Literal["auto", "32", "bf16"] = Field(
         "auto", description="Number format: auto is 32 on a CPU and bf16 mixed precision on a GPU."
     )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to run.")

@@ -94,7 +94,7 @@ def test_a_section_can_be_named():
         ({"assignments": ["lr=inf"]}, "lr: input should be a finite number, got inf"),
         ({"assignments": ["alpha_lr=inf"]}, "alpha_lr: input should be a finite number"),
         ({"assignments": ["lr=1e-9"]}, "min_lr <= lr must hold, but got 1e-06 and 1e-09"),
-        ({"assignments": ["precision=64"]}, "precision: input should be 'auto', '32', 'bf16' or '16', got 64"),
+        ({"assignments": ["precision=64"]}, "precision: input should be 'auto', '32' or 'bf16', got 64"),
         ({"assignments": ["keep=9"]}, "keeps 9 of 8"),
         (
             {"assignments": ["keep=x"]},
