@@ -129,7 +129,7 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
     loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
     environment = _environment(parts, config, folder, listener)
-    for note in (*bound.notes(), *strategy.notes()):
+    for note in (*bound.notes(), *strategy.notes(), *config.train.notes()):
         listener.warned(note)
     state = folder.load(listener.warned)
     if state is None:

@@ -53,6 +53,15 @@ class TrainSettings(BaseModel):
             raise ValueError(f"min_lr <= lr must hold, but got {self.min_lr} and {self.lr}")
         return self
 
+    def notes(self) -> list[str]:
+        """What the user should know about these settings, a line each."""
+        if self.warmup_epochs < self.epochs:
+            return []
+        return [
+            f"warmup_epochs={self.warmup_epochs:g} is not shorter than the {self.epochs} epochs: the weights' learning rate never "
+            "reaches lr"
+        ]
+
 
 class RunConfig(BaseModel):
     """A whole run. Written to ``config.toml`` of the run folder, and all that a resume needs."""

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from scansearch.engine.batches import Batches, generator, split_off
+from scansearch.errors import ScansearchError
 
 
 def test_every_sample_once_an_epoch_in_another_order_each():
@@ -32,3 +34,11 @@ def test_split_off_is_disjoint_and_whole():
 
 def test_streams_differ():
     assert torch.rand(1, generator=generator(0, 1)) != torch.rand(1, generator=generator(0, 2))
+
+
+@pytest.mark.parametrize(("share", "held_out"), [(0.999, 64), (0.001, 0)])
+def test_a_share_that_leaves_nothing_is_refused(share, held_out):
+    with pytest.raises(
+        ScansearchError, match=f"^held_out must leave .* but {share} of 64 training images is {held_out};"
+    ):
+        split_off(64, share, 0)

@@ -138,6 +138,27 @@ def test_sigmoid_closes_gates_and_leaves_the_others_as_they_are():
         assert torch.allclose(selections[1].weights, torch.tensor([0.5, 0.5]))
 
 
+def test_one_shot_draws_about_as_many_as_are_above_the_threshold():
+    bound, sizes = space(count=8, keep=(1, 8), layers=1), []
+    gates = torch.tensor([0.95, 0.95, *[0.05] * 6]).double()
+    found = Derivation("one_shot", 100, bound, 0, threshold=0.85)
+    found.run(bound.best([gates], threshold=0.85), [gates], plain, lambda s: sizes.append(len(s[0].indices)) or 0.0)
+    assert 1 <= sum(sizes) / len(sizes) <= 3
+
+
+def test_layers_without_a_choice_are_not_tuned_for():
+    assert Derivation("perturbation", 0, space(keep=4, layers=3), 0, tuning=10).tunings == 0
+    assert Derivation("perturbation", 0, space(keep=2, layers=3), 0, tuning=10).tunings == 20
+    bound = space(keep=4, layers=3)
+    Derivation("perturbation", 0, bound, 0, tuning=10).run(start(bound), uniform(bound), plain, lambda s: 0.5)
+
+
+def test_what_judges_in_the_end_claims_no_margin():
+    assert strategy("darts").gradual
+    assert not strategy("darts", selection="one_shot").gradual
+    assert not strategy("darts", selection="perturbation").gradual
+
+
 def test_one_shot_judges_what_the_scores_would_keep():
     net = ToySupernet()
     set_alpha(net, [3, 3, 3, -3], [-3, -3, -2, -3])

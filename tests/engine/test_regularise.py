@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, step, strategy
@@ -118,3 +120,29 @@ def test_candidates_drop_out_under_the_worst_perturbation(tmp_path):
     run = {"model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 64, "batch_size": 32}
     genotype = scansearch.search(tmp_path / "run", strategy="progressive", perturb="adversarial", **run)
     assert [len(names) for names in genotype.directions] == [4]
+
+
+def test_a_weight_at_its_limit_returns_when_that_hurts():
+    found, net = darts(perturb="adversarial", perturb_from=0.3, perturb_to=0.3)
+    now = step(net)
+    rising = replace(now, raw_loss=lambda batch, selections: selections[0].weights.sum())
+    for seed in range(20):
+        torch.manual_seed(seed)
+        found.before_weights(rising)
+        (worst,) = found.regulariser.worst
+        assert torch.allclose(worst, torch.full((4,), 0.3))
+
+
+def test_the_weights_learn_from_the_draw_that_was_attacked():
+    net = ToySupernet()
+    found = strategy("partial_channel", net, perturb="adversarial")
+    for number in range(20):
+        attacked = []
+        now = step(net, number)
+
+        def spy(batch, selections, now=now, attacked=attacked):
+            attacked.append([selection.part for selection in selections])
+            return now.raw_loss(batch, selections)
+
+        found.before_weights(replace(now, raw_loss=spy))
+        assert [selection.part for selection in found.select(number)] == attacked[0]

@@ -77,3 +77,26 @@ def test_alpha_learns_with_the_shortcut_that_the_weights_have(level):
     found, net = made(shortcut=1.0, level=level)
     found.before_weights(step(net))
     assert net.calls[-1][0].shortcut == 1.0
+
+
+def test_a_decided_alpha_can_still_be_drawn_from():
+    net = ToySupernet(layers=1)
+    set_alpha(net, [500.0, 0.0, 0.0, 0.0])
+    found = strategy("binary_gates", net, space(layers=1), alpha_warmup=0.0)
+    assert 0 in found.select(0)[0].indices
+    found.before_weights(step(net))
+    assert bool(net.alphas[0].isfinite().all())
+
+
+def test_the_rate_counts_the_updates_of_alpha():
+    long = strategy("binary_gates", plan=Plan(10, 100_000, 0), alpha_warmup=0.0)
+    assert long.moving == 200_000
+    assert strategy("binary_gates", plan=Plan(100, 100, 0), alpha_warmup=0.25).moving == 1_500
+
+
+def test_an_alpha_that_never_learns_is_told():
+    assert (
+        "alpha stands still in all 100 updates"
+        in strategy("binary_gates", alpha_warmup=0.99, alpha_every=50).notes()[0]
+    )
+    assert strategy("binary_gates").notes() == []

@@ -139,6 +139,22 @@ def test_unrolled_gradient_against_its_closed_form(momentum):
     assert torch.equal(toy.w.detach(), before)
 
 
+def test_the_unrolled_gradient_compares_the_same_draws():
+    alpha, w = torch.nn.Parameter(torch.tensor([1.0])), torch.nn.Parameter(torch.tensor([2.0]))
+    batch, seen = Batch(torch.zeros(1), torch.zeros(1)), []
+
+    def loss(batch, selections):
+        seen.append(float(torch.rand(())))
+        return (alpha * w * (1 + seen[-1])).sum()
+
+    step = Step(
+        0, 1.0, batch, batch, loss, loss, lambda n: [batch], torch.optim.SGD([w], lr=0.1), torch.Tensor.backward
+    )
+    unrolled_gradient(step, lambda: [Selection((0,))], [alpha], [w])
+    assert len(seen) == 4
+    assert len(set(seen)) == 1
+
+
 def test_unrolled_refuses_adamw(supernet, layers):
     strategy = darts(supernet, layers, level="unrolled")
     optimizer = torch.optim.AdamW([p for _, p in supernet.weight_parameters()])

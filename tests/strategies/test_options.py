@@ -16,13 +16,29 @@ OPTIONS = [
     {"entropy": 0.1},
     {"shortcut": 1.0},
     {"curvature": "measure"},
-    {"curvature": "stop"},
+    {"curvature": "stop", "epochs": 6},
     {"alpha_warmup": 0.5},
     {"level": "bilevel", "shortcut": 1.0, "entropy": 0.1, "selection": "perturbation"},
     {"level": "unrolled"},
+    {"level": "bilevel", "precision": "bf16"},
+    {"level": "unrolled", "precision": "bf16"},
+    {"perturb": "adversarial", "precision": "bf16"},
+    {"curvature": "measure", "precision": "bf16"},
 ]
-REFUSED = {"gumbel": {"perturb", "curvature"}, "binary_gates": {"perturb", "curvature", "unrolled"}}
+REFUSED = {
+    "gumbel": {"perturb", "curvature"},
+    "binary_gates": {"perturb", "curvature", "unrolled"},
+    "progressive": {"stop"},
+}
 GRADIENT = [name for name in STRATEGIES.names() if issubclass(STRATEGIES.get(name), GradientStrategy)]
+
+
+@pytest.mark.parametrize("strategy", ["darts", "binary_gates", "fair_path"])
+def test_alpha_learns_in_mixed_precision(strategy, tmp_path):
+    run = {"model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 64, "batch_size": 32, "precision": "bf16"}
+    options = {"level": "bilevel"} if strategy != "fair_path" else {"population": 2, "generations": 0}
+    genotype = scansearch.search(tmp_path / "run", strategy=strategy, **run, **options)
+    assert len(genotype.directions[0]) == 4
 
 
 @pytest.mark.slow
@@ -35,9 +51,9 @@ def test_it_runs_or_is_refused(name, options, keep, tmp_path):
     space = SearchSpace(name="eight", candidates=candidates, keep=keep)
 
     def search():
-        return scansearch.search(tmp_path / "run", space=space, strategy=name, **run, **options)
+        return scansearch.search(tmp_path / "run", space=space, strategy=name, **{**run, **options})
 
-    if REFUSED.get(name, set()) & {*options, options.get("level")}:
+    if REFUSED.get(name, set()) & {*options, options.get("level"), options.get("curvature")}:
         with pytest.raises(ScansearchError) as refused:
             search()
         assert "\n" not in str(refused.value)

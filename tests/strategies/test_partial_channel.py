@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from scansearch.engine.strategy import Plan
-from scansearch.errors import UnsupportedError
+from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models import Selection
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.mixer import ScanMixer
@@ -75,3 +75,5 @@ def test_channels_that_cannot_be_divided_are_refused_before_the_search():
     kind = STRATEGIES.get("partial_channel")
     with pytest.raises(UnsupportedError, match="32 channels cannot be divided into 5 equal parts; choose a divisor"):
         kind(kind.Settings(parts=5)).setup(net, space, Plan(1, 1, 0))
+    with pytest.raises(ScansearchError, match="^parts=32 leaves 1 of 32 channels for the mixture"):
+        kind(kind.Settings(parts=32)).setup(net, space, Plan(1, 1, 0))

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, step, strategy
 
@@ -68,3 +69,18 @@ def test_a_stage_never_makes_the_constraints_impossible():
         found.after_epoch(step(net, number))
         assert bound.allows(found.choose())
         assert all(set(kept) <= set(left) for kept, left in zip(found.choose(), found.left, strict=True))
+
+
+@pytest.mark.parametrize(("epochs", "stages"), [(5, 2), (3, 2), (7, 3), (2, 4), (1, 2)])
+def test_stages_are_whole_epochs(epochs, stages):
+    found, net = made(plan=Plan(epochs, 10, 0), stages=stages)
+    before = found.left
+    for epoch in range(1, epochs + 1):
+        moving = [found.moves(n) for n in range((epoch - 1) * 10, epoch * 10)]
+        if found.left != before or epoch == 1:
+            assert not moving[0]  # a stage begins with an alpha that stands still
+        before = found.left
+        found.after_epoch(step(net, epoch * 10 - 1))
+    assert found.stage == min(stages, epochs) - 1
+    assert found.left == before  # nothing drops out after the last update
+    assert len(found.notes()) == (stages > epochs)
