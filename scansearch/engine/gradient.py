@@ -88,7 +88,9 @@ class GradientSettings(StrategySettings):
     )
     judged: int = Field(100, ge=1, description="Genotypes judged by selection=one_shot.")
     perturb: Literal["none", "random", "adversarial"] = Field(
-        "none", description="SDARTS: the weights learn under perturbed branch weights, at random or as bad as possible."
+        "none",
+        description="SDARTS: the weights (at level joint alpha too) learn under perturbed branch weights, at random or as bad as "
+        "possible.",
     )
     perturb_from: float = Field(0.03, ge=0, description="Largest perturbation of a branch weight at the beginning.")
     perturb_to: float = Field(0.3, ge=0, description="And at the end; linear in between.")
