@@ -1,7 +1,8 @@
 """Regularised evolution (Real et al., arXiv 1802.01548, algorithm 1): the best of a random few has a child, the oldest dies.
 
 The supernet is trained by uniformly drawn genotypes and judges; or each network is trained alone. A mutation is one move: in one
-layer a direction swapped, added or dropped. Published: population 100, 25 of them compete, 20,000 cycles.
+layer a direction swapped, added or dropped; where constraints leave no such move, layers are drawn anew. Published: population
+100, 25 of them compete, 20,000 cycles.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import partial
 import torch
 from pydantic import Field
 
-from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
+from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
 from scansearch.space import Choice
 
 
@@ -48,7 +49,7 @@ class Evolution(BlackBox):
             drawn = torch.randint(len(alive), (self.settings.competitors,), generator=random).tolist()
             parent = max((alive[i] for i in drawn), key=lambda choice: judged[choice])
             near = list(self.space.neighbours(parent))
-            child = near[int(torch.randint(len(near), (), generator=random))] if near else parent
+            child = one_of(near, random) if near else self.space.mutate(parent, random)
             judged[child] = ask(child)
             if len(alive) == alive.maxlen:
                 alive.popleft()

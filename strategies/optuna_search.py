@@ -12,13 +12,14 @@ when it resumes; those of others, on a database, once their heartbeat has been s
 from __future__ import annotations
 
 import secrets
+import time
 import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings
 from scansearch.engine.strategy import Plan
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT, GRACE = 60, 120  # seconds
 RETRIES = 3
+ATTEMPTS = 5
+SQLITE = "sqlite:///"
 WORKER, SETUP, AGAIN = "worker", "setup", "again"
 
 
@@ -46,6 +49,17 @@ class OptunaSettings(BlackBoxSettings):
         description="Where the study is kept: a database URL such as sqlite:///study.db, or a journal file; empty: nowhere.",
     )
     study: str = Field("scansearch", min_length=1, description="Name of the study.")
+
+    @field_validator("storage")
+    @classmethod
+    def _found_from_everywhere(cls, value: str) -> str:
+        """A file is named by its absolute path, so that a resume from another folder finds it."""
+        if value and "://" not in value:
+            return str(Path(value).absolute())
+        path = value.removeprefix(SQLITE)
+        return (
+            SQLITE + str(Path(path).absolute()) if value.startswith(SQLITE) and path not in ("", ":memory:") else value
+        )
 
 
 class OptunaSearch(BlackBox):
@@ -75,11 +89,18 @@ class OptunaSearch(BlackBox):
         while len(self._finished(study)) < self.settings.trials:
             study.sampler = self._sampler(study)
             study.optimize(partial(self._objective, ask), n_trials=1)
-        return self._best(study)
+        done = sorted(self._finished(study), key=lambda trial: trial.number)
+        # Those of other workers too, and those that were told to the study after this one's last checkpoint.
+        self.accuracies = {self._choice(trial): trial.values[0] for trial in done}
+        # The most accurate of all workers' trials; of equals the cheapest, then the first.
+        return self._choice(min(done, key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number)))
+
+    def _choice(self, trial: optuna.trial.FrozenTrial) -> Choice:
+        return self.space.choice(trial.user_attrs["directions"])
 
     def _objective(self, ask: Ask, trial: optuna.Trial) -> float | tuple[float, float]:
         trial.set_user_attr(WORKER, self.worker)
-        choice = views.suggest(self.space, trial)
+        choice = views.from_parameters(self.space, views.suggested(self.space, trial))
         accuracy = ask(choice)
         trial.set_user_attr("directions", self.space.directions(choice))
         return (accuracy, self._cost(choice)) if self._two else accuracy
@@ -96,14 +117,21 @@ class OptunaSearch(BlackBox):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        try:
-            study = optuna.create_study(
-                storage=self._storage(), study_name=self.settings.study, load_if_exists=True,
-                directions=["maximize", "minimize"] if self._two else ["maximize"],
-            )  # fmt: skip
-        except Exception as error:  # every storage has errors of its own
-            reason = " ".join(str(error).split())[:200]
-            raise ScansearchError(f"the study cannot be kept in {self.settings.storage!r}: {reason}") from error
+        for attempt in range(ATTEMPTS):
+            try:
+                study = optuna.create_study(
+                    storage=self._storage(), study_name=self.settings.study, load_if_exists=True,
+                    directions=["maximize", "minimize"] if self._two else ["maximize"],
+                )  # fmt: skip
+                break
+            except Exception as error:  # every storage has errors of its own
+                if (
+                    "already exists" in str(error) and attempt + 1 < ATTEMPTS
+                ):  # another worker makes its tables just now
+                    time.sleep(attempt + 1)
+                    continue
+                reason = " ".join(str(error).split())[:200]
+                raise ScansearchError(f"the study cannot be kept in {self.settings.storage!r}: {reason}") from error
         setup = {
             "genotypes": str(self.space.size),
             "candidates": [list(layer.candidates) for layer in self.space],
@@ -142,7 +170,7 @@ class OptunaSearch(BlackBox):
         import optuna
 
         states = optuna.trial.TrialState
-        number = len(study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.RUNNING)))
+        number = len(study.get_trials(deepcopy=False, states=(states.COMPLETE, states.RUNNING)))
         seed = (self.plan.seed * 1_000_003 + number) % 2**32
         kinds: dict[str, Any] = {
             "tpe": optuna.samplers.TPESampler,
@@ -168,21 +196,7 @@ class OptunaSearch(BlackBox):
     def _finished(self, study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
         import optuna
 
-        return study.get_trials(
-            deepcopy=False, states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-        )
-
-    def _best(self, study: optuna.Study) -> Choice:
-        """The most accurate of all workers' trials; of equals the cheapest, then the first."""
-        import optuna
-
-        done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        if not done:
-            raise ScansearchError(
-                f"none of the {self.settings.trials} trials fits the budget of space {self.space.name!r}; raise the budget"
-            )
-        best = min(done, key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number))
-        return self.space.choice(best.user_attrs["directions"])
+        return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
     def state_dict(self) -> dict[str, Any]:
         """Also who this worker is."""

@@ -7,13 +7,15 @@ of those on all of them (published: 1,000 on one batch, then 10). Networks train
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import Field
 
 from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
-from scansearch.space import Choice
+from scansearch.engine.strategy import Plan
+from scansearch.models import Supernet
+from scansearch.space import BoundSpace, Choice
 
 if TYPE_CHECKING:
     from scansearch.engine.judge import Judge
@@ -44,6 +46,20 @@ class RandomSearch(BlackBox):
         """Both rounds."""
         return self.settings.samples + (self.settings.finalists if self._two_rounds else 0)
 
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Nothing is judged yet."""
+        super().setup(supernet, space, plan)
+        self.quick: dict[Choice, float] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Also the accuracies of the first round."""
+        return {**super().state_dict(), "quick": [list(item) for item in self.quick.items()]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes them back."""
+        super().load_state_dict(state)
+        self.quick = dict(state["quick"])
+
     def finish(self, evaluate: Judge) -> None:
         """The first round is judged by a few validation images."""
         self._quick = lambda choice: evaluate.on(self.settings.images, self.derived(choice))
@@ -53,7 +69,12 @@ class RandomSearch(BlackBox):
         """One round or two."""
         first: dict[Choice, float] = {}
         for choice in new_ones(partial(self.space.sample, random), self.settings.samples, first):
-            first[choice] = self._quick(choice) if self._two_rounds else ask(choice)
+            if self._two_rounds:
+                if choice not in self.quick:
+                    self.quick[choice] = self._quick(choice)
+                first[choice] = self.quick[choice]
+            else:
+                first[choice] = ask(choice)
         if not self._two_rounds:
             return best_of(first, 1)[0]
         final = {choice: ask(choice) for choice in best_of(first, self.settings.finalists)}

@@ -27,6 +27,11 @@ def finish(folder: Path, genotype: Genotype) -> None:
             f"\nsupernet {accuracy:.1%} on validation images; the kept directions alone, equally weighted and without further "
             f"training, {genotype.search['derived_accuracy']:.1%}"
         )
+    alone = genotype.search.get("standalone_accuracy")
+    if alone is not None:
+        out.print(
+            f"\nthis network, trained alone, {alone:.1%} on validation images; the best of those that were judged so"
+        )
     warn_noise(genotype)
     exports: list[Path] = []
     try:

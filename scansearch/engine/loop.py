@@ -90,6 +90,7 @@ class SearchLoop:
         with StopRequest() as stop:
             if self.strategy.trains_supernet:
                 self.train(stop)
+            self.module.eval()  # whether it has just been trained or resumed
             self.strategy.finish(Judge(self, self.alone, stop))
         if self.fabric.is_global_zero:
             self.folder.append("genotypes.csv", judged_rows(self.space, self.strategy.judged_genotypes()))

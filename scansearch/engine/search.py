@@ -24,7 +24,7 @@ from scansearch.genotype import Genotype
 from scansearch.models import Supernet
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
-from scansearch.space import BoundSpace, Costs, SearchSpace
+from scansearch.space import BoundSpace, Choice, Costs, SearchSpace
 
 
 def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
@@ -169,6 +169,8 @@ def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, li
 
 def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, environment: dict[str, Any]) -> Genotype:
     strategy, scores, kept = parts["strategy"], parts["strategy"].scores(), parts["strategy"].choose()
+    if not parts["bound"].allows(kept):
+        raise ScansearchError(f"strategy {config.strategy} chose {kept}, which is not in space {parts['bound'].name!r}")
     layers = []
     for i, (info, layer) in enumerate(zip(parts["infos"], parts["bound"], strict=True)):
         gap = margin(scores[i], kept[i])
@@ -186,17 +188,13 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
                 "above_noise": bool(noise is not None and gap > noise) if known else None,
             }
         )
-    loss, accuracy = loop.evaluate(strategy.evaluation())
-    derived = loop.evaluate(strategy.derived(kept))[1]
     search = {
         "strategy": config.strategy,
         "settings": config.strategy_settings,
         "seed": config.seed,
         "data": environment["data"],
         "epochs": config.train.epochs,
-        "supernet_accuracy": round(accuracy, 9),
-        "supernet_loss": round(loss, 9),
-        "derived_accuracy": round(derived, 9),
+        **_accuracies(loop, kept),
         "accuracy_on": "validation",
         "versions": environment.get("versions"),
         "command": environment.get("command"),
@@ -208,3 +206,15 @@ def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, enviro
     told = {key: value for key, value in parts["space"].to_dict().items() if key not in ("schema", "description")}
     space = {**told, "candidates": list(parts["space"].all_candidates)}
     return Genotype.from_dict({"model": config.model, "space": space, "layers": layers, "search": search})
+
+
+def _accuracies(loop: SearchLoop, kept: Choice) -> dict[str, float]:
+    """Those of the supernet; or, where none was trained, that of the chosen network."""
+    strategy = loop.strategy
+    if not strategy.trains_supernet:
+        judged = strategy.judged_genotypes().get(kept)
+        return {} if judged is None else {"standalone_accuracy": round(judged, 9)}
+    loss, accuracy = loop.evaluate(strategy.evaluation())
+    derived = loop.evaluate(strategy.derived(kept))[1]
+    figures = {"supernet_accuracy": accuracy, "supernet_loss": loss, "derived_accuracy": derived}
+    return {name: round(figure, 9) for name, figure in figures.items()}

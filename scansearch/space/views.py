@@ -95,6 +95,14 @@ def optuna_distributions(space: BoundSpace) -> dict[str, BaseDistribution]:
     }
 
 
+def suggested(space: BoundSpace, trial: BaseTrial) -> dict[str, Any]:
+    """The parameters that an Optuna trial suggests; ``from_parameters`` makes the nearest genotype within the budget of them."""
+    return {
+        name: trial.suggest_float(name, 0.0, 1.0) if categories is None else trial.suggest_categorical(name, categories)
+        for name, categories in parameters(space)
+    }
+
+
 def suggest(space: BoundSpace, trial: BaseTrial) -> Choice:
     """The genotype that an Optuna trial suggests.
 
@@ -103,11 +111,7 @@ def suggest(space: BoundSpace, trial: BaseTrial) -> Choice:
     """
     from optuna import TrialPruned
 
-    values: dict[str, Any] = {}
-    for name, categories in parameters(space):
-        values[name] = (
-            trial.suggest_float(name, 0.0, 1.0) if categories is None else trial.suggest_categorical(name, categories)
-        )
+    values = suggested(space, trial)
     wanted = {name: value for name, value in values.items() if isinstance(value, str)}
     spent = sum(
         layer.cost([layer.candidates.index(d) for d in wanted[label].split(JOINT)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,8 +23,8 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
     - ``choose`` gives genotypes of the space, ``scores`` one finite number a candidate. Both, and ``evaluation``, give the
       same when asked again and draw no random numbers.
     - Alpha are parameters of the supernet, never in the weights' optimiser, and no other step than the strategy's moves them.
-    - The weights stay as they are in ``select``, ``before_weights`` and ``after_backward``.
-    - Held-out images are none of those that the weights learn from.
+    - The weights stay as they are in every method; only ``evaluate.tune`` moves them in ``finish``.
+    - Held-out images are none of those that the weights learn from, and only ``before_weights`` and ``after_epoch`` get them.
     - The settings at the end are those of the beginning.
     """
 
@@ -41,7 +42,8 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
                 require(kept, "alpha is not a parameter of the supernet, so it is lost in checkpoints")
 
         def scores(self) -> list[torch.Tensor]:
-            scores: list[torch.Tensor] = _twice("scores", super().scores)
+            with _unmoved(self.supernet, "scores"):
+                scores: list[torch.Tensor] = _twice("scores", super().scores)
             for number, (layer, values) in enumerate(zip(self.space, scores, strict=True)):
                 fits = values.shape == (len(layer.candidates),) and bool(values.isfinite().all())
                 require(
@@ -50,13 +52,15 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
             return scores
 
         def choose(self) -> Choice:
-            choice: Choice = _twice("choose", super().choose)
+            with _unmoved(self.supernet, "choose"):
+                choice: Choice = _twice("choose", super().choose)
             ascending = all(list(kept) == sorted(kept) for kept in choice)
             require(ascending and self.space.allows(choice), f"choose() gives {choice}, which is not in the space")
             return choice
 
         def evaluation(self) -> list[Selection]:
-            selections: list[Selection] = _twice("evaluation", super().evaluation)
+            with _unmoved(self.supernet, "evaluation"):
+                selections: list[Selection] = _twice("evaluation", super().evaluation)
             return selections
 
         def select(self, step: int) -> list[Selection]:
@@ -71,7 +75,7 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
 
         def after_backward(self, step: Step) -> None:
             with _unmoved(self.supernet, "after_backward"):
-                super().after_backward(step)
+                super().after_backward(replace(step, held_out=None, recent=lambda count: []))
             alphas = self.supernet.architecture_parameters()
             weights = [p for group in step.optimizer.param_groups for p in group["params"]]
             twice = any(alpha is weight for alpha in alphas for weight in weights)
@@ -80,13 +84,17 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
 
         def after_epoch(self, step: Step) -> None:
             self._check_alpha()
-            super().after_epoch(step)
+            with _unmoved(self.supernet, "after_epoch"):
+                super().after_epoch(step)
 
         def finish(self, evaluate: Judge) -> None:
             weights, held_out = evaluate.loop.batches.samples, evaluate.loop.held_out
             shared = held_out is not None and bool(torch.isin(weights, held_out.samples).any())
             require(not shared, "the weights learn from held-out images")
+            before = _copies([weight for _, weight in self.supernet.weight_parameters()])
             super().finish(evaluate)
+            same = _equal(before, [weight for _, weight in self.supernet.weight_parameters()])
+            require(same or evaluate.loop.tuned > 0, "finish() changes the weights; only evaluate.tune may")
             require(self.settings == self._given, f"the settings became {self.settings!r}; they were {self._given!r}")
 
         def _check_alpha(self) -> None:

@@ -209,7 +209,8 @@ def _check_children(config: RunConfig, base: Path, path: str, whole: Mapping[str
         for moment, process in killed.items():
             with happening(f"killed (SIGKILL) {_where(moment)} and resumed"):
                 require(process.join(), "the process did not come this far")
-                resume(base / f"killed-{moment[0]}")
+                with Child(path, config, base / f"killed-{moment[0]}") as again:
+                    again.join()
                 _same(whole, base / f"killed-{moment[0]}")
 
 

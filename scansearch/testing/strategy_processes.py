@@ -24,7 +24,7 @@ from scansearch.engine.events import Silent
 from scansearch.engine.loop import SearchLoop
 from scansearch.engine.numerics import run_numerics
 from scansearch.engine.run_folder import RunFolder
-from scansearch.engine.search import start
+from scansearch.engine.search import resume, start
 from scansearch.engine.settings import RunConfig, validated
 from scansearch.engine.standalone import StandAlone
 from scansearch.engine.strategy import Strategy
@@ -60,7 +60,7 @@ def _imported(path: str) -> type[Strategy]:
 
 
 class Child:
-    """A search in another process, which starts at once and is ended with the block.
+    """A search in another process, which starts at once and is ended with the block. One that was begun is resumed.
 
     Args:
         path: Import path of the strategy.
@@ -109,7 +109,10 @@ def _child(
     try:
         with registered(_imported(path)):
             if rank is None:
-                start(config, folder, Watch(moment, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+                if folder.exists():
+                    resume(folder)
+                else:
+                    start(config, folder, Watch(moment, lambda: os.kill(os.getpid(), signal.SIGKILL)))
             else:
                 _run_as_rank(config, folder, *rank)
     except Exception as error:
