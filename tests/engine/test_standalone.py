@@ -3,13 +3,14 @@
 import pytest
 import torch
 
+import scansearch
 from scansearch.engine.search import start
 from scansearch.engine.settings import make_config
 from scansearch.engine.strategy import Strategy
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection
 from scansearch.registry import STRATEGIES
-from scansearch.space import find_space
+from scansearch.space import SearchSpace, find_space
 
 
 class Pick(Strategy):
@@ -62,3 +63,34 @@ def test_a_search_that_cannot_train_alone_says_so():
 
     with pytest.raises(ScansearchError, match="cannot train networks alone; judge them with the supernet"):
         unavailable((), 1, None)
+
+
+def test_the_genotype_tells_the_accuracy_that_decided_and_none_of_a_supernet(tmp_path):
+    run = {"model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32}
+    genotype = scansearch.search(
+        tmp_path / "run", strategy="random_search", judge="standalone", judge_epochs=1, samples=2, **run
+    )
+    rows = (tmp_path / "run" / "genotypes.csv").read_text().splitlines()[1:]
+    assert genotype.search["standalone_accuracy"] == pytest.approx(max(float(row.split(",")[1]) for row in rows))
+    assert not {"supernet_accuracy", "derived_accuracy"} & set(genotype.search)
+
+
+TWO = SearchSpace(name="two", candidates=("h", "h_flip", "v", "v_flip"), keep=2)
+
+
+class Astray(Pick):
+    def finish(self, evaluate):
+        """Nothing."""
+
+    def choose(self):
+        return ((0, 1, 2),) * len(self.space)
+
+
+def test_a_choice_outside_the_space_is_not_written(tmp_path):
+    STRATEGIES.register("astray", Astray)
+    try:
+        with pytest.raises(ScansearchError, match="^strategy astray chose .* which is not in space 'two'"):
+            scansearch.search(tmp_path / "run", strategy="astray", space=TWO, model="local_vim_nano", limit=64)
+    finally:
+        STRATEGIES.unregister("astray")
+    assert not (tmp_path / "run" / "genotype.json").exists()

@@ -151,3 +151,24 @@ def test_a_step_of_single_path_draws_uniformly():
     drawn = {tuple(s.indices for s in found.select(n)) for n in range(400)}
     assert len(drawn) == 36
     assert all(isinstance(s, Selection) and s.weights is None for s in found.select(0))
+
+
+def test_evolution_goes_on_where_constraints_leave_no_single_move():
+    bound = space(count=4, keep=2, constraints=[{"kind": "flip_pairs", "least": 1}], layers=2)
+    assert not any(list(bound.neighbours(bound.sample())) for _ in range(20))
+    found, judge = strategy("evolution", ToySupernet(), bound, population=2, competitors=2, cycles=200), FakeJudge()
+    found.finish(judge)
+    assert len(judge.asked) == bound.size
+
+
+def test_random_search_keeps_its_first_round_over_an_interruption():
+    settings = {"samples": 20, "finalists": 4}
+    whole, part = FakeJudge(), FakeJudge(12)
+    strategy("random_search", **settings).finish(whole)
+    cut = strategy("random_search", **settings)
+    with pytest.raises(KeyboardInterrupt):
+        cut.finish(part)
+    again, judge = strategy("random_search", **settings), FakeJudge()
+    again.load_state_dict(cut.state_dict())
+    again.finish(judge)
+    assert [*part.asked, *judge.asked] == whole.asked

@@ -7,6 +7,7 @@ from toy_search import ToySupernet, space, strategy
 
 from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
+from scansearch.registry import STRATEGIES
 from scansearch.space import Budget, Costs, SearchSpace
 
 
@@ -26,6 +27,7 @@ def test_a_killed_worker_takes_up_its_own_trial_and_ends_as_it_would_have(storag
     again.load_state_dict(part.state_dict())
     again.finish(judge)
     assert judge.asked == asked.asked[6:]
+    assert again.accuracies == whole.accuracies
     assert again.choose() == whole.choose()
     trials = again._study().get_trials()
     assert sum(t.state == optuna.trial.TrialState.COMPLETE for t in trials) == 15
@@ -79,7 +81,7 @@ def test_other_samplers(sampler):
     assert found.accuracies[found.choose()] == max(found.accuracies.values())
 
 
-def test_what_exceeds_the_budget_is_pruned_and_never_judged():
+def test_what_exceeds_the_budget_is_replaced_by_the_nearest_that_fits():
     costs = [{"h": 1.0, "h_flip": 2.0, "v": 3.0, "v_flip": 4.0}] * 2
     bound = SearchSpace(name="toy", candidates=tuple(costs[0]), keep=2, budget=Budget(limit=9, table="t")).bind(
         [(6, 6)] * 2, costs=Costs("FLOPs", 0.0, costs)
@@ -87,5 +89,27 @@ def test_what_exceeds_the_budget_is_pruned_and_never_judged():
     found, judge = strategy("optuna_search", ToySupernet(), bound, trials=60), FakeJudge()
     found.finish(judge)
     assert all(bound.allows(choice) for choice in judge.asked)
+    assert len(found.accuracies) > 5
     assert found.choose() != BEST
     assert bound.allows(found.choose())
+
+
+def test_what_the_study_knows_beyond_the_last_checkpoint_is_not_lost(storage):
+    part = strategy("optuna_search", trials=15, storage=storage)
+    early = part.state_dict()
+    with pytest.raises(KeyboardInterrupt):
+        part.finish(FakeJudge(9))
+    again = strategy("optuna_search", trials=15, storage=storage)
+    again.load_state_dict(early)
+    again.finish(FakeJudge())
+    assert set(part.accuracies) <= set(again.accuracies)
+    assert again.choose() in again.accuracies
+
+
+@pytest.mark.parametrize(("given", "kept"), [("study.log", "{}/study.log"), ("sqlite:///a.db", "sqlite:///{}/a.db")])
+def test_a_file_is_found_from_everywhere(given, kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = STRATEGIES.get("optuna_search").Settings
+    assert settings(storage=given).storage == kept.format(tmp_path)
+    for same in ("", "sqlite:///:memory:", "postgresql://host/name", f"sqlite:///{tmp_path}/a.db"):
+        assert settings(storage=same).storage == same

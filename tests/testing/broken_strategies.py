@@ -169,6 +169,27 @@ class MovesWeights(OwnOptimiser):
         step.optimizer.step()
 
 
+class LearnsFromHeldOut(OwnOptimiser):
+    """Adds gradients of held-out images to those of the weights."""
+
+    held_out_share = 0.5
+
+    def after_backward(self, step: Step) -> None:
+        step.backward(step.loss(step.held_out, self.select(step.number)))
+        super().after_backward(step)
+
+
+class MovesWeightsAfterEpoch(Sound):
+    def after_epoch(self, step: Step) -> None:
+        step.optimizer.step()
+
+
+class MovesWeightsInTheEnd(Sound):
+    def finish(self, evaluate: Judge) -> None:
+        with torch.no_grad():
+            next(weight for _, weight in self.supernet.weight_parameters()).add_(1.0)
+
+
 class AlphaAmongWeights(OwnOptimiser):
     def after_backward(self, step: Step) -> None:
         if step.number == 0:
