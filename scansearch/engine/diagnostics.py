@@ -31,8 +31,8 @@ class History:
     """The scores of every layer, epoch by epoch; entry 0 is before the first step.
 
     A layer's choice is *above noise* if its margin is more than twice both the standard deviation of the margin's
-    epoch-to-epoch changes over the second half of the search (divided by sqrt 2, so that a steady trend does not count as
-    noise) and the spread of the scores that the initialisation alone produced.
+    epoch-to-epoch changes over the second half of the search (about their mean, so that a steady trend does not count, and divided
+    by sqrt 2: the spread of one margin, not of a difference) and the spread of the scores that the initialisation alone produced.
     """
 
     scores: list[list[list[float]]] = field(default_factory=list)
