@@ -29,9 +29,7 @@ def finish(folder: Path, genotype: Genotype) -> None:
         )
     alone = genotype.search.get("standalone_accuracy")
     if alone is not None:
-        out.print(
-            f"\nthis network, trained alone, {alone:.1%} on validation images; the best of those that were judged so"
-        )
+        out.print(f"\nthis network, trained alone, reached {alone:.1%} on validation images: the best that was judged")
     warn_noise(genotype)
     exports: list[Path] = []
     try:
