@@ -133,20 +133,21 @@ class OptunaSearch(BlackBox):
                 reason = " ".join(str(error).split())[:200]
                 raise ScansearchError(f"the study cannot be kept in {self.settings.storage!r}: {reason}") from error
         setup = {
-            "genotypes": str(self.space.size),
+            **self.plan.subject,
+            "number of genotypes": str(self.space.size),
             "candidates": [list(layer.candidates) for layer in self.space],
             "seed": self.plan.seed,
-            "steps": self.plan.steps,
+            "number of steps": self.plan.steps,
             **self.settings.model_dump(include={"sampler", "judge", "judge_epochs"}),
         }
         there = study.user_attrs.get(SETUP)
         if there is None:
             study.set_user_attr(SETUP, setup)
         elif there != setup:
-            wrong = next(key for key in setup if there.get(key) != setup[key])
+            wrong = [key for key in {**setup, **there} if there.get(key) != setup.get(key)]
             raise ScansearchError(
-                f"study {self.settings.study!r} in {self.settings.storage} belongs to a search with another {wrong}; workers of "
-                "one study need the same space, seed and settings; choose another --set study="
+                f"workers of one study search the same, but study {self.settings.study!r} in {self.settings.storage} belongs to a "
+                f"search with another {', '.join(wrong)}; make them equal, or choose another --set study="
             )
         return study
 

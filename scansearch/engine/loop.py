@@ -67,7 +67,8 @@ class SearchLoop:
         self.held_out = (
             Batches(held_out_part, self.settings.batch_size, config.seed, HELD_OUT) if len(held_out_part) else None
         )
-        self.plan = Plan(self.settings.epochs, self.batches.steps_per_epoch, config.seed)
+        subject = {**config.subject(), "images": data.fingerprint}
+        self.plan = Plan(self.settings.epochs, self.batches.steps_per_epoch, config.seed, subject)
         self.augment = Augmentation(config.augment, data.num_classes)
         self.supernet = supernet
         optimizer = weight_optimizer(supernet, self.settings)

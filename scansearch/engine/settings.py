@@ -12,6 +12,8 @@ from scansearch.files import first_problem, parse_toml
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 
 RUN_FORMAT: Literal["scansearch/run/1"] = "scansearch/run/1"
+MACHINE = {"accelerator", "precision", "threads", "checkpoint_steps", "scan_backend", "mixture"}
+"""Settings that say where and how fast a run goes, not what it computes."""
 SECTIONS = ("train", "strategy", "model", "augment", "space")
 
 
@@ -79,6 +81,20 @@ class RunConfig(BaseModel):
     augment: AugmentSettings = Field(default_factory=AugmentSettings)
     strategy_settings: dict[str, Any] = Field(default_factory=dict)
     model_settings: dict[str, Any] = Field(default_factory=dict)
+
+    def subject(self) -> dict[str, Any]:
+        """What is trained and how, without what only says where and how fast: accuracies of equal subjects are comparable."""
+        sections = {
+            "train": self.train.model_dump(mode="json"),
+            "augment": self.augment.model_dump(mode="json"),
+            "model": self.model_settings,
+        }
+        return {"model": self.model} | {
+            f"{section}.{key}": value
+            for section, values in sections.items()
+            for key, value in values.items()
+            if key not in MACHINE
+        }
 
 
 def validated(model: type[BaseModel], values: dict[str, Any], section: str) -> Any:

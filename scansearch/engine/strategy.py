@@ -15,8 +15,8 @@ The life of a strategy, as the loop (``engine/loop.py``) drives it::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -43,11 +43,13 @@ class Plan:
         epochs: Epochs of the search.
         steps_per_epoch: Weight updates in an epoch.
         seed: Seed of the run.
+        subject: What is trained and on what, by name (model, images, training, ...): accuracies are comparable if it is equal.
     """
 
     epochs: int
     steps_per_epoch: int
     seed: int
+    subject: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:

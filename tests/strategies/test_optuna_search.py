@@ -50,11 +50,11 @@ def test_two_workers_share_one_study_and_agree(storage):
 
 def test_a_study_of_another_search_is_refused_before_training(storage):
     strategy("optuna_search", storage=storage)
-    with pytest.raises(
-        ScansearchError, match="belongs to a search with another seed; workers of one study need the same"
-    ):
+    with pytest.raises(ScansearchError, match="belongs to a search with another seed; make them equal"):
         strategy("optuna_search", storage=storage, plan=Plan(10, 10, 1))
-    with pytest.raises(ScansearchError, match="another genotypes"):
+    with pytest.raises(ScansearchError, match="another images; make"):
+        strategy("optuna_search", storage=storage, plan=Plan(10, 10, 0, {"images": "of another kind"}))
+    with pytest.raises(ScansearchError, match="another number of genotypes; make"):
         strategy("optuna_search", bound=space(keep=3), storage=storage)
     strategy("optuna_search", bound=space(keep=3), storage=storage, study="another")
 
