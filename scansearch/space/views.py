@@ -1,7 +1,8 @@
 """A bound space in the words of other tools: Optuna, NNI and plain JSON.
 
 A layer with at most 1,000 choices is one categorical parameter (``layer03``, with values such as ``"h+v+w2+w7_flip"``).
-A layer with more is one number in [0, 1] a candidate (``layer03/h``): the largest are kept, as ``BoundSpace.decode`` does.
+A layer with more is one number in [0, 1] a candidate (``layer03/h``), of which the largest are kept; and, if it may keep one or
+two directions, say, how many of them (``layer03``, 1 or 2).
 Parameters found by such a tool become a genotype with ``from_parameters``.
 """
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 1000
 JOINT = "+"
+Domain = list[str] | range | None
+"""What a parameter may be: one of some categories, one of some integers, or (``None``) a number in [0, 1]."""
 
 
 def _label(space: BoundSpace, number: int) -> str:
@@ -40,14 +43,16 @@ def _name(layer: LayerSpace, choice: tuple[int, ...]) -> str:
     return JOINT.join(layer.candidates[i] for i in choice)
 
 
-def parameters(space: BoundSpace) -> Iterator[tuple[str, list[str] | None]]:
-    """Every parameter: its name and its categories, or ``None`` for a number in [0, 1]."""
+def parameters(space: BoundSpace) -> Iterator[tuple[str, Domain]]:
+    """Every parameter, by name, with what it may be."""
     for number, layer in enumerate(space):
         label = _label(space, number)
         if _categorical(layer):
             yield label, _categories(layer)
-        else:
-            yield from ((f"{label}/{name}", None) for name in layer.candidates)
+            continue
+        if layer.least < layer.most:
+            yield label, range(layer.least, layer.most + 1)
+        yield from ((f"{label}/{name}", None) for name in layer.candidates)
 
 
 def to_parameters(space: BoundSpace, choice: Choice) -> dict[str, Any]:
@@ -57,28 +62,37 @@ def to_parameters(space: BoundSpace, choice: Choice) -> dict[str, Any]:
         label = _label(space, number)
         if _categorical(layer):
             found[label] = _name(layer, kept)
-        else:
-            found.update({f"{label}/{name}": float(i in kept) for i, name in enumerate(layer.candidates)})
+            continue
+        if layer.least < layer.most:
+            found[label] = len(kept)
+        found.update({f"{label}/{name}": float(i in kept) for i, name in enumerate(layer.candidates)})
     return found
 
 
 def from_parameters(space: BoundSpace, values: Mapping[str, Any]) -> Choice:
-    """The genotype of parameters.
+    """The genotype of parameters; where constraints or a budget do not allow it, the nearest one that they do.
 
     Raises:
-        ScansearchError: If a parameter is missing or is none of its categories.
+        ScansearchError: If a parameter is missing or is not what it may be.
     """
+    for name, domain in parameters(space):
+        if name not in values:
+            raise ScansearchError(f"a genotype of space {space.name!r} needs a value for {name!r}, but there is none")
+        if isinstance(domain, range) and values[name] not in domain:
+            raise ScansearchError(f"{name} must be from {domain[0]} to {domain[-1]}, but got {values[name]!r}")
     vectors = [_vector(space, number, layer, values) for number, layer in enumerate(space)]
     return space.decode(np.concatenate(vectors))
 
 
 def _vector(space: BoundSpace, number: int, layer: LayerSpace, values: Mapping[str, Any]) -> np.ndarray:
+    """What ``decode`` takes: one number a candidate, those above 0.5 wanted."""
     label = _label(space, number)
-    names = [label] if _categorical(layer) else [f"{label}/{name}" for name in layer.candidates]
-    if missing := [name for name in names if name not in values]:
-        raise ScansearchError(f"a genotype of space {space.name!r} needs a value for {missing[0]!r}, but there is none")
     if not _categorical(layer):
-        return np.array([float(values[name]) for name in names])
+        found = np.array([float(values[f"{label}/{name}"]) for name in layer.candidates])
+        if layer.least == layer.most:
+            return found
+        wanted = np.argsort(-found, kind="stable")[: values[label]]
+        return found / 4 + np.where(np.isin(np.arange(len(found)), wanted), 0.75, 0.0)
     kept = str(values[label]).split(JOINT)
     if not set(kept) <= set(layer.candidates):
         raise ScansearchError(f"{label} must be one of the choices of space {space.name!r}, but got {values[label]!r}")
@@ -87,20 +101,27 @@ def _vector(space: BoundSpace, number: int, layer: LayerSpace, values: Mapping[s
 
 def optuna_distributions(space: BoundSpace) -> dict[str, BaseDistribution]:
     """The space as Optuna's distributions, for ``study.ask(fixed_distributions=...)`` and samplers."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    return {
-        name: FloatDistribution(0.0, 1.0) if categories is None else CategoricalDistribution(categories)
-        for name, categories in parameters(space)
-    }
+    def distribution(domain: Domain) -> BaseDistribution:
+        if domain is None:
+            return FloatDistribution(0.0, 1.0)
+        return IntDistribution(domain[0], domain[-1]) if isinstance(domain, range) else CategoricalDistribution(domain)
+
+    return {name: distribution(domain) for name, domain in parameters(space)}
 
 
 def suggested(space: BoundSpace, trial: BaseTrial) -> dict[str, Any]:
     """The parameters that an Optuna trial suggests; ``from_parameters`` makes the nearest genotype within the budget of them."""
-    return {
-        name: trial.suggest_float(name, 0.0, 1.0) if categories is None else trial.suggest_categorical(name, categories)
-        for name, categories in parameters(space)
-    }
+
+    def suggestion(name: str, domain: Domain) -> Any:
+        if domain is None:
+            return trial.suggest_float(name, 0.0, 1.0)
+        if isinstance(domain, range):
+            return trial.suggest_int(name, domain[0], domain[-1])
+        return trial.suggest_categorical(name, domain)
+
+    return {name: suggestion(name, domain) for name, domain in parameters(space)}
 
 
 def suggest(space: BoundSpace, trial: BaseTrial) -> Choice:
@@ -125,12 +146,15 @@ def suggest(space: BoundSpace, trial: BaseTrial) -> Choice:
 
 def nni_search_space(space: BoundSpace) -> dict[str, dict[str, Any]]:
     """The space as NNI's search-space JSON."""
-    return {
-        name: {"_type": "uniform", "_value": [0.0, 1.0]}
-        if categories is None
-        else {"_type": "choice", "_value": categories}
-        for name, categories in parameters(space)
-    }
+
+    def domain_json(domain: Domain) -> dict[str, Any]:
+        if domain is None:
+            return {"_type": "uniform", "_value": [0.0, 1.0]}
+        if isinstance(domain, range):
+            return {"_type": "randint", "_value": [domain.start, domain.stop]}  # NNI leaves the upper end out too
+        return {"_type": "choice", "_value": domain}
+
+    return {name: domain_json(domain) for name, domain in parameters(space)}
 
 
 def describe(space: BoundSpace) -> dict[str, Any]:

@@ -25,6 +25,30 @@ def test_parameters_round_trip(space, grids, seed):
     assert views.from_parameters(bound, values) == choice
 
 
+@given(spaces(), grids, st.integers(0, 2**32))
+@settings(deadline=None)
+def test_numbers_round_trip_too(space, grids, seed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "MOST_CATEGORIES", 0)
+        test_parameters_round_trip.hypothesis.inner_test(space, grids, seed)
+
+
+def test_a_wide_layer_of_variable_keep_has_its_number_of_directions_as_a_parameter():
+    wide = SearchSpace(
+        name="wide", candidates=[f"w{k}{end}" for k in range(2, 9) for end in ("", "_flip")], keep=(2, 5)
+    )
+    bound = wide.bind([(14, 14)])
+    assert dict(views.parameters(bound))["layer0"] == range(2, 6)
+    assert views.nni_search_space(bound)["layer0"] == {"_type": "randint", "_value": [2, 6]}
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    counts = [len(views.suggest(bound, study.ask())[0]) for _ in range(80)]
+    assert min(counts.count(n) for n in range(2, 6)) >= 5  # and not nearly always the largest
+    values = {name: 0.0 for name, _ in views.parameters(bound)} | {"layer0": 2, "layer0/w5": 0.1, "layer0/w3": 0.2}
+    assert bound.directions(views.from_parameters(bound, values)) == [["w3", "w5"]]
+    with pytest.raises(ScansearchError, match="layer0 must be from 2 to 5, but got 6"):
+        views.from_parameters(bound, {**values, "layer0": 6})
+
+
 def test_wide_layers_are_numbers_and_narrow_ones_categories():
     bound = WIDE.bind([(14, 14), (4, 4)])
     assert bound[0].size == 1001
