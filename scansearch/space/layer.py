@@ -79,10 +79,11 @@ class LayerSpace:
         chosen = tuple(sorted(choice))
         if len(set(chosen)) < len(chosen) or not all(0 <= i < len(self.candidates) for i in chosen):
             return False
-        gains = [rule.gain(chosen) for rule in self.paths.rules]
-        bounds = zip(gains, self.paths.rules, strict=True)
-        return all(rule.least <= n and (rule.most is None or n <= rule.most) for n, rule in bounds) and (
-            self.limit is None or self.cost(chosen) <= self.limit
+        gains = [(rule.gain(chosen), rule) for rule in self.rules]
+        return (
+            self.least <= len(chosen) <= self.most
+            and all(rule.least <= n and (rule.most is None or n <= rule.most) for n, rule in gains)
+            and (self.limit is None or self.cost(chosen) <= self.limit)
         )
 
     def choices(self) -> Iterator[Option]:
