@@ -103,15 +103,11 @@ class OptunaSearch(BlackBox):
         choice = views.from_parameters(self.space, views.suggested(self.space, trial))
         accuracy = ask(choice)
         trial.set_user_attr("directions", self.space.directions(choice))
-        return (accuracy, self._cost(choice)) if self._two else accuracy
+        return (accuracy, self.space.total_cost(choice)) if self._two else accuracy
 
     @property
     def _two(self) -> bool:
         return self.settings.sampler == "nsga2"
-
-    def _cost(self, choice: Choice) -> float:
-        """In units of the budget; without one, the number of directions."""
-        return float(self.space.cost(choice) if self.space.budget else sum(map(len, choice)))
 
     def _study(self) -> optuna.Study:
         import optuna

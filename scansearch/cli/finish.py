@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
@@ -21,15 +22,8 @@ def finish(folder: Path, genotype: Genotype) -> None:
 
     figures = render(ReportSource.open(folder), folder / "figures")
     show_genotype(genotype)
-    accuracy = genotype.search.get("supernet_accuracy")
-    if accuracy is not None:
-        out.print(
-            f"\nsupernet {accuracy:.1%} on validation images; the kept directions alone, equally weighted and without further "
-            f"training, {genotype.search['derived_accuracy']:.1%}"
-        )
-    alone = genotype.search.get("standalone_accuracy")
-    if alone is not None:
-        out.print(f"\nthis network, trained alone, reached {alone:.1%} on validation images: the best that was judged")
+    _show_accuracy(genotype.search)
+    _show_front(folder / "front")
     warn_noise(genotype)
     exports: list[Path] = []
     try:
@@ -45,6 +39,32 @@ def finish(folder: Path, genotype: Genotype) -> None:
         out.print(
             f"      [bold]scansearch export {shown} --to localmamba[/] writes the files for LocalMamba", soft_wrap=True
         )
+
+
+def _show_accuracy(search: dict[str, Any]) -> None:
+    supernet, derived, alone = (search.get(f"{of}_accuracy") for of in ("supernet", "derived", "standalone"))
+    if alone is not None:
+        out.print(f"\nthis network, trained alone, reached {alone:.1%} on validation images: the best that was judged")
+    elif supernet is not None and supernet == derived:
+        out.print(
+            f"\nthis sub-network of the supernet reaches {supernet:.1%} on validation images, without further training"
+        )
+    elif supernet is not None:
+        out.print(
+            f"\nsupernet {supernet:.1%} on validation images; the kept directions alone, equally weighted and without further "
+            f"training, {derived:.1%}"
+        )
+
+
+def _show_front(folder: Path) -> None:
+    found = []
+    for path in folder.glob("*.json"):
+        search = Genotype.load(path).search
+        found.append((search.get("derived_accuracy", search.get("standalone_accuracy")), search["cost"], path.name))
+    if found:
+        out.print("\n[bold]the front: no other genotype that was judged is as accurate and cheaper[/]")
+    for accuracy, cost, name in sorted(found):
+        out.print(f"  {accuracy:.1%}  {cost:<20}  front/{name}")
 
 
 def show_genotype(genotype: Genotype) -> None:

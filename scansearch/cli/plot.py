@@ -16,7 +16,7 @@ def command(
     report: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="heatmap, alpha, curves or judged; repeatable.", show_default="all that apply"
+            metavar="NAME", help="heatmap, alpha, curves, judged or front; repeatable.", show_default="all that apply"
         ),
     ] = None,
     out_folder: Annotated[

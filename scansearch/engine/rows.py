@@ -20,11 +20,30 @@ def score_rows(space: BoundSpace, epoch: int, scores: Sequence[torch.Tensor], ke
 
 
 def judged_rows(space: BoundSpace, judged: Mapping[Choice, float]) -> list[tuple[Any, ...]]:
-    """Rows of ``genotypes.csv``: number, accuracy, and directions, layer by layer."""
+    """Rows of ``genotypes.csv``: number, accuracy, cost and its unit, whether on the front, and directions by layer."""
+    front = pareto_front(space, judged)
     return [
-        (number, accuracy, "; ".join(" ".join(layer) for layer in space.directions(choice)))
+        (number, accuracy, space.total_cost(choice), space.cost_unit, int(choice in front), _told(space, choice))
         for number, (choice, accuracy) in enumerate(judged.items(), start=1)
     ]
+
+
+def _told(space: BoundSpace, choice: Choice) -> str:
+    return "; ".join(" ".join(layer) for layer in space.directions(choice))
+
+
+def pareto_front(space: BoundSpace, judged: Mapping[Choice, float]) -> dict[Choice, int]:
+    """The judged genotypes that no other beats in accuracy and cost, the cheapest first, each with its number from 1.
+
+    Of genotypes that are equal in both, the one judged first.
+    """
+    numbers = {choice: number for number, choice in enumerate(judged, start=1)}
+    front: dict[Choice, int] = {}
+    best = float("-inf")
+    for choice in sorted(judged, key=lambda c: (space.total_cost(c), -judged[c], numbers[c])):
+        if judged[choice] > best:
+            front[choice], best = numbers[choice], judged[choice]
+    return front
 
 
 def correct(logits: torch.Tensor, targets: torch.Tensor) -> float:

@@ -29,7 +29,7 @@ TABLES = {
     "layers.csv": ("epoch", "layer", "entropy", "margin", "changes"),
     "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
     "diagnostics.csv": ("epoch", "name", "value"),
-    "genotypes.csv": ("number", "accuracy", "directions"),
+    "genotypes.csv": ("number", "accuracy", "cost", "unit", "front", "directions"),
 }  # fmt: skip
 TIMING = {"timing.csv": ("epoch", "seconds", "images_per_second")}
 COLUMNS = {**TABLES, **TIMING}

@@ -9,13 +9,13 @@ import torch
 from lightning_fabric import Fabric
 
 from scansearch.data import ImageData
-from scansearch.engine.diagnostics import margin
 from scansearch.engine.environment import describe, differences, read_environment
 from scansearch.engine.events import Listener, Silent
 from scansearch.engine.log import Logged
 from scansearch.engine.loop import SearchLoop
 from scansearch.engine.memory import check_fits
 from scansearch.engine.numerics import run_numerics
+from scansearch.engine.result import Result
 from scansearch.engine.run_folder import RunFolder
 from scansearch.engine.settings import RunConfig, validated
 from scansearch.engine.standalone import StandAlone
@@ -24,7 +24,7 @@ from scansearch.genotype import Genotype
 from scansearch.models import Supernet
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
-from scansearch.space import BoundSpace, Choice, Costs, SearchSpace
+from scansearch.space import BoundSpace, Costs, SearchSpace
 
 
 def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
@@ -150,8 +150,11 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     }
     listener.started(facts, loop.progress())
     loop.run()
-    genotype = _genotype(parts, config, loop, environment)
-    genotype.save(folder.path / "genotype.json")
+    result = Result(config, parts["space"], parts["infos"], loop, environment)
+    genotype = result.genotype()
+    for number, other in result.front().items():
+        other.save(folder.path / "front" / f"{number}.json")
+    genotype.save(folder.path / "genotype.json")  # last: with it the run has ended
     return genotype
 
 
@@ -165,56 +168,3 @@ def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, li
     for line in differences(before, now):
         listener.warned(f"{line}; the run continues, but not bit for bit")
     return before
-
-
-def _genotype(parts: dict[str, Any], config: RunConfig, loop: SearchLoop, environment: dict[str, Any]) -> Genotype:
-    strategy, scores, kept = parts["strategy"], parts["strategy"].scores(), parts["strategy"].choose()
-    if not parts["bound"].allows(kept):
-        raise ScansearchError(f"strategy {config.strategy} chose {kept}, which is not in space {parts['bound'].name!r}")
-    layers = []
-    for i, (info, layer) in enumerate(zip(parts["infos"], parts["bound"], strict=True)):
-        gap = margin(scores[i], kept[i])
-        noise = loop.history.noise(i, kept[i]) if strategy.gradual else None
-        decided = gap != float("inf")
-        known = decided and strategy.gradual
-        layers.append(
-            {
-                "stage": info.stage,
-                "grid": list(layer.grid),
-                "directions": [layer.candidates[j] for j in kept[i]],
-                "scores": {name: round(float(s), 9) for name, s in zip(layer.candidates, scores[i], strict=True)},
-                "margin": round(gap, 9) if decided else None,
-                "margin_noise": None if noise is None else round(noise, 9),
-                "above_noise": bool(noise is not None and gap > noise) if known else None,
-            }
-        )
-    search = {
-        "strategy": config.strategy,
-        "settings": config.strategy_settings,
-        "seed": config.seed,
-        "data": environment["data"],
-        "epochs": config.train.epochs,
-        **_accuracies(loop, kept),
-        "accuracy_on": "validation",
-        "versions": environment.get("versions"),
-        "command": environment.get("command"),
-    }
-    if strategy.stopped:
-        search["epochs_trained"] = loop.step // loop.plan.steps_per_epoch
-    if parts["bound"].budget is not None:
-        search["cost"] = parts["bound"].budget.describe(parts["bound"].cost(kept))
-    told = {key: value for key, value in parts["space"].to_dict().items() if key not in ("schema", "description")}
-    space = {**told, "candidates": list(parts["space"].all_candidates)}
-    return Genotype.from_dict({"model": config.model, "space": space, "layers": layers, "search": search})
-
-
-def _accuracies(loop: SearchLoop, kept: Choice) -> dict[str, float]:
-    """Those of the supernet; or, where none was trained, that of the chosen network."""
-    strategy = loop.strategy
-    if not strategy.trains_supernet:
-        judged = strategy.judged_genotypes().get(kept)
-        return {} if judged is None else {"standalone_accuracy": round(judged, 9)}
-    loss, accuracy = loop.evaluate(strategy.evaluation())
-    derived = loop.evaluate(strategy.derived(kept))[1]
-    figures = {"supernet_accuracy": accuracy, "supernet_loss": loss, "derived_accuracy": derived}
-    return {name: round(figure, 9) for name, figure in figures.items()}

@@ -121,6 +121,19 @@ class BoundSpace(Sequence[LayerSpace]):
         """Cost in units of the budget."""
         return sum(layer.cost(chosen) for layer, chosen in zip(self.layers, choice, strict=True))
 
+    def total_cost(self, choice: Choice) -> float:
+        """Cost of the whole network, in ``cost_unit``."""
+        return float(sum(map(len, choice))) if self.budget is None else self.budget.total(self.cost(choice))
+
+    def told_cost(self, choice: Choice) -> str:
+        """The same in words."""
+        return f"{self.total_cost(choice):,.6g} {self.cost_unit}"
+
+    @property
+    def cost_unit(self) -> str:
+        """What costs are told in: the budget's unit, FLOPs or ms; without a budget, directions kept."""
+        return "directions" if self.budget is None else self.budget.costs.unit
+
     def allows(self, choice: Choice) -> bool:
         """Whether a genotype is one of the space."""
         fits = len(choice) == len(self.layers) and all(map(LayerSpace.allows, self.layers, choice))

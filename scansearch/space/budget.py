@@ -100,6 +100,10 @@ class Budgeted:
                 "with `scansearch bench --model MODEL --space SPACE --out costs.json`"
             ) from error
 
+    def total(self, units: int) -> float:
+        """The cost of a network whose choices cost ``units``, in FLOPs or ms."""
+        return float(Fraction(self.costs.fixed) + units * self.unit_cost)
+
     def describe(self, units: int) -> str:
-        """The cost of a network whose choices cost ``units``, in words."""
-        return f"{float(Fraction(self.costs.fixed) + units * self.unit_cost):,.6g} {self.costs.unit}"
+        """The same in words."""
+        return f"{self.total(units):,.6g} {self.costs.unit}"

@@ -215,7 +215,7 @@ def test_bad_space_in_toml(refused_start, here, text, says):
         ("nope", "no such command 'nope'; see `scansearch --help`"),
         ("plot", "missing argument 'source'; see `scansearch plot --help`"),
         ("plot nope", "'nope' is neither a run folder, a genotype file nor a published genotype"),
-        ("plot local_vim_tiny --report nope", "unknown report 'nope'; there is: alpha, curves, heatmap, judged"),
+        ("plot local_vim_tiny --report nope", "unknown report 'nope'; there is: alpha, curves, front, heatmap, judged"),
         ("plot local_vim_tiny --report curves", "cannot draw curves"),
         ("export local_vim_tiny --to nope", "unknown exporter 'nope'; there is: json, localmamba"),
         ("strategies nope", "unknown strategy 'nope'; there is: binary_gates, darts"),

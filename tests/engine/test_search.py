@@ -233,3 +233,19 @@ def test_judged_genotypes_are_kept_in_their_order(tmp_path):
     assert pd.read_csv(tmp_path / "darts" / "genotypes.csv").empty
     scansearch.search(tmp_path / "one_shot", **small, selection="one_shot", judged=3)
     assert 1 <= len(pd.read_csv(tmp_path / "one_shot" / "genotypes.csv")) <= 3
+
+
+def test_a_search_over_costs_leaves_its_front_as_genotypes(tmp_path):
+    small = {"model": "local_vim_nano", "depth": 2, "epochs": 1, "limit": 64, "validation_limit": 60, "keep": [1, 4]}
+    chosen = scansearch.search(tmp_path / "run", strategy="optuna_search", sampler="nsga2", trials=12, **small)
+    table = pd.read_csv(tmp_path / "run" / "genotypes.csv").set_index("number")
+    front = {int(path.stem): scansearch.load_genotype(path) for path in (tmp_path / "run" / "front").iterdir()}
+    assert set(front) == set(table.index[table.front == 1])
+    for number, genotype in front.items():
+        row = table.loc[number]
+        assert row.directions == "; ".join(" ".join(layer) for layer in genotype.directions)
+        assert row.cost == sum(map(len, genotype.directions))
+        assert genotype.search["derived_accuracy"] == pytest.approx(row.accuracy, abs=1e-9)
+        assert genotype.search["cost"] == f"{row.cost:g} directions"
+    best = max(front.values(), key=lambda genotype: genotype.search["derived_accuracy"])
+    assert best.directions == chosen.directions

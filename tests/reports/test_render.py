@@ -16,7 +16,7 @@ from scansearch.genotype import Genotype, published, published_names
 from scansearch.registry import REPORTS
 from scansearch.report import Report, ReportSource, render
 
-ALL = ["alpha", "curves", "heatmap", "judged"]
+ALL = ["alpha", "curves", "front", "heatmap", "judged"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -69,7 +69,14 @@ def test_a_run_that_has_only_begun_has_nothing_to_draw(run, tmp_path):
     (run / "genotype.json").unlink()
     for name in ("metrics.csv", "scores.csv", "genotypes.csv"):
         (run / name).write_text((run / name).read_text().splitlines()[0] + "\n")
-    assert refusal(ReportSource.open(run), tmp_path / "out").count("cannot draw") == 4
+    assert refusal(ReportSource.open(run), tmp_path / "out").count("cannot draw") == 5
+
+
+def test_a_front_needs_genotypes_of_several_costs(run, tmp_path):
+    (run / "genotypes.csv").write_text((run / "genotypes.csv").read_text().replace("1,0.5,3,", "1,0.5,4,"))
+    assert "all genotypes that this run judged cost the same" in refusal(
+        ReportSource.open(run), tmp_path / "out", ["front"]
+    )
 
 
 def test_scores_that_never_differ_are_not_drawn(run, tmp_path):
