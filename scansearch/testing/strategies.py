@@ -13,17 +13,18 @@ import tomli_w
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from pydantic import BaseModel, ValidationError
 
+from scansearch.cost import costs_of
 from scansearch.engine.search import resume, start
 from scansearch.engine.settings import RunConfig, make_config, validated
 from scansearch.engine.strategy import Strategy, StrategySettings
 from scansearch.files import parse_toml
 from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
-from scansearch.space import SearchSpace
+from scansearch.space import Budget, SearchSpace
 from scansearch.testing.observed_strategy import observed
 from scansearch.testing.requirement import one_line, require
 from scansearch.testing.strategy_processes import Child, import_path
-from scansearch.testing.strategy_runs import NAME, Moment, Watch, configured, contents, happening, registered
+from scansearch.testing.strategy_runs import DIGITS, NAME, Moment, Watch, configured, contents, happening, registered
 
 FOUR = ("h", "h_flip", "v", "w2")
 SPACES = {
@@ -37,6 +38,9 @@ SPACES = {
     ),
     "layers of their own": SearchSpace(
         name="layers", candidates=FOUR, keep=2, layers={1: {"candidates": ["v", "h_flip", "w2"], "keep": 1}}
+    ),
+    "a budget": SearchSpace(  # for three directions in the suite's two layers
+        name="afford", candidates=FOUR, keep=(1, 3), budget=Budget(limit=220_000, formula="vmamba")
     ),
 }
 PLAIN = "keep=2 of 4"
@@ -63,7 +67,7 @@ def check_strategy(
 
     - Its settings have a description and a default each, survive the run's config.toml, and unknown ones are refused.
     - Its genotypes are of the space whatever that is: one or all directions kept, a single candidate, a variable number, a
-      constraint, candidates that differ from layer to layer.
+      constraint, candidates that differ from layer to layer, a budget.
     - Alpha and weights move only when they should, held-out images stay held out, test images are never used.
     - The same seed gives the same tables and genotype: again, in another process, and if the search is cut off in training
       or while it chooses (in the end by ``kill -9``) and resumed.
@@ -135,8 +139,10 @@ def _check_genotype(config: RunConfig, folder: Path) -> None:
         again == genotype and again.to_json() == text, "the genotype changes when it is written as JSON and read back"
     )
     space = SearchSpace.from_dict(config.space)
-    infos = MODELS.get(config.model).configure(**config.model_settings).layers((8, 8))
-    space.bind([info.grid for info in infos], [info.stage for info in infos]).choice(genotype.directions)
+    spec = MODELS.get(config.model).configure(**config.model_settings)
+    infos = spec.layers(DIGITS["image_size"])
+    costs = None if space.budget is None else costs_of(space, spec, **DIGITS)
+    space.bind([info.grid for info in infos], [info.stage for info in infos], costs).choice(genotype.directions)
 
 
 def _check_repeats(config: RunConfig, base: Path, path: str | None) -> None:

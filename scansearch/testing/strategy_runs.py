@@ -29,6 +29,7 @@ TRAIN = {
     "patch_size": 2, "depth": 2, "drop_path": 0.1, "scan_backend": "torch",
 }  # fmt: skip
 VALIDATION = 32
+DIGITS: dict[str, Any] = {"image_size": (8, 8), "num_classes": 10, "in_channels": 1}
 Moment = tuple[str, int]
 """``("step", n)``, or ``("judged", n)``: after n steps, or n judged genotypes."""
 
