@@ -1,5 +1,7 @@
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Two workers with two OpenMP threads each on two cores wait for each other far longer than they compute.
@@ -7,3 +9,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_clean_checkout():
+    """Tests write to temporary folders: pictures in the repository's root were committed more than once."""
+    root = Path(__file__).parents[1]
+    before = set(root.glob("[!.]*"))
+    yield
+    left = {path.name for path in set(root.glob("[!.]*")) - before}
+    assert not left, f"tests left {sorted(left)} in the repository"

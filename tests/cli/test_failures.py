@@ -287,7 +287,7 @@ def test_moved_run_resumes(call, interrupted, finished):
     assert tables(folder.with_name("elsewhere")) == tables(finished.path)
 
 
-def test_main_is_the_entry_point(monkeypatch, capsys):
+def test_main_is_the_entry_point(here, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["scansearch", "scans", "w2", "--grid", "2x2"])
     with pytest.raises(SystemExit) as left:
         main()
