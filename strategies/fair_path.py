@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.engine.evolve import Evolved
+from scansearch.engine.black_box import Evolved
 from scansearch.engine.strategy import Step
 from scansearch.models import Selection
 

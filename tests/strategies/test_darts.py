@@ -1,11 +1,11 @@
 import pytest
 import torch
 
+from scansearch.engine.gradient.unrolled import unrolled_gradient
 from scansearch.engine.optim import weight_optimizer
 from scansearch.engine.search import start
 from scansearch.engine.settings import TrainSettings
 from scansearch.engine.strategy import Batch, Plan, Step
-from scansearch.engine.unrolled import unrolled_gradient
 from scansearch.errors import UnsupportedError
 from scansearch.models import Selection
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from scansearch.engine.draws import Draws
+from scansearch.engine.gradient.draws import Draws
 from scansearch.engine.strategy import Batch, Step
 from scansearch.errors import UnsupportedError
 from scansearch.models import Selection

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scansearch.engine.draws import Draws
+from scansearch.engine.gradient.draws import Draws
 
 PUBLISHED_EPOCHS = 50
 FIRST, WINDOW, APART, BACK = 23, 10, 8, 12

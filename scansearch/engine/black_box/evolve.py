@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from pydantic import Field
 
-from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.engine.black_box.strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
 from scansearch.space import Choice
 
 

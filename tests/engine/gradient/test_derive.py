@@ -5,8 +5,8 @@ import torch
 from toy_search import ToySupernet, set_alpha, space, strategy
 
 import scansearch
-from scansearch.engine.derive import Derivation
 from scansearch.engine.events import Silent
+from scansearch.engine.gradient.derive import Derivation
 from scansearch.errors import InterruptedRunError
 
 WORTH = [[0.1, 0.4, 0.2, 0.3], [0.5, 0.0, 0.1, 0.2]]

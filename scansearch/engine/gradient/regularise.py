@@ -10,16 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
-from scansearch.engine.draws import Draws
+from scansearch.engine.gradient.draws import Draws
+from scansearch.engine.gradient.settings import GradientSettings
 from scansearch.engine.strategy import Plan, Step
 from scansearch.models import Selection
-
-if TYPE_CHECKING:
-    from scansearch.engine.gradient import GradientSettings
 
 ATTACKS = 7
 STRIDE = 2.0

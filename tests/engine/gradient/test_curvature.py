@@ -5,9 +5,9 @@ import torch
 from toy_search import ToySupernet, strategy
 
 import scansearch
-from scansearch.engine import curvature as module
-from scansearch.engine.curvature import Curvature, largest_eigenvalue
+from scansearch.engine.gradient import curvature as module
 from scansearch.engine.events import Silent
+from scansearch.engine.gradient.curvature import Curvature, largest_eigenvalue
 from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
 
