@@ -83,7 +83,22 @@ class OptunaSearch(BlackBox):
             self._study()
 
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
-        """Trial after trial until the study has enough."""
+        """Trial after trial until the study has enough.
+
+        Raises:
+            ScansearchError: If the storage fails.
+        """
+        try:
+            return self._search(ask)
+        except Exception as error:
+            if (failure := _storage_failure(error)) is None:
+                raise
+            raise ScansearchError(
+                f"the study in {self.settings.storage!r} cannot be reached any more: {_short(failure)}; once it is back, resume "
+                "the run"
+            ) from error
+
+    def _search(self, ask: Ask) -> Choice:
         study = self._study()
         self._take_up_own(study)
         while len(self._finished(study)) < self.settings.trials:
@@ -126,8 +141,9 @@ class OptunaSearch(BlackBox):
                 ):  # another worker makes its tables just now
                     time.sleep(attempt + 1)
                     continue
-                reason = " ".join(str(error).split())[:200]
-                raise ScansearchError(f"the study cannot be kept in {self.settings.storage!r}: {reason}") from error
+                raise ScansearchError(
+                    f"the study cannot be kept in {self.settings.storage!r}: {_short(error)}"
+                ) from error
         setup = {
             **self.plan.subject,
             "number of genotypes": str(self.space.size),
@@ -203,3 +219,17 @@ class OptunaSearch(BlackBox):
         """Takes it back."""
         super().load_state_dict(state)
         self.worker = state[WORKER]
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _storage_failure(error: BaseException | None) -> Exception | None:
+    """The storage's own error behind another: Optuna fails an assertion of its own when it cannot store a result."""
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    while error is not None and not isinstance(error, (OptunaError, SQLAlchemyError)):
+        error = error.__cause__ or error.__context__
+    return error

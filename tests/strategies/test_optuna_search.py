@@ -113,3 +113,25 @@ def test_a_file_is_found_from_everywhere(given, kept, tmp_path, monkeypatch):
     assert settings(storage=given).storage == kept.format(tmp_path)
     for same in ("", "sqlite:///:memory:", "postgresql://host/name", f"sqlite:///{tmp_path}/a.db"):
         assert settings(storage=same).storage == same
+
+
+def test_a_storage_that_fails_on_the_way_is_one_line_and_the_search_goes_on_later(tmp_path):
+    path = tmp_path / "study.db"
+    found = strategy("optuna_search", trials=6, storage=f"sqlite:///{path}")
+
+    class Failing(FakeJudge):
+        def __call__(self, selections):
+            if len(self.asked) == 3:
+                path.rename(tmp_path / "away.db")
+                path.mkdir()
+            return super().__call__(selections)
+
+    with pytest.raises(
+        ScansearchError, match="cannot be reached any more: .*; once it is back, resume the run"
+    ) as caught:
+        found.finish(Failing())
+    assert "\n" not in str(caught.value)
+    path.rmdir()
+    (tmp_path / "away.db").rename(path)
+    found.finish(FakeJudge())
+    assert len(found._finished(found._study())) == 6

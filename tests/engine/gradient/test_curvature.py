@@ -5,8 +5,8 @@ import torch
 from toy_search import ToySupernet, strategy
 
 import scansearch
-from scansearch.engine.gradient import curvature as module
 from scansearch.engine.events import Silent
+from scansearch.engine.gradient import curvature as module
 from scansearch.engine.gradient.curvature import Curvature, largest_eigenvalue
 from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
