@@ -38,3 +38,8 @@ def test_rows_tell_costs_in_the_budgets_unit_or_as_the_number_of_directions():
     ]
     assert [row[2:5] for row in judged_rows(PLAIN, judged)] == [(3.0, "directions", 0), (2.0, "directions", 1)]
     assert SPACE.told_cost(((0, 1), (2,))) == "1,060 FLOPs"
+
+
+def test_of_equals_the_front_has_the_one_judged_first():
+    judged = {((1,), (2,)): 0.5, ((0,), (2,)): 0.5, ((2,), (0,)): 0.5}
+    assert pareto_front(PLAIN, judged) == {((1,), (2,)): 1}

@@ -229,6 +229,7 @@ def test_judged_genotypes_are_kept_in_their_order(tmp_path):
     assert 4 <= len(table) <= 6
     assert [layer.above_noise for layer in genotype.layers] == [None, None]  # chosen once: there is no telling
     assert table.directions[table.accuracy.idxmax()] == "; ".join(" ".join(layer) for layer in genotype.directions)
+    assert not (tmp_path / "run" / "front").exists()  # all cost the same
     scansearch.search(tmp_path / "darts", **small)
     assert pd.read_csv(tmp_path / "darts" / "genotypes.csv").empty
     scansearch.search(tmp_path / "one_shot", **small, selection="one_shot", judged=3)
@@ -249,3 +250,18 @@ def test_a_search_over_costs_leaves_its_front_as_genotypes(tmp_path):
         assert genotype.search["cost"] == f"{row.cost:g} directions"
     best = max(front.values(), key=lambda genotype: genotype.search["derived_accuracy"])
     assert best.directions == chosen.directions
+
+
+def test_a_strategy_knows_what_it_searches(tmp_path, monkeypatch):
+    from scansearch.strategies.darts import Darts
+
+    plans, setup = [], Darts.setup
+    monkeypatch.setattr(Darts, "setup", lambda self, *args: (plans.append(args[-1]), setup(self, *args))[1])
+    run = {"model": "local_vim_nano", "depth": 1, "epochs": 1, "limit": 64}
+    scansearch.search(tmp_path / "digits", **run)
+    scansearch.search(tmp_path / "again", **run, threads=1)
+    scansearch.search(tmp_path / "fewer", **{**run, "limit": 48})
+    one, again, fewer = (plan.subject for plan in plans)
+    assert one == again
+    assert {key for key in one if one[key] != fewer[key]} == {"images", "train.limit"}
+    assert len(one["images"]) == 64  # a SHA-256

@@ -75,6 +75,13 @@ def test_the_genotype_tells_the_accuracy_that_decided_and_none_of_a_supernet(tmp
     assert not {"supernet_accuracy", "derived_accuracy"} & set(genotype.search)
 
 
+def test_a_front_of_networks_trained_alone_says_so(tmp_path):
+    run = {"model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32, "keep": [1, 4]}
+    scansearch.search(tmp_path / "run", strategy="random_search", judge="standalone", judge_epochs=1, samples=6, **run)
+    for path in (tmp_path / "run" / "front").iterdir():
+        assert 0 < scansearch.load_genotype(path).search["standalone_accuracy"] <= 1
+
+
 TWO = SearchSpace(name="two", candidates=("h", "h_flip", "v", "v_flip"), keep=2)
 
 

@@ -1,6 +1,7 @@
 """Counting, sampling, deciding and moving, against trying every genotype."""
 
 from collections import Counter
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -226,3 +227,31 @@ def test_a_genotype_beyond_the_budget_is_refused():
     _, bound = budgeted(4, ODD)
     with pytest.raises(ScansearchError, match="this genotype costs 8 FLOPs, beyond the budget"):
         bound.choice([["w2"], ["h"]])
+
+
+def subsets(layer):
+    indices = range(len(layer.candidates))
+    return [kept for size in range(len(indices) + 1) for kept in combinations(indices, size)]
+
+
+@given(spaces(), grids)
+@settings(deadline=None)
+def test_a_layer_allows_its_choices_and_nothing_else(space, grids):
+    layer = bound_or_skip(space, grids[:1])[0]
+    assert [kept for kept in subsets(layer) if layer.allows(kept)] == [
+        kept for kept in subsets(layer) if kept in set(layer.choices())
+    ]
+    first = next(layer.choices())
+    assert not layer.allows((*first, first[0]))
+    assert not layer.allows((*first[1:], len(layer.candidates)))
+
+
+@pytest.mark.parametrize("limit", [4, 9, 14])
+def test_nothing_beyond_the_budget_is_allowed(limit):
+    space, bound = budgeted(limit, ODD)
+    every = set(genotypes(space, bound, ODD, limit))
+    pairs = list(product(*map(subsets, bound)))
+    assert [pair for pair in pairs if bound.allows(pair)] == [pair for pair in pairs if pair in every]
+    alone = {kept for kept in subsets(bound[0]) if bound[0].allows(kept)}
+    assert {pair[0] for pair in every} <= alone
+    assert max(map(bound[0].cost, alone)) <= bound[0].limit

@@ -43,6 +43,8 @@ def test_a_wide_layer_of_variable_keep_has_its_number_of_directions_as_a_paramet
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     counts = [len(views.suggest(bound, study.ask())[0]) for _ in range(80)]
     assert min(counts.count(n) for n in range(2, 6)) >= 5  # and not nearly always the largest
+    counted = views.optuna_distributions(bound)["layer0"]
+    assert (counted.low, counted.high) == (2, 5)
     values = {name: 0.0 for name, _ in views.parameters(bound)} | {"layer0": 2, "layer0/w5": 0.1, "layer0/w3": 0.2}
     assert bound.directions(views.from_parameters(bound, values)) == [["w3", "w5"]]
     with pytest.raises(ScansearchError, match="layer0 must be from 2 to 5, but got 6"):
@@ -109,3 +111,14 @@ def test_the_description_is_json():
     assert told["layers"][1]["merged"]["w5"] == "w4"
     assert told["genotypes"] == 1001 * 15
     assert torch.tensor(told["layers"][0]["keep"]).tolist() == [4, 4]
+
+
+def test_where_constraints_forbid_what_is_wanted_the_larger_numbers_stay():
+    names = [f"w{k}{end}" for k in range(2, 9) for end in ("", "_flip")]
+    rule = {"kind": "count", "of": ["*_flip"], "most": 1}
+    bound = SearchSpace(name="wide", candidates=names, keep=(2, 5), constraints=[rule]).bind([(14, 14)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "MOST_CATEGORIES", 0)
+        values = {name: 0.0 for name, _ in views.parameters(bound)}
+        values |= {"layer0": 3, "layer0/w2_flip": 0.7, "layer0/w3_flip": 0.9, "layer0/w4": 0.8, "layer0/w5": 0.1}
+        assert bound.directions(views.from_parameters(bound, values)) == [["w3_flip", "w4"]]

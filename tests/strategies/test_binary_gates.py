@@ -1,3 +1,6 @@
+from collections import Counter
+from importlib import import_module
+
 import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, step, strategy
@@ -100,3 +103,31 @@ def test_an_alpha_that_never_learns_is_told():
         in strategy("binary_gates", alpha_warmup=0.99, alpha_every=50).notes()[0]
     )
     assert strategy("binary_gates").notes() == []
+
+
+def test_as_many_are_drawn_as_the_layer_may_keep():
+    net = ToySupernet(layers=1)
+    found = strategy("binary_gates", net, space(layers=1, keep=(1, 3)))
+    assert {len(found.select(n)[0].indices) for n in range(20)} == {3}
+
+
+def test_rivals_are_drawn_in_proportion_to_their_probabilities():
+    module = import_module("scansearch.strategies.binary_gates")
+    alpha = torch.tensor([0.0, 2.0, 0.0, 2.0, 0.0])
+    torch.manual_seed(0)
+    rivals = Counter()
+    for _ in range(600):
+        runs, _, places = module._two(alpha, (0, 1))
+        rivals.update(runs[place] for place in places)
+    share = float(torch.tensor([2.0, 0.0]).softmax(0)[0])  # of 1 against 0
+    assert rivals[1] / 600 == pytest.approx(share, abs=0.05)
+    outer = torch.tensor([0.0, 2.0, 0.0]).softmax(0)  # of 2, 3 and 4
+    assert [rivals[i] / 600 for i in (2, 3, 4)] == pytest.approx(outer.tolist(), abs=0.06)
+
+
+def test_two_paths_move_no_other_alpha_whatever_else_is_in_its_loss():
+    found, net = made(paths="two", entropy=1.0)
+    before = net.alphas[0].detach().flatten().clone()
+    found.before_weights(step(net))
+    moved = (net.alphas[0].detach().flatten() != before).nonzero().flatten().tolist()
+    assert len(moved) == 2

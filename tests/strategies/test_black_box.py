@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from toy_search import ToySupernet, space, step, strategy
+from toy_search import NAMES, ToySupernet, space, step, strategy
 
 from scansearch.engine.strategy import Plan
 from scansearch.models import Selection
+from scansearch.space import Budget, Costs, SearchSpace
 
 WORTH = [[0.1, 0.4, 0.2, 0.3], [0.5, 0.0, 0.1, 0.2]]
 BEST = ((1, 3), (0, 3))
@@ -120,6 +121,53 @@ def test_evolution_moves_one_step_and_forgets_the_oldest():
         assert any(found.space.distance(child, earlier) == 1 for earlier in seen[:number])
 
 
+def test_evolution_lets_the_oldest_die_however_good_it_is():
+    """With as many competitors as it takes to see all that live, a parent is the best of the last four; here the first is best."""
+    bound, born = space(count=8, keep=4, layers=8), []  # so large that no child is born twice
+
+    class Falling(FakeJudge):
+        def __call__(self, selections):
+            born.append(tuple(s.indices for s in selections))
+            return 1 / len(born)
+
+    strategy("evolution", ToySupernet(layers=8, count=8), bound, population=4, competitors=200, cycles=20).finish(
+        Falling()
+    )
+    for number, child in enumerate(born[4:], start=4):
+        assert bound.distance(child, born[number - 4]) == 1  # the oldest of those that live is the best of them
+
+
+def test_random_search_keeps_the_best_of_the_second_round():
+    class Rough(FakeJudge):
+        def on(self, images, selections):
+            return 1 - super().on(images, selections) / 10  # the few images think the opposite
+
+    found, judge = strategy("random_search", samples=36, finalists=10), Rough()
+    found.finish(judge)
+    assert found.choose() == max(found.accuracies, key=found.accuracies.__getitem__)
+    assert found.accuracies[found.choose()] > min(found.accuracies.values())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_another_seed_searches_elsewhere(name):
+    one, other = FakeJudge(), FakeJudge()
+    strategy(name, bound=space(layers=2, count=4, keep=(1, 3)), **SMALL[name]).finish(one)
+    strategy(name, bound=space(layers=2, count=4, keep=(1, 3)), plan=Plan(10, 10, 1), **SMALL[name]).finish(other)
+    assert one.asked != other.asked
+
+
+def test_the_mutation_rate_is_the_users():
+    def distances(rate):
+        bound, judge = space(layers=6, count=8), FakeJudge()
+        judge._ask = lambda kept: 0.5
+        settings = {"population": 2, "parents": 2, "generations": 10, "mutations": 10, "crossovers": 0}
+        found = strategy("single_path", ToySupernet(layers=6, count=8), bound, mutation_rate=rate, **settings)
+        found.finish(judge)
+        return [min(bound.distance(child, parent) for parent in judge.asked[:2]) for child in judge.asked[2:]]
+
+    assert sum(distances(0.01)) * 2 < sum(distances(1.0))
+
+
 def test_fair_path_trains_every_direction_once_an_update():
     found = strategy("fair_path", ToySupernet(layers=3, count=8), space(count=8, keep=4, layers=3))
     for _ in range(10):
@@ -131,6 +179,17 @@ def test_fair_path_trains_every_direction_once_an_update():
     uneven = strategy("fair_path", ToySupernet(layers=1, count=7), space(count=7, keep=3, layers=1))
     uneven.select(0)
     assert [len(s.indices) for (s,) in uneven._parts] == [3, 3, 1]
+
+
+def test_layers_of_fewer_parts_begin_again():
+    bound = SearchSpace(name="own", candidates=NAMES, keep=2, layers={1: {"candidates": NAMES[:4], "keep": 2}}).bind(
+        [(6, 6)] * 2
+    )
+    found = strategy("fair_path", ToySupernet(count=8), bound)
+    found.select(0)
+    first = [selections[1].indices for selections in found._parts]
+    assert len(first) == 4
+    assert first[:2] == first[2:]
 
 
 def test_fair_path_adds_the_gradients_of_its_passes():
@@ -151,6 +210,15 @@ def test_a_step_of_single_path_draws_uniformly():
     drawn = {tuple(s.indices for s in found.select(n)) for n in range(400)}
     assert len(drawn) == 36
     assert all(isinstance(s, Selection) and s.weights is None for s in found.select(0))
+
+
+def test_what_is_trained_is_drawn_uniformly_within_the_budget():
+    costs = Costs("FLOPs", 0, [dict.fromkeys(NAMES[:4], 1)] * 2)
+    bound = SearchSpace(name="afford", candidates=NAMES[:4], keep=(1, 3), budget=Budget(limit=4, table="t")).bind(
+        [(6, 6)] * 2, costs=costs
+    )
+    found = strategy("single_path", bound=bound)
+    assert all(bound.allows(tuple(s.indices for s in found.select(n))) for n in range(100))
 
 
 def test_evolution_goes_on_where_constraints_leave_no_single_move():

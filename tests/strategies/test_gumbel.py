@@ -52,3 +52,12 @@ def test_an_evaluation_does_not_draw():
     before = torch.get_rng_state()
     assert [s.indices for s in found.evaluation()] == list(found.choose())
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_infinite_noise_is_drawn_again(monkeypatch):
+    drawn = iter([torch.tensor([1.0, 0.0, 2.0, 1.0]), torch.tensor([1.0, 3.0, 2.0, 1.0])])
+    monkeypatch.setattr(torch.Tensor, "exponential_", lambda self: next(drawn))
+    net = ToySupernet(layers=1)
+    (selection,) = strategy("gumbel", net, space(layers=1)).select(0)
+    assert selection.indices == (0, 3)
+    assert next(drawn, None) is None

@@ -55,13 +55,18 @@ def test_gradients_reach_the_block_only():
     assert touched.nonzero().flatten().tolist() == list(range(16, 24))
 
 
-def test_the_block_moves_and_an_evaluation_does_not():
-    spec = MODELS.get("local_vim_nano").configure(depth=2, scan_backend="torch")
-    space = SEARCH_SPACES.get("default8").bind([(8, 8)] * 2)
+def nano(depth):
+    spec = MODELS.get("local_vim_nano").configure(depth=depth, scan_backend="torch")
+    space = SEARCH_SPACES.get("default8").bind([(8, 8)] * depth)
     kind = STRATEGIES.get("partial_channel")
     net = spec.supernet([layer.candidates for layer in space], num_classes=10, image_size=(8, 8), in_channels=1)
     found = kind(kind.Settings())
     found.setup(net, space, Plan(10, 10, 0))
+    return found
+
+
+def test_the_block_moves_and_an_evaluation_does_not():
+    found = nano(depth=2)
     parts = {s.part for _ in range(30) for s in found.select(0)}
     assert parts == {(i, 4) for i in range(4)}
     assert {s.part for s in (*found.evaluation(), *found.derived(found.choose()))} == {(0, 4)}
@@ -77,3 +82,8 @@ def test_channels_that_cannot_be_divided_are_refused_before_the_search():
         kind(kind.Settings(parts=5)).setup(net, space, Plan(1, 1, 0))
     with pytest.raises(ScansearchError, match="^parts=32 leaves 1 of 32 channels for the mixture"):
         kind(kind.Settings(parts=32)).setup(net, space, Plan(1, 1, 0))
+
+
+def test_layers_draw_their_blocks_apart():
+    drawn = [[selection.part[0] for selection in nano(depth=4).select(n)] for n in range(8)]
+    assert any(len(set(blocks)) > 1 for blocks in drawn)

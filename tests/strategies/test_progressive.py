@@ -84,3 +84,25 @@ def test_stages_are_whole_epochs(epochs, stages):
     assert found.stage == min(stages, epochs) - 1
     assert found.left == before  # nothing drops out after the last update
     assert len(found.notes()) == (stages > epochs)
+
+
+def test_a_resumed_search_is_in_the_same_stage():
+    found, net = made(stages=3)
+    for number in range(9, 49, 10):
+        found.after_epoch(step(net, number))
+    again, other = made(stages=3)
+    again.load_state_dict(found.state_dict())
+    assert (again.stage, found.stage) == (1, 1)
+    for number in range(49, 100, 10):
+        found.after_epoch(step(net, number))
+        again.after_epoch(step(other, number))
+        assert again.left == found.left
+
+
+def test_scores_are_the_softmax_over_what_is_left():
+    found, net = made()
+    found.after_epoch(step(net, 49))
+    left = found.left[0]
+    want = torch.tensor(SCORES, dtype=torch.float64)[left].softmax(0)
+    assert torch.allclose(found.scores()[0][left], want)
+    assert float(found.scores()[0].sum()) == pytest.approx(1)

@@ -31,3 +31,12 @@ def test_layers_keep_what_is_above_the_threshold_within_the_space():
     assert strategy("sigmoid", net, space(keep=(1, 3))).choose() == ((0, 1, 2), (2,))
     assert strategy("sigmoid", net, space(keep=(1, 2))).choose()[0] == (0, 1)
     assert strategy("sigmoid", net, space(keep=(1, 3)), threshold=0.999).choose()[0] == (0,)
+
+
+def test_kept_directions_are_judged_with_their_gates():
+    net = ToySupernet()
+    set_alpha(net, [3, 3, 3, -3], [-3, -3, -2, -3])
+    found = strategy("sigmoid", net, space(keep=(1, 3)))
+    one, two = found.derived(((0, 1), (2,)))
+    assert torch.allclose(one.weights, torch.tensor([3.0, 3.0]).sigmoid())
+    assert torch.allclose(two.weights, torch.tensor([-2.0]).sigmoid())

@@ -141,3 +141,16 @@ def test_measured_on_demand_it_stands_in_the_diagnostics_and_stops_nothing(tmp_p
     assert (tmp_path / "plain" / "diagnostics.csv").read_text() == header + "\n"
     same = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("measured", "plain")]
     assert same[0] == same[1]
+
+
+def test_largest_means_largest_and_not_furthest_from_zero():
+    alpha = torch.nn.Parameter(torch.ones(4))
+    scale = torch.tensor([-5.0, 2.0, 1.0, -1.0])
+    assert largest_eigenvalue([alpha], [lambda: (alpha.square() * scale / 2).sum()]) == pytest.approx(2, rel=0.05)
+
+
+def test_a_growth_of_thirty_percent_is_allowed():
+    slower, _ = series([2.0] * 25 + [2.0 * 1.25] * 25)
+    assert not slower.sharpened
+    faster, _ = series([2.0] * 25 + [2.0 * 1.5] * 25)
+    assert faster.sharpened

@@ -213,3 +213,40 @@ def test_a_run_stopped_while_it_tunes_resumes_byte_for_byte(at, tmp_path):
     assert ours.search["derived_accuracy"] == theirs.search["derived_accuracy"]
     newest = [max((tmp_path / name / "checkpoints").glob("step-*")).name for name in ("whole", "cut")]
     assert newest[0] == newest[1]  # the name holds a checksum of the weights
+
+
+def test_after_tuning_what_was_judged_before_is_judged_again():
+    class Evaluate:
+        def __init__(self):
+            self.calls, self.tuned = [], 0
+
+        def __call__(self, selections):
+            self.calls.append((self.tuned, tuple(s.indices for s in selections)))
+            return 0.5
+
+        def tune(self, selections, updates):
+            self.tuned += 1
+
+    evaluate, bound = Evaluate(), space(keep=(2, 4), layers=2)
+    Derivation("perturbation", 0, bound, 0, tuning=5).run(start(bound), uniform(bound), plain, evaluate)
+    rounds = {choice: {tuned for tuned, other in evaluate.calls if other == choice} for _, choice in evaluate.calls}
+    assert {0, 1} in rounds.values()
+
+
+def test_of_directions_that_are_missed_equally_the_one_of_the_lowest_score_goes():
+    bound = space(layers=1)
+    scores = [torch.tensor([0.4, 0.1, 0.3, 0.2], dtype=torch.float64)]
+    found = Derivation("perturbation", 0, bound, 0)
+    found.run(start(bound), scores, plain, lambda selections: 0.5)
+    assert found.chosen == ((0, 2),)
+
+
+def test_layers_are_decided_in_an_order_that_the_seed_draws():
+    bound, orders = space(layers=4), set()
+    for seed in range(6):
+        calls = []
+        found = Derivation("perturbation", 0, bound, seed)
+        found.run(start(bound), uniform(bound), plain, lambda s, calls=calls: (calls.append(s), 0.5)[1])
+        begun = [next(n for n, s in enumerate(calls) if len(s[layer].indices) < 4) for layer in range(4)]
+        orders.add(tuple(sorted(range(4), key=begun.__getitem__)))
+    assert len(orders) > 2

@@ -146,3 +146,47 @@ def test_the_weights_learn_from_the_draw_that_was_attacked():
 
         found.before_weights(replace(now, raw_loss=spy))
         assert [selection.part for selection in found.select(number)] == attacked[0]
+
+
+def attacked(found, net, number=0):
+    """The batches and branch weights of every loss that an attack computes."""
+    seen, now = [], step(net, number)
+
+    def loss(batch, selections):
+        seen.append((batch, selections[0].weights.detach().clone()))
+        return now.loss(batch, selections)
+
+    found.before_weights(replace(now, raw_loss=loss))
+    return seen, now
+
+
+def test_an_attack_takes_seven_steps_from_a_random_start_on_the_weights_batch():
+    found, net = darts(perturb="adversarial", perturb_from=0.1, perturb_to=0.1)
+    seen, now = attacked(found, net)
+    assert len(seen) == 7
+    assert all(batch is now.train for batch, _ in seen)
+    first = seen[0][1] - torch.tensor(ALPHA).softmax(0)
+    assert 0 < float(first.abs().max()) <= 0.1
+    torch.manual_seed(5)
+    assert not torch.equal(seen[0][1], attacked(found, net)[0][0][1])  # another start each time
+
+
+def test_entropy_is_that_of_scores_scaled_to_the_sum_one():
+    found, _ = darts(entropy=2.0)
+    got = found.regulariser.penalty([torch.tensor([0.5, 0.5, 0.5]), torch.tensor([0.9, 0.3, 0.0])])
+    want = torch.special.entr(torch.tensor([0.75, 0.25])).sum() + torch.log(torch.tensor(3.0))
+    assert float(got) == pytest.approx(float(want))
+
+
+def test_entropy_acts_on_the_alpha_of_gates_too():
+    (plain, net), (kept, other) = [
+        (strategy("binary_gates", net, space(layers=1), alpha_warmup=0.0, entropy=entropy, paths="full"), net)
+        for entropy, net in ((0.0, ToySupernet(layers=1)), (50.0, ToySupernet(layers=1)))
+    ]
+    for found, network in ((plain, net), (kept, other)):
+        network.load_state_dict(net.state_dict())
+        set_alpha(network, ALPHA)
+        for _ in range(3):
+            torch.manual_seed(3)
+            found.before_weights(step(network))
+    assert float(torch.special.entr(kept.scores()[0]).sum()) < float(torch.special.entr(plain.scores()[0]).sum())
