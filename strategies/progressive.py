@@ -2,7 +2,8 @@
 
 The search has equal stages. After each the weakest candidates of every layer drop out, so that the number falls linearly
 from N to what is kept: 8, 6, then 4 with the two stages of the default. In the first part of each stage alpha stands still
-(published: 10 of 25 epochs). P-DARTS also deepens its network and drops skip connections; neither has a counterpart here.
+(published: 10 of 25 epochs). P-DARTS begins each stage with new weights and a new alpha, deepens
+its network and drops skip connections; here weights and alpha go on, at DARTS' rates, and the others have no counterpart.
 """
 
 from __future__ import annotations
@@ -98,6 +99,11 @@ class Progressive(GradientStrategy):
             score[left] = alpha[left].softmax(0)
             found.append(score)
         return found
+
+    @property
+    def threshold(self) -> list[float]:
+        """The mean score of what is left."""
+        return [1 / len(left) for left in self.left]
 
     def remaining(self) -> Choice:
         """What has not dropped out."""

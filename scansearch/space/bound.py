@@ -19,6 +19,7 @@ from scansearch.space.layer import LayerSpace
 
 Choice = tuple[tuple[int, ...], ...]
 """A genotype by candidate indices: one ascending tuple a layer."""
+Threshold = float | Sequence[float] | None
 PRECISION = 96  # bits after the point when scores become integers, so that sums of them are exact
 MUTATION_RATE = 0.1
 TRIES = 100
@@ -84,7 +85,9 @@ class BoundSpace(Sequence[LayerSpace]):
     def _left(self, spent: int) -> int | None:
         return None if self.limit is None else self.limit - spent
 
-    def best(self, scores: Sequence[torch.Tensor], *, threshold: float | None = None) -> Choice:
+    def best(
+        self, scores: Sequence[torch.Tensor], *, threshold: Threshold = None, among: Choice | None = None
+    ) -> Choice:
         """The genotype of the largest total score that satisfies the constraints and the budget, exactly.
 
         Where a layer may keep several numbers of directions, what counts is the score above a threshold: beyond the least
@@ -92,15 +95,24 @@ class BoundSpace(Sequence[LayerSpace]):
 
         Args:
             scores: One of shape (N,) a layer, finite.
-            threshold: The same for all layers; by default the mean of each layer's scores (1/N for a softmax).
+            threshold: The same for all layers, or one a layer; by default the mean of each layer's scores (1/N for a softmax).
+            among: The candidates that each layer should choose from; others are taken only where these do not suffice.
 
         Raises:
             ScansearchError: If there is not one finite score a candidate.
         """
-        fronts = [
-            layer.best_by_cost(_exact(values, threshold, number, len(layer.candidates)))
-            for number, (layer, values) in enumerate(zip(self.layers, scores, strict=True))
+        limits = threshold if isinstance(threshold, Sequence) else [threshold] * len(self.layers)
+        values = [
+            _exact(found, limit, number, len(layer.candidates))
+            for number, (layer, found, limit) in enumerate(zip(self.layers, scores, limits, strict=True))
         ]
+        if among is not None:
+            dear = 1 + 2 * sum(abs(value) for layer in values for value in layer)
+            values = [
+                [value if i in wanted else value - dear for i, value in enumerate(layer)]
+                for layer, wanted in zip(values, among, strict=True)
+            ]
+        fronts = [layer.best_by_cost(found) for layer, found in zip(self.layers, values, strict=True)]
         if self.budget is None:
             return tuple(next(reversed(front.values()))[1] for front in fronts)
         return self._within_budget(fronts)

@@ -88,15 +88,16 @@ class LayerSpace:
 
     def choices(self) -> Iterator[Option]:
         """Every choice, in a fixed order."""
-        return (tuple(sorted(choice)) for choice in self._walk(0, self.paths.start))
+        return (tuple(sorted(choice)) for choice in self._walk(0, self.paths.start, self.limit))
 
-    def _walk(self, level: int, state: State) -> Iterator[Option]:
+    def _walk(self, level: int, state: State, left: int | None) -> Iterator[Option]:
         if level == len(self.paths.levels):
             yield ()
             return
         for option, after, rest in self._counted.steps(level, state):
-            if rest:
-                yield from ((*option, *chosen) for chosen in self._walk(level + 1, after))
+            still = None if left is None else left - self.cost(option)
+            if rest and (still is None or min(rest) <= still):
+                yield from ((*option, *chosen) for chosen in self._walk(level + 1, after, still))
 
     def sample(self, generator: torch.Generator | None = None, *, cost: int | None = None) -> Option:
         """A uniformly drawn choice, or one of those of exactly ``cost``; at least one must exist.

@@ -255,3 +255,39 @@ def test_nothing_beyond_the_budget_is_allowed(limit):
     alone = {kept for kept in subsets(bound[0]) if bound[0].allows(kept)}
     assert {pair[0] for pair in every} <= alone
     assert max(map(bound[0].cost, alone)) <= bound[0].limit
+
+
+@pytest.mark.parametrize("limit", [4, 9, 14])
+def test_a_layer_lists_what_it_can_afford_by_itself(limit):
+    _, bound = budgeted(limit, ODD)
+    for layer in bound:
+        assert len(list(layer.choices())) == layer.size
+        assert sorted(layer.choices()) == sorted(kept for kept in subsets(layer) if layer.allows(kept))
+
+
+def test_a_long_list_of_candidates_and_a_small_budget_make_a_short_list_of_choices():
+    names = [f"random:{i}" for i in range(64)]
+    costs = Costs("FLOPs", 0, [dict.fromkeys(names, 1)])
+    space = SearchSpace(name="many", candidates=names, keep=(1, 64), budget=Budget(limit=1, table="t"))
+    assert len(list(space.bind([(8, 8)], costs=costs)[0].choices())) == 64
+
+
+@given(spaces(), grids, st.data())
+@settings(deadline=None)
+def test_the_best_among_some_candidates_takes_others_only_where_these_do_not_suffice(space, grids, data):
+    bound = bound_or_skip(space, grids)
+    every = list(genotypes(space, bound))
+    among = tuple(tuple(sorted(data.draw(st.sets(st.sampled_from(range(len(layer.candidates))))))) for layer in bound)
+    scores = [
+        torch.tensor(
+            data.draw(st.lists(st.floats(0, 1), min_size=len(layer.candidates), max_size=len(layer.candidates)))
+        )
+        for layer in bound
+    ]
+
+    def outside(choice):
+        return sum(len(set(kept) - set(wanted)) for kept, wanted in zip(choice, among, strict=True))
+
+    best = bound.best(scores, threshold=[0.5] * len(bound), among=among)
+    assert best in every
+    assert outside(best) == min(map(outside, every))

@@ -106,3 +106,29 @@ def test_scores_are_the_softmax_over_what_is_left():
     want = torch.tensor(SCORES, dtype=torch.float64)[left].softmax(0)
     assert torch.allclose(found.scores()[0][left], want)
     assert float(found.scores()[0].sum()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("selection", ["magnitude", "one_shot", "perturbation"])
+def test_what_dropped_out_never_returns(selection):
+    """Not even where a constraint would rather have the partner of the strongest, and alpha has moved since."""
+    rule = {"kind": "flip_pairs", "least": 1}
+    for seed in range(20):
+        generator, net = torch.Generator().manual_seed(seed), ToySupernet(layers=1, count=8)
+        bound = space(count=8, keep=2, layers=1, constraints=[rule])
+        found = strategy("progressive", net, bound, selection=selection, tuning=0, judged=5)
+        set_alpha(net, torch.randn(8, generator=generator).tolist())
+        found.after_epoch(step(net, 49))
+        set_alpha(net, (3 * torch.randn(8, generator=generator)).tolist())
+        found.finish(lambda selections: 0.5)
+        assert set(found.choose()[0]) <= set(found.left[0])
+        assert bound.allows(found.choose())
+
+
+def test_layers_keep_as_many_as_lie_above_the_mean_of_what_is_left():
+    net = ToySupernet(layers=1, count=8)
+    found = strategy("progressive", net, space(count=8, keep=(2, 4), layers=1))
+    set_alpha(net, SCORES)
+    found.after_epoch(step(net, 49))
+    set_alpha(net, [0, 1.0, 0.1, 0, 1.0, 0.1, 0, 0.1])  # six are left, and two of them lie above 1/6
+    assert found.left == [[0, 1, 2, 4, 5, 7]]
+    assert found.choose() == ((1, 4),)

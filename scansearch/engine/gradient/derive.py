@@ -17,6 +17,7 @@ import torch
 
 from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
+from scansearch.space.bound import Threshold
 
 if TYPE_CHECKING:
     from scansearch.engine.judge import Judge
@@ -34,14 +35,10 @@ class Derivation:
         space: What the layers choose from.
         seed: Seed of the run.
         tuning: Updates of the weights between the decisions of two layers, by ``"perturbation"``.
-        threshold: Score above which layers keep more than the least number, as ``BoundSpace.best`` takes it.
     """
 
-    def __init__(
-        self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0, threshold: float | None = None
-    ) -> None:
+    def __init__(self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0) -> None:
         self.how, self.count, self.space, self.seed, self.tuning = how, count, space, seed, tuning
-        self.threshold = threshold
         self.chosen: Choice | None = None
         self.accuracies: dict[tuple[int, Choice], float] = {}  # by layers decided before, and what is left
 
@@ -60,14 +57,22 @@ class Derivation:
             return 0
         return sum(sum(range(layer.least, len(layer.candidates) + 1)) for layer in self.space)
 
-    def run(self, start: Choice, scores: Sequence[torch.Tensor], derived: Derived, evaluate: Judge) -> None:
+    def run(
+        self,
+        among: Choice,
+        scores: Sequence[torch.Tensor],
+        derived: Derived,
+        evaluate: Judge,
+        threshold: Threshold = None,
+    ) -> None:
         """Selects.
 
         Args:
-            start: The best by score (``one_shot``), or the candidates that can be left out (``perturbation``).
+            among: The candidates that each layer chooses from.
             scores: Of each layer's candidates.
             derived: The selections under which candidates are judged.
             evaluate: Validation accuracy under selections; and fine-tuning.
+            threshold: Score above which layers keep more than the least number, as ``BoundSpace.best`` takes it.
         """
         if self.how == "magnitude":
             return
@@ -83,37 +88,40 @@ class Derivation:
 
         generator = torch.Generator().manual_seed(self.seed + 2)
         if self.how == "one_shot":
-            self.chosen = self._one_shot(start, scores, judge, generator)
+            self.chosen = self._one_shot(among, scores, judge, generator, threshold)
         else:
-            self.chosen = self._perturbation(start, scores, judge, tune, generator)
+            self.chosen = self._perturbation(among, scores, judge, tune, generator)
 
     def _one_shot(
         self,
-        start: Choice,
+        among: Choice,
         scores: Sequence[torch.Tensor],
         judge: Callable[[Choice], float],
         generator: torch.Generator,
+        threshold: Threshold,
     ) -> Choice:
-        best = [start]
-        limits = [float(s.mean()) if self.threshold is None else self.threshold for s in scores]
+        best = [self.space.best(scores, threshold=threshold, among=among)]
+        if threshold is None:
+            threshold = [float(s.mean()) for s in scores]
+        limits = threshold if isinstance(threshold, Sequence) else [threshold] * len(scores)
         for _ in range(self.count - 1):
             # Gumbel's trick: the best by perturbed log-scores is a draw without replacement in proportion to the scores.
             noisy = [
                 torch.log(s.clamp_min(SPREAD) / limit) - torch.log(_exponential(s, generator))
                 for s, limit in zip(scores, limits, strict=True)
             ]
-            best.append(self.space.best(noisy, threshold=0.0))
+            best.append(self.space.best(noisy, threshold=0.0, among=among))
         return max(dict.fromkeys(best), key=judge)
 
     def _perturbation(
         self,
-        start: Choice,
+        among: Choice,
         scores: Sequence[torch.Tensor],
         judge: Callable[[Choice, int], float],
         tune: Callable[[Choice], None],
         generator: torch.Generator,
     ) -> Choice:
-        left = list(start)
+        left = list(among)
         order = torch.randperm(len(left), generator=generator).tolist()
         for decided, number in enumerate(i for i in order if len(left[i]) > self.space[i].least):
             if decided:
@@ -138,15 +146,9 @@ class Derivation:
         return all(set(kept) <= set(there) for kept, there in zip(found, left, strict=True))
 
     def _best_within(self, left: Sequence[tuple[int, ...]], scores: Sequence[torch.Tensor]) -> Choice:
-        """The best genotype that uses only what is left, if there is one."""
-        low, high = min(float(v.min()) for v in scores), max(float(v.max()) for v in scores)
-        outside = low - sum(map(len, scores)) * (high - low + 1.0)
-        bounded = []
-        for values, there in zip(scores, left, strict=True):
-            inside = torch.zeros(len(values), dtype=torch.bool)
-            inside[list(there)] = True
-            bounded.append(torch.where(inside, values.double(), outside))
-        return self.space.best(bounded, threshold=low - 1.0)
+        """The best genotype of what is left, as much of it as it may keep."""
+        low = min(float(values.min()) for values in scores)
+        return self.space.best(scores, threshold=low - 1.0, among=tuple(left))
 
     def judged_genotypes(self) -> dict[Choice, float]:
         """Accuracies of whole genotypes; what perturbation asks about is none of them."""

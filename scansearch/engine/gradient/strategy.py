@@ -25,6 +25,7 @@ from scansearch.engine.strategy import Batch, Plan, Step, Strategy
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
+from scansearch.space.bound import Threshold
 
 if TYPE_CHECKING:
     from scansearch.engine.judge import Judge
@@ -107,7 +108,7 @@ class GradientStrategy(Strategy):
         self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
         self.regulariser = Regulariser(settings, plan)
         tuning = round(settings.tuning * plan.steps)
-        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning, self.threshold)
+        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning)
         self.curvature = Curvature(plan.epochs) if settings.curvature != "off" else None
         if settings.curvature == "stop" and self.curvature is not None and plan.epochs <= self.curvature.first:
             raise ScansearchError(
@@ -124,7 +125,7 @@ class GradientStrategy(Strategy):
         ]
 
     @property
-    def threshold(self) -> float | None:
+    def threshold(self) -> Threshold:
         """Score above which a layer keeps more than its least number of directions; ``None``: the mean of its scores."""
         return None
 
@@ -217,10 +218,8 @@ class GradientStrategy(Strategy):
         """Goes back where the curvature says so, and selects."""
         if self.curvature is not None and self.stopped:
             self.curvature.roll_back(self.supernet.architecture_parameters())
-        if self.settings.selection == "perturbation":
-            self.derivation.run(self.remaining(), self.scores(), self.masked, evaluate)
-        else:
-            self.derivation.run(self.by_score(), self.scores(), self.derived, evaluate)
+        judged = self.masked if self.settings.selection == "perturbation" else self.derived
+        self.derivation.run(self.remaining(), self.scores(), judged, evaluate, self.threshold)
 
     def scores(self) -> list[torch.Tensor]:
         """The scores of each layer's candidates."""
@@ -232,7 +231,7 @@ class GradientStrategy(Strategy):
 
     def by_score(self) -> Choice:
         """The best by score that the space allows."""
-        return self.space.best(self.scores(), threshold=self.threshold)
+        return self.space.best(self.scores(), threshold=self.threshold, among=self.remaining())
 
     def judged_genotypes(self) -> dict[Choice, float]:
         """Those of selection by one-shot evaluation."""

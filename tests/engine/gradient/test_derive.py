@@ -20,10 +20,8 @@ def uniform(bound):
     return [torch.full((len(layer.candidates),), 0.25, dtype=torch.float64) for layer in bound]
 
 
-def start(bound, how="perturbation"):
-    if how == "perturbation":
-        return tuple(tuple(range(len(layer.candidates))) for layer in bound)
-    return bound.best(uniform(bound))
+def start(bound):
+    return tuple(tuple(range(len(layer.candidates))) for layer in bound)
 
 
 def plain(choice):
@@ -63,11 +61,11 @@ def test_perturbation_keeps_as_many_as_help():
 def test_of_genotypes_drawn_by_score_the_most_accurate_wins():
     bound = space()
     found = Derivation("one_shot", 200, bound, 0)
-    found.run(start(bound, "one_shot"), uniform(bound), plain, judge)
+    found.run(start(bound), uniform(bound), plain, judge)
     assert found.chosen == ((1, 3), (0, 3))
     sure = [torch.tensor([1.0, 1e-9, 1.0, 1e-9]).double()] * 2
     few = Derivation("one_shot", 20, bound, 0)
-    few.run(bound.best(sure), sure, plain, judge)
+    few.run(start(bound), sure, plain, judge)
     assert few.chosen == ((0, 2), (0, 2))
 
 
@@ -75,7 +73,7 @@ def test_of_genotypes_drawn_by_score_the_most_accurate_wins():
 def test_after_an_interruption_it_ends_as_it_would_have(how):
     bound, done = space(), []
     whole = Derivation(how, 30, bound, 7)
-    whole.run(start(bound, how), uniform(bound), plain, lambda s: (done.append(1), judge(s))[1])
+    whole.run(start(bound), uniform(bound), plain, lambda s: (done.append(1), judge(s))[1])
 
     def until(limit):
         calls = []
@@ -90,11 +88,11 @@ def test_after_an_interruption_it_ends_as_it_would_have(how):
 
     part = Derivation(how, 30, bound, 7)
     with pytest.raises(KeyboardInterrupt):
-        part.run(start(bound, how), uniform(bound), plain, until(len(done) // 2)[0])
+        part.run(start(bound), uniform(bound), plain, until(len(done) // 2)[0])
     again = Derivation(how, 30, bound, 7)
     again.load_state_dict(part.state_dict())
     evaluate, calls = until(10**6)
-    again.run(start(bound, how), uniform(bound), plain, evaluate)
+    again.run(start(bound), uniform(bound), plain, evaluate)
     assert again.chosen == whole.chosen
     assert len(calls) == len(done) - len(done) // 2
 
@@ -141,8 +139,8 @@ def test_sigmoid_closes_gates_and_leaves_the_others_as_they_are():
 def test_one_shot_draws_about_as_many_as_are_above_the_threshold():
     bound, sizes = space(count=8, keep=(1, 8), layers=1), []
     gates = torch.tensor([0.95, 0.95, *[0.05] * 6]).double()
-    found = Derivation("one_shot", 100, bound, 0, threshold=0.85)
-    found.run(bound.best([gates], threshold=0.85), [gates], plain, lambda s: sizes.append(len(s[0].indices)) or 0.0)
+    found = Derivation("one_shot", 100, bound, 0)
+    found.run(start(bound), [gates], plain, lambda s: sizes.append(len(s[0].indices)) or 0.0, threshold=0.85)
     assert 1 <= sum(sizes) / len(sizes) <= 3
 
 

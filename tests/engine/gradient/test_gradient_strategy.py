@@ -6,7 +6,6 @@ import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, step, strategy
 
-from scansearch.engine.gradient import strategy as module
 from scansearch.engine.strategy import Plan
 
 
@@ -95,15 +94,9 @@ def test_one_shot_judges_genotypes_as_they_are_reported():
     assert all(torch.equal(s.weights, torch.full((2,), 0.5)) for call in calls for s in call)
 
 
-def test_the_selection_knows_the_threshold(monkeypatch):
-    told = []
-
-    class Derivation(module.Derivation):
-        def __init__(self, *arguments):
-            told.append(arguments[-1])
-            super().__init__(*arguments)
-
-    monkeypatch.setattr(module, "Derivation", Derivation)
-    strategy("sigmoid", threshold=0.7)
-    strategy("darts")
-    assert told == [0.7, None]
+@pytest.mark.parametrize(("name", "settings", "want"), [("sigmoid", {"threshold": 0.7}, 0.7), ("darts", {}, None)])
+def test_the_selection_knows_the_threshold(name, settings, want):
+    found, told = strategy(name, selection="one_shot", **settings), []
+    found.derivation.run = lambda *arguments: told.append(arguments[-1])
+    found.finish(lambda selections: 0.5)
+    assert told == [want]
