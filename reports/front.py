@@ -55,9 +55,11 @@ def draw(source: ReportSource) -> Figure:
 
 def applies(source: ReportSource) -> str | None:
     """It needs a finished run that judged genotypes of several costs."""
-    costs = source.genotypes["cost"].nunique()
-    if not costs:
+    if source.genotypes.empty:
         return "no genotypes were judged in this run, or it has not ended"
+    if not {"cost", "unit", "front"} <= set(source.genotypes.columns):
+        return "this run is of an earlier version, which did not tell costs"
+    costs = source.genotypes["cost"].nunique()
     return "all genotypes that this run judged cost the same" if costs == 1 else None
 
 

@@ -20,9 +20,9 @@ COLUMNS = {
     "metrics.csv": ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"),
     "layers.csv": ("epoch", "layer", "entropy", "margin"),
     "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
-    "genotypes.csv": ("number", "accuracy", "cost", "unit", "front", "directions"),
+    "genotypes.csv": ("number", "accuracy", "directions"),
 }
-TEXT = {"direction", "directions", "unit"}  # columns that hold no numbers
+TEXT = {"direction", "directions"}  # columns that hold no numbers
 
 
 @dataclass(frozen=True)

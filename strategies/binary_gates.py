@@ -7,7 +7,8 @@ Every few steps alpha learns from held-out data by the gradient of the loss in t
 
 - ``paths=full``: all N branches run in this step, those whose gate is closed with weight 0.
 - ``paths=two``: two directions compete for one place, the others of the draw stay: k + 1 branches run. The rule is applied to
-  the two with their renormalised probabilities, and both are shifted so that the other probabilities stay as they were.
+  the two with their renormalised probabilities, and both are shifted so that the other probabilities stay as they were. The
+  drawn one of the two is open; published, which of them is open is drawn again.
 
 Published: alpha by Adam with rate 1e-3, no momentum (beta1 = 0) and no decay, every 5 steps, after a warm-up of 40 of 160
 epochs. A draw ignores constraints and the budget, which the choice in the end respects.

@@ -3,10 +3,15 @@
 In each update the candidates of every layer are shuffled and cut into parts of k, 8 into two 4s. The parts run one after the
 other on the same batch, their gradients add up, and the weights move once. An update so costs one pass over all
 candidates, as a mixture does, in the memory of k of them. Where k does not divide N the last part is smaller. The
-parts ignore constraints and the budget. What follows is the evolution of ``single_path``.
+parts ignore constraints and the budget. A layer of fewer parts than another begins again in the same update, with its candidates
+shuffled anew, and so trains some directions once more than others; of a layer that may keep several numbers of directions,
+parts of the largest run. What follows is the evolution of ``single_path``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
 
 import torch
 
@@ -27,15 +32,19 @@ class FairPath(Evolved):
         return self._parts[0]
 
     def _cut(self) -> list[list[Selection]]:
-        """Selections of the passes of one update. Layers with fewer parts than others begin again."""
-        cuts = [
-            [tuple(sorted(part)) for part in torch.randperm(len(layer.candidates)).split(layer.most)]
-            for layer in self.space
-        ]
-        passes = max(map(len, cuts))
-        return [[Selection(tuple(map(int, cut[n % len(cut)]))) for cut in cuts] for n in range(passes)]
+        """Selections of the passes of one update."""
+        passes = max(-(-len(layer.candidates) // layer.most) for layer in self.space)
+        cuts = [list(islice(_parts(len(layer.candidates), layer.most), passes)) for layer in self.space]
+        return [[Selection(cut[n]) for cut in cuts] for n in range(passes)]
 
     def after_backward(self, step: Step) -> None:
         """Adds the gradients of the other parts."""
         for selections in self._parts[1:]:
             step.backward(step.loss(step.train, selections))
+
+
+def _parts(candidates: int, size: int) -> Iterator[tuple[int, ...]]:
+    """Candidates without repetition, ``size`` at a time; when there are none left, all of them in another order."""
+    while True:
+        for part in torch.randperm(candidates).split(size):
+            yield tuple(sorted(part.tolist()))

@@ -146,8 +146,7 @@ class OptunaSearch(BlackBox):
                 ) from error
         setup = {
             **self.plan.subject,
-            "number of genotypes": str(self.space.size),
-            "candidates": [list(layer.candidates) for layer in self.space],
+            "space": self.space.fingerprint(),
             "seed": self.plan.seed,
             "number of steps": self.plan.steps,
             **self.settings.model_dump(include={"sampler", "judge", "judge_epochs"}),

@@ -27,10 +27,19 @@ class Batches:
         size: Samples in a batch; the last, incomplete batch of an epoch is left out unless it is the only one.
         seed: Seed of the run.
         stream: Which use of the seed this is.
+        processes: How many share a batch.
+
+    Raises:
+        ScansearchError: If they cannot share it equally: their random numbers and their mean gradient would be wrong.
     """
 
-    def __init__(self, samples: torch.Tensor, size: int, seed: int, stream: int) -> None:
+    def __init__(self, samples: torch.Tensor, size: int, seed: int, stream: int, processes: int = 1) -> None:
         self.samples, self.size, self.seed, self.stream = samples, min(size, len(samples)), seed, stream
+        if self.size % processes:
+            raise ScansearchError(
+                f"{processes} processes share each batch, so its size must be a multiple of {processes}, but got {self.size}; "
+                "choose another --batch-size"
+            )
         self.steps_per_epoch = len(samples) // self.size
         self._shuffled = lru_cache(maxsize=2)(self._shuffle)
 

@@ -36,14 +36,12 @@ class Judge:
 
     def __call__(self, selections: Sequence[Selection]) -> float:
         """Validation accuracy in [0, 1] of the supernet under these selections."""
-        # Saved before and not after the evaluation: only the strategy can store what it learns from it.
-        due = self.loop.judged and self.loop.judged % self.loop.settings.checkpoint_steps == 0
-        self._save_if(bool(due))
+        self._save_if(self._due)
         return self._count(self.loop.evaluate(selections)[1])
 
     def on(self, images: int, selections: Sequence[Selection]) -> float:
         """The same on so many validation images, evenly spaced: quicker, and rougher."""
-        self._save_if(False)
+        self._save_if(self._due)
         return self._count(self.loop.evaluate(selections, limit=images)[1])
 
     def standalone(self, choice: Choice, epochs: int) -> float:
@@ -58,6 +56,11 @@ class Judge:
             self._save_if(self.loop.tuned > 0 and self.loop.tuned % self.loop.settings.checkpoint_steps == 0)
             self.loop.tune(selections)
             self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.tunings)
+
+    @property
+    def _due(self) -> bool:
+        """Asked before and not after an evaluation: only the strategy can store what it learns from it."""
+        return self.loop.judged > 0 and self.loop.judged % self.loop.settings.checkpoint_steps == 0
 
     def _save_if(self, due: bool) -> None:
         if due or self.stop.requested:

@@ -63,10 +63,9 @@ class SearchLoop:
         self.fabric, self.strategy, self.space, self.data = fabric, strategy, space, data
         self.settings, self.seed, self.folder, self.listener = config.train, config.seed, folder, listener
         weights_part, held_out_part = split_off(len(data.train), strategy.held_out_share, config.seed)
-        self.batches = Batches(weights_part, self.settings.batch_size, config.seed, TRAIN)
-        self.held_out = (
-            Batches(held_out_part, self.settings.batch_size, config.seed, HELD_OUT) if len(held_out_part) else None
-        )
+        size, ranks = self.settings.batch_size, fabric.world_size
+        self.batches = Batches(weights_part, size, config.seed, TRAIN, ranks)
+        self.held_out = Batches(held_out_part, size, config.seed, HELD_OUT, ranks) if len(held_out_part) else None
         subject = {**config.subject(), "images": data.fingerprint}
         self.plan = Plan(self.settings.epochs, self.batches.steps_per_epoch, config.seed, subject)
         self.augment = Augmentation(config.augment, data.num_classes)

@@ -183,13 +183,22 @@ class RunFolder:
             RunFolderError: If every checkpoint is damaged, or a table has lost rows.
         """
         state = load_checkpoint(self.path / "checkpoints", warn)
-        if state is None:
-            for name, columns in COLUMNS.items():
-                write_text(self.path / name, ",".join(columns) + "\n")
-            return None
-        for name, size in state["tables"].items():
+        for name, size in ({} if state is None else state["tables"]).items():
             self._truncate(self.path / name, size)
+        for name, columns in COLUMNS.items():
+            self._check_header(self.path / name, ",".join(columns), new=state is None)
         return state
+
+    def _check_header(self, path: Path, header: str, new: bool) -> None:
+        """Gives a table without rows its header; that of an earlier version may have had other columns."""
+        lines = [] if new or not path.exists() else path.read_bytes().split(b"\n", 2)
+        if len(lines) < 3 and not (len(lines) == 2 and lines[1]):
+            write_text(path, header + "\n")
+        elif lines[0] != header.encode():
+            raise RunFolderError(
+                f"{path} has the columns {lines[0].decode(errors='replace')!r}, but this version writes {header!r}; finish the run "
+                "with the version that began it, or start it anew"
+            )
 
     def _truncate(self, path: Path, size: int) -> None:
         if not path.exists() or path.stat().st_size < size:

@@ -12,7 +12,7 @@ from scansearch.files import first_problem, parse_toml
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 
 RUN_FORMAT: Literal["scansearch/run/1"] = "scansearch/run/1"
-MACHINE = {"accelerator", "precision", "threads", "checkpoint_steps", "scan_backend", "mixture"}
+MACHINE = {"accelerator", "threads", "checkpoint_steps", "scan_backend", "mixture"}
 """Settings that say where and how fast a run goes, not what it computes."""
 SECTIONS = ("train", "strategy", "model", "augment", "space")
 

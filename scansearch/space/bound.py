@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -139,7 +140,8 @@ class BoundSpace(Sequence[LayerSpace]):
 
     def told_cost(self, choice: Choice) -> str:
         """The same in words."""
-        return f"{self.total_cost(choice):,.6g} {self.cost_unit}"
+        cost = self.total_cost(choice)
+        return f"{int(cost):,} {self.cost_unit}" if cost.is_integer() else f"{cost:,.6g} {self.cost_unit}"
 
     @property
     def cost_unit(self) -> str:
@@ -204,6 +206,20 @@ class BoundSpace(Sequence[LayerSpace]):
             )
         parts = np.split(np.asarray(vector, dtype=np.float64), np.cumsum(sizes)[:-1])
         return self.best([torch.from_numpy(part) for part in parts], threshold=0.5)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what can be chosen and what it costs: spaces of the same fingerprint have the same genotypes."""
+        layers = [
+            (
+                layer.candidates,
+                (layer.least, layer.most),
+                [(sorted(map(sorted, rule.sets)), rule.least, rule.most) for rule in layer.rules],
+                layer.costs,
+            )
+            for layer in self.layers
+        ]
+        cost = self.budget and (self.budget.limit, self.budget.unit_cost, self.budget.costs.fixed, self.cost_unit)
+        return hashlib.sha256(repr((layers, cost)).encode()).hexdigest()
 
     def notes(self) -> list[str]:
         """What is odd about the candidates on their grids, a line each: some coincide, a window is larger than the grid."""

@@ -78,8 +78,10 @@ def from_parameters(space: BoundSpace, values: Mapping[str, Any]) -> Choice:
     for name, domain in parameters(space):
         if name not in values:
             raise ScansearchError(f"a genotype of space {space.name!r} needs a value for {name!r}, but there is none")
-        if isinstance(domain, range) and values[name] not in domain:
-            raise ScansearchError(f"{name} must be from {domain[0]} to {domain[-1]}, but got {values[name]!r}")
+        if isinstance(domain, range) and not (type(values[name]) is int and values[name] in domain):
+            raise ScansearchError(
+                f"{name} must be a whole number from {domain[0]} to {domain[-1]}, but got {values[name]!r}"
+            )
     vectors = [_vector(space, number, layer, values) for number, layer in enumerate(space)]
     return space.decode(np.concatenate(vectors))
 

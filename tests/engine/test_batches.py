@@ -42,3 +42,11 @@ def test_a_share_that_leaves_nothing_is_refused(share, held_out):
         ScansearchError, match=f"^held_out must leave .* but {share} of 64 training images is {held_out};"
     ):
         split_off(64, share, 0)
+
+
+def test_processes_share_a_batch_equally():
+    with pytest.raises(
+        ScansearchError, match="2 processes share each batch, so its size must be a multiple of 2, but got 15"
+    ):
+        Batches(torch.arange(40), 15, 0, 0, processes=2)
+    assert Batches(torch.arange(40), 16, 0, 0, processes=2).size == 16

@@ -9,7 +9,7 @@ import torch
 import scansearch
 from scansearch.engine.events import Silent
 from scansearch.engine.loop import SearchLoop
-from scansearch.engine.run_folder import TABLES, RunFolder
+from scansearch.engine.run_folder import COLUMNS, TABLES, RunFolder
 from scansearch.engine.search import resume, start
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError, ScansearchError
 
@@ -265,3 +265,21 @@ def test_a_strategy_knows_what_it_searches(tmp_path, monkeypatch):
     assert one == again
     assert {key for key in one if one[key] != fewer[key]} == {"images", "train.limit"}
     assert len(one["images"]) == 64  # a SHA-256
+
+
+def test_a_table_of_an_earlier_version_gets_its_columns_as_long_as_it_is_empty(tiny, tmp_path, whole, monkeypatch):
+    monkeypatch.setitem(COLUMNS, "genotypes.csv", ("number", "accuracy", "directions"))
+    with pytest.raises(Killed):
+        start(tiny(), tmp_path / "run", Stop(5, die))
+    monkeypatch.undo()
+    resume(tmp_path / "run")
+    assert contents(tmp_path / "run") == whole
+
+
+def test_a_table_with_rows_of_an_earlier_version_is_refused(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(COLUMNS, "layers.csv", (*COLUMNS["layers.csv"][:-1], "flips"))
+    with pytest.raises(Killed):
+        start(tiny(), tmp_path / "run", Stop(5, die))
+    monkeypatch.undo()
+    with pytest.raises(RunFolderError, match=r"layers.csv has the columns .*flips', but this version writes"):
+        resume(tmp_path / "run")

@@ -79,6 +79,12 @@ def test_a_front_needs_genotypes_of_several_costs(run, tmp_path):
     )
 
 
+def test_a_run_of_an_earlier_version_has_no_front(run, tmp_path):
+    (run / "genotypes.csv").write_text("number,accuracy,directions\n1,0.5,h v\n2,0.7,h\n")
+    assert "did not tell costs" in refusal(ReportSource.open(run), tmp_path / "out", ["front"])
+    check(render(ReportSource.open(run), tmp_path / "out"), [name for name in ALL if name != "front"])
+
+
 def test_scores_that_never_differ_are_not_drawn(run, tmp_path):
     rows = [f"{e},{i},{n},0.25,0" for e in (1, 2) for i in (0, 1) for n in ("h", "h_flip", "v", "w2")]
     (run / "scores.csv").write_text("\n".join(["epoch,layer,direction,probability,kept", *rows]))

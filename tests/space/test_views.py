@@ -47,8 +47,9 @@ def test_a_wide_layer_of_variable_keep_has_its_number_of_directions_as_a_paramet
     assert (counted.low, counted.high) == (2, 5)
     values = {name: 0.0 for name, _ in views.parameters(bound)} | {"layer0": 2, "layer0/w5": 0.1, "layer0/w3": 0.2}
     assert bound.directions(views.from_parameters(bound, values)) == [["w3", "w5"]]
-    with pytest.raises(ScansearchError, match="layer0 must be from 2 to 5, but got 6"):
-        views.from_parameters(bound, {**values, "layer0": 6})
+    for wrong in (6, 4.0, True):
+        with pytest.raises(ScansearchError, match=f"layer0 must be a whole number from 2 to 5, but got {wrong}"):
+            views.from_parameters(bound, {**values, "layer0": wrong})
 
 
 def test_wide_layers_are_numbers_and_narrow_ones_categories():

@@ -54,9 +54,12 @@ def test_a_study_of_another_search_is_refused_before_training(storage):
         strategy("optuna_search", storage=storage, plan=Plan(10, 10, 1))
     with pytest.raises(ScansearchError, match="another images; make"):
         strategy("optuna_search", storage=storage, plan=Plan(10, 10, 0, {"images": "of another kind"}))
-    with pytest.raises(ScansearchError, match="another number of genotypes; make"):
+    with pytest.raises(ScansearchError, match="another space; make"):
         strategy("optuna_search", bound=space(keep=3), storage=storage)
     strategy("optuna_search", bound=space(keep=3), storage=storage, study="another")
+    strategy("optuna_search", bound=space(count=8, keep=3), storage=storage, study="as many")
+    with pytest.raises(ScansearchError, match="another space; make"):  # of which there are as many genotypes
+        strategy("optuna_search", bound=space(count=8, keep=5), storage=storage, study="as many")
 
 
 def test_a_storage_that_cannot_be_opened_is_one_line():

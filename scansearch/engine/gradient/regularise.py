@@ -55,7 +55,7 @@ class Regulariser:
             # The slope at the weights that are used: behind their limits it is not 0, so that one at a limit can return.
             used = [weights_of(_shifted(s, shift)).requires_grad_() for s, shift in zip(base, shifts, strict=True)]
             attacked = [s._replace(weights=weights) for s, weights in zip(base, used, strict=True)]
-            found = torch.autograd.grad(step.raw_loss(step.train, attacked), used)
+            found = step.mean(torch.autograd.grad(step.raw_loss(step.train, attacked), used))
             stride = STRIDE * epsilon / ATTACKS
             shifts = [
                 (weights.detach() - weights_of(s) + stride * gradient.sign()).clamp(-epsilon, epsilon)

@@ -33,7 +33,7 @@ def unrolled_gradient(
         weights: Weights of the supernet; unchanged on return.
 
     Returns:
-        One gradient for each of ``alphas``.
+        One gradient for each of ``alphas``, of this process's images; its mean over the processes is that of all images.
 
     Raises:
         UnsupportedError: If the weights' optimiser is not SGD.
@@ -46,16 +46,13 @@ def unrolled_gradient(
         return step.raw_loss(batch, select())
 
     rate = float(step.optimizer.param_groups[0]["lr"])
-    gradients = torch.autograd.grad(loss(step.train), weights, allow_unused=True)
+    gradients = _averaged(step, torch.autograd.grad(loss(step.train), weights, allow_unused=True), weights)
     moves = _sgd_moves(step.optimizer, weights, gradients)
     with torch.no_grad():
         for w, move in zip(weights, moves, strict=True):
             w.sub_(move)
     both = torch.autograd.grad(loss(step.held_out), [*alphas, *weights], allow_unused=True)
-    direct, v = (
-        both[: len(alphas)],
-        [g if g is not None else torch.zeros_like(w) for g, w in zip(both[len(alphas) :], weights, strict=True)],
-    )
+    direct, v = both[: len(alphas)], _averaged(step, both[len(alphas) :], weights)
     eps = RADIUS / float(torch.cat([g.flatten() for g in v]).norm().clamp_min(1e-12))
     sides = []
     for sign in (1.0, -1.0):
@@ -69,8 +66,15 @@ def unrolled_gradient(
     return [d - rate * (p - m) / (2 * eps) for d, p, m in zip(direct, *sides, strict=True)]
 
 
+def _averaged(
+    step: Step, gradients: Sequence[torch.Tensor | None], weights: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    """The gradients over all processes; 0 for weights that the loss does not need, as those of branches that did not run."""
+    return step.mean([torch.zeros_like(w) if g is None else g for g, w in zip(gradients, weights, strict=True)])
+
+
 def _sgd_moves(
-    optimizer: torch.optim.Optimizer, weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor | None]
+    optimizer: torch.optim.Optimizer, weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
     inner = getattr(optimizer, "optimizer", optimizer)
     if not isinstance(inner, torch.optim.SGD):
@@ -81,7 +85,7 @@ def _sgd_moves(
     moves = []
     for w, gradient in zip(weights, gradients, strict=True):
         group = group_of[id(w)]
-        move = torch.zeros_like(w) if gradient is None else gradient + group["weight_decay"] * w.detach()
+        move = gradient + group["weight_decay"] * w.detach()
         buffer = inner.state.get(w, {}).get("momentum_buffer")
         moves.append(group["lr"] * (move if buffer is None else move + group["momentum"] * buffer))
     return moves

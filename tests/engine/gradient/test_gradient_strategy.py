@@ -1,12 +1,15 @@
 """What all gradient strategies do with alpha: from which batch, averaged over the processes, at what rate."""
 
+import copy
+import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, step, strategy
 
-from scansearch.engine.strategy import Plan
+from scansearch.engine.strategy import Batch, Plan
 
 
 def doubled(tensors):
@@ -27,7 +30,6 @@ def seen_by_adam(found, now):
     ("name", "settings"),
     [
         ("darts", {"level": "bilevel"}),
-        ("darts", {"level": "unrolled"}),
         ("gumbel", {"level": "bilevel"}),
         ("binary_gates", {"alpha_warmup": 0.0}),
         ("binary_gates", {"alpha_warmup": 0.0, "paths": "full"}),
@@ -40,6 +42,50 @@ def test_gradients_of_alpha_are_averaged_over_the_processes(name, settings):
     alone, shared = (seen_by_adam(found, now) for now in (step(net), replace(step(net), mean=doubled)))
     assert all(torch.allclose(2 * a, b) for a, b in zip(alone, shared, strict=True))
     assert any(bool(a.any()) for a in alone)
+
+
+class Exchange:
+    """Averages between threads, each of which plays a process."""
+
+    def __init__(self, ranks):
+        self.barrier, self.slots = threading.Barrier(ranks, timeout=60), [None] * ranks
+
+    def mean(self, rank, tensors):
+        self.slots[rank] = tensors
+        self.barrier.wait()
+        means = [torch.stack(same).mean(0) for same in zip(*self.slots, strict=True)]
+        self.barrier.wait()
+        return means
+
+
+@pytest.mark.parametrize("level", ["bilevel", "unrolled"])
+def test_two_processes_have_the_gradient_of_all_images_together(level):
+    net = ToySupernet()
+    set_alpha(net, [0.3, -1, 2, 0.5], [1, 0, 0, -1])
+    nets, exchange, got = [copy.deepcopy(net), copy.deepcopy(net)], Exchange(2), [None, None]
+
+    def shard(now, rank):
+        parts = [Batch(b.images[rank:4:2], b.targets[rank:4:2]) for b in (now.train, now.held_out)]
+        return replace(now, train=parts[0], held_out=parts[1], mean=partial(exchange.mean, rank))
+
+    def work(rank):
+        found = strategy("darts", nets[rank], level=level)
+        got[rank] = found.alpha_gradients(shard(step(nets[rank]), rank))
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    now = step(net)
+    whole = replace(
+        now,
+        train=Batch(now.train.images[:4], now.train.targets[:4]),
+        held_out=Batch(now.held_out.images[:4], now.held_out.targets[:4]),
+    )
+    want = strategy("darts", net, level=level).alpha_gradients(whole)
+    for rank in range(2):
+        assert all(torch.allclose(a, b, rtol=2e-3, atol=1e-6) for a, b in zip(got[rank], want, strict=True))
 
 
 def test_the_curvature_is_that_of_all_processes_together():
