@@ -221,7 +221,7 @@ class OptunaSearch(BlackBox):
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _storage_failure(error: BaseException | None) -> Exception | None:
