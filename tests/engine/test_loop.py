@@ -12,7 +12,10 @@ from scansearch.engine.batches import generator
 from scansearch.engine.loop import TUNING_RATE
 from scansearch.registry import STRATEGIES
 
-RUN = {"model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 96, "batch_size": 32, "scan_backend": "torch"}
+RUN = {
+    "model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 96, "batch_size": 32, "validation_limit": 40, "patch_size": 4,
+    "scan_backend": "torch",
+}  # fmt: skip
 LR = 3e-3
 
 

@@ -189,27 +189,34 @@ def test_between_two_layers_the_supernet_is_tuned_with_what_is_left():
     assert strategy("darts", tuning=0.5).tunings == 0
 
 
-@pytest.mark.parametrize("at", [3, 8, 11])
-def test_a_run_stopped_while_it_tunes_resumes_byte_for_byte(at, tmp_path):
-    run = {
-        "model": "local_vim_nano", "depth": 3, "epochs": 2, "limit": 128, "batch_size": 32, "checkpoint_steps": 4,
-        "selection": "perturbation", "tuning": 0.75,
-    }  # fmt: skip
+TUNING_RUN = {
+    "model": "local_vim_nano", "depth": 3, "epochs": 2, "limit": 128, "batch_size": 32, "checkpoint_steps": 4,
+    "selection": "perturbation", "tuning": 0.75, "validation_limit": 30, "patch_size": 2,
+}  # fmt: skip
 
+
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned") / "whole"
+    scansearch.search(folder, **TUNING_RUN)
+    return folder
+
+
+@pytest.mark.parametrize("at", [3, 8, 11])
+def test_a_run_stopped_while_it_tunes_resumes_byte_for_byte(at, uncut, tmp_path):
     class Stop(Silent):
         def tuned(self, done, most):
             assert most == 12
             if done == at:
                 signal.raise_signal(signal.SIGTERM)
 
-    scansearch.search(tmp_path / "whole", **run)
     with pytest.raises(InterruptedRunError):
-        scansearch.search(tmp_path / "cut", listener=Stop(), **run)
+        scansearch.search(tmp_path / "cut", listener=Stop(), **TUNING_RUN)
     scansearch.resume(tmp_path / "cut")
-    ours, theirs = (scansearch.load_genotype(tmp_path / name / "genotype.json") for name in ("whole", "cut"))
+    ours, theirs = (scansearch.load_genotype(folder / "genotype.json") for folder in (uncut, tmp_path / "cut"))
     assert ours.layers == theirs.layers
     assert ours.search["derived_accuracy"] == theirs.search["derived_accuracy"]
-    newest = [max((tmp_path / name / "checkpoints").glob("step-*")).name for name in ("whole", "cut")]
+    newest = [max((folder / "checkpoints").glob("step-*")).name for folder in (uncut, tmp_path / "cut")]
     assert newest[0] == newest[1]  # the name holds a checksum of the weights
 
 
