@@ -96,6 +96,24 @@ def test_every_entry_point_of_pyproject_is_installed_and_loads():
             assert installed[name].load() is not None
 
 
+def test_a_checkout_imports_whatever_is_installed():
+    """In the root, `scansearch/` is found before the installed package, whose plug-ins lie elsewhere."""
+    code = (
+        "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in str(f).lower()]; "
+        "sys.path = [p for p in sys.path if p]; sys.path.insert(0, ''); "
+        "import scansearch.space as space, scansearch.strategies.darts as darts; "
+        "print(space.find_space('default8').keep, darts.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["4", str(ROOT / "strategies" / "darts.py")]
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "scansearch", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"scansearch {PROJECT['project']['version']}\n"), done.stderr
+
+
 LIGHT = {
     "import scansearch": "import scansearch",
     "a genotype": "import scansearch; scansearch.ScansearchError",
