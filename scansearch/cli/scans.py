@@ -54,7 +54,9 @@ def command(
     _check_options(chosen, gallery, compare, by, out_folder, json)
     folder = out_folder or Path()
     if gallery and not json:
-        _print_paths(_draw("gallery", _catalogue(size), size, folder))
+        names = _catalogue(size)
+        _check_measured(len(names), size)
+        _print_paths(_draw("gallery", names, size, folder))
     elif compare:
         _compare(chosen or _catalogue(size), size, by or "tau", None if json else folder)
     elif chosen:
@@ -87,13 +89,21 @@ def _check_options(
 def _catalogue(grid: Grid) -> list[str]:
     from scansearch.scan_figures import catalogue
 
+    _check_measured(1, grid)  # before the catalogue is laid out on a grid that is too large
     return catalogue(*grid)
+
+
+def _check_measured(orders: int, grid: Grid) -> None:
+    from scansearch.scans.locality import check_measured
+
+    check_measured(orders, *grid)
 
 
 def _list(grid: Grid, json: bool) -> None:
     from scansearch.registry import SCAN_ORDERS
 
     families = [SCAN_ORDERS.get(name) for name in SCAN_ORDERS.names()]
+    _check_measured(sum(len(family.examples) for family in families), grid)
     measures = {family.name: _measures(family.examples, grid) for family in families}
     if json:
         facts = [{"family": f.name, "examples": list(f.examples), "description": f.description} for f in families]
@@ -139,6 +149,7 @@ def _compare(names: Sequence[str], grid: Grid, by: str, folder: Path | None) -> 
         facts |= {"kendall_tau": tau.tolist(), "shared_adjacency": adjacency.tolist()}
         print_json({**facts, "redundant": redundant(names, *grid), "measures": _measures(names, grid)})
         return
+    _check_measured(len(names), grid)
     written = _draw("similarity", names, grid, folder, measure=by)
     _print_measures(_measures(names, grid), _print_header(names, grid))
     for first, second, how in redundant(names, *grid):
