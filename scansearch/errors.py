@@ -1,14 +1,22 @@
 """Errors that reach a user: one line that states the rule, the value, and what to do."""
 
+from __future__ import annotations
+
+from scansearch.text import one_line
+
 
 class ScansearchError(Exception):
     """Bad input, or an environment that cannot do what was asked.
 
-    The message is one line. The command line prints it and leaves with ``exit_status``; there is no traceback unless
-    ``--debug`` is given.
+    The message is one line, whatever values from files stand in it: control characters are shown as escapes, and a long one
+    is cut in the middle. The command line prints it and leaves with ``exit_status``; there is no traceback unless ``--debug``
+    is given.
     """
 
     exit_status = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class BackendUnavailableError(ScansearchError):

@@ -24,18 +24,28 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, read_json, write_text
 from scansearch.registry import natural_key, unknown_name
-from scansearch.space import JSON_SCHEMA_DIALECT, Directions, check_depth, check_directions
+from scansearch.space import (
+    JSON_SCHEMA_DIALECT,
+    MOST_CANDIDATES,
+    MOST_LAYERS,
+    Directions,
+    Side,
+    check_depth,
+    check_directions,
+    few,
+)
+from scansearch.text import LONGEST_NAME
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 GENOTYPE_SCHEMA: Literal["scansearch/genotype/1"] = "scansearch/genotype/1"
 
-_Side = Annotated[int, Field(ge=1, strict=True)]
 _CANDIDATES_SCHEMA: dict[str, Any] = {
     "type": "array",
     "items": {"type": "string", "minLength": 1},
     "minItems": 1,
+    "maxItems": MOST_CANDIDATES,
     "uniqueItems": True,
 }
 _Score = Annotated[float, Field(allow_inf_nan=False, strict=True)]
@@ -57,17 +67,28 @@ class LayerGenotype(_Record):
 
     model_config = ConfigDict(json_schema_extra={"description": "What one layer keeps."})
 
-    stage: int = Field(0, ge=0, strict=True, description="Stage of a hierarchical model; 0 in a plain one.")
-    grid: tuple[_Side, _Side] | None = Field(None, description="Rows and columns of the layer's tokens in the search.")
-    directions: Directions = Field(description="Scan orders that the layer keeps.")
-    scores: dict[str, _Score] = Field(default_factory=dict, description="What the strategy gave each candidate.")
-    margin: float | None = Field(
-        None, strict=True, description="Score of the last direction kept minus that of the first left out."
+    stage: int = Field(
+        0, ge=0, lt=MOST_LAYERS, strict=True, description="Stage of a hierarchical model; 0 in a plain one."
     )
-    margin_noise: float | None = Field(None, strict=True, description="Fluctuation of the margin over the last epochs.")
+    grid: tuple[Side, Side] | None = Field(None, description="Rows and columns of the layer's tokens in the search.")
+    directions: Directions = Field(description="Scan orders that the layer keeps.")
+    scores: Annotated[dict[str, _Score], few(MOST_CANDIDATES, "scores")] = Field(
+        default_factory=dict, description="What the strategy gave each candidate."
+    )
+    margin: _Score | None = Field(
+        None, description="Score of the last direction kept minus that of the first left out."
+    )
+    margin_noise: _Score | None = Field(None, description="Fluctuation of the margin over the last epochs.")
     above_noise: bool | None = Field(
         None, strict=True, description="Whether the choice stands clear of its own fluctuation."
     )
+
+    @field_validator("scores")
+    @classmethod
+    def _of_directions(cls, scores: dict[str, float]) -> dict[str, float]:
+        if scores:
+            check_directions(tuple(scores))
+        return scores
 
 
 class Genotype(_Record):
@@ -88,14 +109,14 @@ class Genotype(_Record):
     )
 
     schema_: Literal["scansearch/genotype/1"] = Field(default=GENOTYPE_SCHEMA, alias="schema")
-    model: str | None = Field(None, description="Model that was searched.")
+    model: str | None = Field(None, max_length=LONGEST_NAME, description="Model that was searched.")
     space: dict[str, Any] | None = Field(
         None,
         description="Search space: name, candidates, keep.",
         json_schema_extra={"properties": {"candidates": _CANDIDATES_SCHEMA}},
     )
-    layers: tuple[LayerGenotype, ...] = Field(
-        description="One entry a layer, first layer first.", json_schema_extra={"minItems": 1}
+    layers: Annotated[tuple[LayerGenotype, ...], few(MOST_LAYERS, "layers")] = Field(
+        description="One entry a layer, first layer first.", json_schema_extra={"minItems": 1, "maxItems": MOST_LAYERS}
     )
     search: dict[str, Any] = Field(
         default_factory=dict, description="Strategy, settings, seed, data, accuracy, versions."
@@ -116,6 +137,8 @@ class Genotype(_Record):
         names = space["candidates"]
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise ValueError("candidates must be a list of directions")
+        if len(names) > MOST_CANDIDATES:
+            raise ValueError(f"at most {MOST_CANDIDATES:,} candidates are read, but there are {len(names):,}")
         check_directions(tuple(names))
         return space
 

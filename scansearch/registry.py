@@ -13,8 +13,10 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from scansearch.errors import ScansearchError
+from scansearch.text import FILE_NAME_RULE, cut, is_file_name
 
 T = TypeVar("T")
+LONGEST_GUESS = 200  # characters: what is longer is no misspelt name
 
 
 def natural_key(name: str) -> list[Any]:
@@ -24,9 +26,10 @@ def natural_key(name: str) -> list[Any]:
 
 def unknown_name(kind: str, name: str, known: list[str]) -> ScansearchError:
     """The error for a name that nothing answers to: it suggests the nearest and lists what there is."""
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name[:LONGEST_GUESS], known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return ScansearchError(f"unknown {kind} {name!r}{hint}; there is: {', '.join(known) or 'none'}")
+    shown = repr(cut(name, LONGEST_GUESS))
+    return ScansearchError(f"unknown {kind} {shown}{hint}; there is: {', '.join(known) or 'none'}")
 
 
 class Registry(Generic[T]):
@@ -48,8 +51,9 @@ class Registry(Generic[T]):
         """Adds ``obj`` under ``name`` for this process.
 
         Raises:
-            ScansearchError: If the name is taken and ``override`` is not set.
+            ScansearchError: If the name is taken and ``override`` is not set, or it could not be that of a file.
         """
+        self._check(name, "register it under another name")
         if name in self and not override:
             raise ScansearchError(
                 f"{self.kind} {name!r} is registered already; pass override=True to replace it "
@@ -72,7 +76,8 @@ class Registry(Generic[T]):
         """The object behind ``name``, imported on first use.
 
         Raises:
-            ScansearchError: If nothing answers to the name, two packages claim it, or its import fails.
+            ScansearchError: If nothing answers to the name, two packages claim it, it could not be that of a file, or its
+                import fails.
         """
         if name in self._registered:
             return self._registered[name]
@@ -84,6 +89,7 @@ class Registry(Generic[T]):
         found = self._entry_points().get(name)
         if not found:
             raise unknown_name(self.kind, name, self.names())
+        self._check(name, f"rename it in the package of {found[0].value}")
         if len(found) > 1:
             owners = ", ".join(sorted(f"{p.value} of {p.dist.name if p.dist else '?'}" for p in found))
             raise ScansearchError(
@@ -96,6 +102,11 @@ class Registry(Generic[T]):
             raise ScansearchError(
                 f"{self.kind} {name!r} ({found[0].value}) cannot be imported: {reason}; mend or uninstall its package"
             ) from error
+
+    def _check(self, name: str, do: str) -> None:
+        """Names stand in run folders and pictures."""
+        if not is_file_name(name):
+            raise ScansearchError(f"a {self.kind} is registered under {FILE_NAME_RULE}; but got {name!r}; {do}")
 
     def _entry_points(self) -> dict[str, list[EntryPoint]]:
         # An editable install can list one entry point twice: the value, not the listing, is what counts.

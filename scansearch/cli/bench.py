@@ -11,9 +11,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from scansearch.cli.console import err, guarded, out, print_json, table
+from scansearch.cli.console import err, guarded, out, plain, print_json, table
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.registry import unknown_name
 
@@ -79,7 +78,7 @@ def command(
         _show(costs, facts, layers)
     if out_file:  # last: what was measured stays on the screen if the file cannot be written
         costs.save(out_file)
-        err.print(f"\n{escape(str(out_file))}", soft_wrap=True)
+        err.print(f"\n{plain(out_file)}", soft_wrap=True)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -173,7 +172,7 @@ def _show(costs: CostTable, facts: dict[str, float], layers: Sequence[LayerSpace
         rows.append((_span(numbers), f"{layer.grid[0]} x {layer.grid[1]}", len(prices), base, *cells))
     source = f"FLOPs by formula {costs.source}" if costs.unit == "FLOPs" else costs.source
     size = f"{costs.image_size[0]} x {costs.image_size[1]}"
-    out.print(f"[bold]{costs.model}[/], {size} images; {escape(source)}\n", soft_wrap=True)
+    out.print(f"[bold]{plain(costs.model)}[/], {size} images; {plain(source)}\n", soft_wrap=True)
     out.print(table(("layers", "tokens", "candidates", "base", "a direction: least", "median", "most"), rows))
     cheapest, dearest = (_amount(facts[name], costs.unit) for name in ("cheapest", "dearest"))
     keep = _span(sorted({n for layer in layers for n in (layer.least, layer.most)}))

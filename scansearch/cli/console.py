@@ -1,4 +1,8 @@
-"""What all commands share: consoles, tables, JSON, and how an error reaches the user."""
+"""What all commands share: consoles, tables, JSON, and how an error reaches the user.
+
+Everything that is printed goes through here. Our own words may hold markup (``[bold]``); a value goes into them by ``plain``,
+so that nothing in it is taken for markup. Control characters never reach a terminal, whoever forgets.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,38 @@ from typing import Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.errors import MarkupError
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from scansearch.errors import ScansearchError
+from scansearch.text import cut, one_line, visible
 
 P = ParamSpec("P")
 R = TypeVar("R")
 DEBUG_VARIABLE = "SCANSEARCH_DEBUG"
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class PlainConsole(Console):
+    """A console on which text does nothing but be read: control characters are shown as escapes."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text with markup; text whose markup does not fit together is shown as it is."""
+        shown = visible(text, keep="\n")
+        try:
+            return super().render_str(shown, **options)
+        except MarkupError:
+            return super().render_str(shown, **{**options, "markup": False})
+
+
+out = PlainConsole(highlight=False, emoji=False)
+err = PlainConsole(stderr=True, highlight=False, emoji=False)
+
+
+def plain(value: object) -> str:
+    """A value, to stand among words with markup: on one line, nothing in it taken for markup, cut if it is long."""
+    return escape(visible(cut(str(value))))
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -46,7 +71,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 def complain(message: str, status: int) -> None:
     """One line on standard error."""
     prefix = "" if status == 130 else "[bold red]error:[/] "
-    err.print(prefix + escape(" ".join(message.splitlines())), soft_wrap=True)
+    err.print(prefix + escape(one_line(message)), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -67,8 +92,8 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def print_json(data: Any) -> None:
-    """JSON on standard output, for other programs."""
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    """JSON on standard output, for other programs; in ASCII, so that no locale and no terminal comes between."""
+    typer.echo(json.dumps(data, indent=2))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> Table:
@@ -78,5 +103,5 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
         numbers = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
         made.add_column(column, justify="right" if numbers else "left", no_wrap=i == 0)
     for row in rows:
-        made.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
+        made.add_row(*(f"{cell:,}" if isinstance(cell, int) else plain(cell) for cell in row))
     return made

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.console import guarded, out, plain, print_json, table
 
 
 @guarded
@@ -20,12 +20,13 @@ def command(
         return
     out.print(table(("package", "version"), list(facts["versions"].items())))
     out.print(
-        f"\npython {facts['python']}; {facts['processor']}; {facts['threads']} threads; GPU: {facts['gpu'] or 'none'}\n"
+        f"\npython {facts['python']}; {plain(facts['processor'])}; {facts['threads']} threads; "
+        f"GPU: {plain(facts['gpu'] or 'none')}\n"
     )
     rows = [(b["name"], "yes" if b["available"] else "no", b["reason"]) for b in facts["backends"]]
     out.print(table(("scan backend", "works", "why"), rows))
     for device, backend in facts["auto"].items():
-        out.print(f"\nauto uses [bold]{backend}[/] on {device}")
+        out.print(f"\nauto uses [bold]{plain(backend)}[/] on {device}")
 
 
 def _facts() -> dict[str, Any]:

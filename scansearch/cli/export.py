@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli.console import guarded, out
+from scansearch.cli.console import guarded, out, plain
 
 
 @guarded
@@ -29,4 +29,4 @@ def command(
     genotype = genotype_of(source)
     folder = out_folder or (Path(source) / "export" if Path(source).is_dir() else Path("export"))
     for path in EXPORTERS.get(to).write(genotype, folder):
-        out.print(str(path), soft_wrap=True)
+        out.print(plain(path), soft_wrap=True)

@@ -6,9 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
-from scansearch.cli.console import out
+from scansearch.cli.console import out, plain
 from scansearch.errors import UnsupportedError
 from scansearch.genotype import Genotype, LayerGenotype
 
@@ -29,11 +27,11 @@ def finish(folder: Path, genotype: Genotype) -> None:
     try:
         exports = EXPORTERS.get("localmamba").write(genotype, folder / "export")
     except UnsupportedError as error:
-        out.print(f"[yellow]note:[/] no files for LocalMamba: {escape(str(error))}")
-    out.print(f"\n[bold]{escape(str(folder))}[/]", soft_wrap=True)
+        out.print(f"[yellow]note:[/] no files for LocalMamba: {plain(error)}")
+    out.print(f"\n[bold]{plain(folder)}[/]", soft_wrap=True)
     for path in (folder / "genotype.json", *figures, *exports):
-        out.print(f"  {escape(str(path.relative_to(folder)))}", style="dim")
-    shown = escape(shlex.quote(str(folder)))
+        out.print(f"  {plain(path.relative_to(folder))}", style="dim")
+    shown = plain(shlex.quote(str(folder)))
     out.print(f"\nnext: [bold]scansearch plot {shown}[/] draws the figures again", soft_wrap=True)
     if exports:
         out.print(
@@ -64,7 +62,7 @@ def _show_front(folder: Path) -> None:
     if found:
         out.print("\n[bold]the front: no other genotype that was judged is as accurate and cheaper[/]")
     for accuracy, cost, name in sorted(found):
-        out.print(f"  {accuracy:.1%}  {cost:<20}  front/{name}")
+        out.print(f"  {accuracy:.1%}  {plain(cost):<20}  front/{plain(name)}")
 
 
 def show_genotype(genotype: Genotype) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.console import guarded, out, plain, print_json, table
 
 SHOWN_CLASSES = 1000
 SHOWN_IMAGE = (224, 224)
@@ -30,7 +30,7 @@ def command(
         f"\nat {SHOWN_CLASSES} classes and {SHOWN_IMAGE[0]} x {SHOWN_IMAGE[1]} images; options of a model: --set NAME=VALUE"
     )
     for fact in facts[:1]:
-        out.print("options: " + ", ".join(fact["options"]))
+        out.print("options: " + plain(", ".join(fact["options"])))
 
 
 def _facts(spec: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli.console import guarded, out
+from scansearch.cli.console import guarded, out, plain
 
 
 @guarded
@@ -37,4 +37,4 @@ def command(
     else:
         found, folder = ReportSource(run=None, genotype=genotype_of(source), title=path.stem), Path()
     for figure in render(found, out_folder or folder, report or None):
-        out.print(str(figure), soft_wrap=True)
+        out.print(plain(figure), soft_wrap=True)

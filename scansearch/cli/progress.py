@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from scansearch.cli.console import plain
 from scansearch.engine.events import Progress as Standing
 
 EPOCH_HEADER = "epoch  train loss     acc  val loss     acc  entropy    margin  changes"
@@ -54,9 +54,9 @@ class RichListener:
         candidates, keep = "/".join(map(str, facts["candidates"])), " to ".join(map(str, facts["keep"]))
         genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
         self.console.print(
-            f"[bold]{facts['model']}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
+            f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
             f"({genotypes:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
-            f"{facts['images']:,} training images; {verb}; {facts['device']}, scan backend {facts['scan_backend']}"
+            f"{facts['images']:,} training images; {verb}; {plain(facts['device'])}, scan backend {plain(facts['scan_backend'])}"
         )
         self.console.print(EPOCH_HEADER, style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
@@ -84,7 +84,7 @@ class RichListener:
 
     def warned(self, message: str) -> None:
         """Prints a warning."""
-        self.console.print(f"[yellow]note:[/] {escape(message)}")
+        self.console.print(f"[yellow]note:[/] {plain(message)}")
 
     @staticmethod
     def _fields(progress: Standing) -> dict[str, Any]:

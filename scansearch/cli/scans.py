@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from scansearch.cli.console import guarded, out, print_json
+from scansearch.cli.console import guarded, out, plain, print_json
 from scansearch.errors import ScansearchError
 
 WIDEST_TABLE = 100  # columns of a terminal
@@ -55,7 +54,9 @@ def command(
     _check_options(chosen, gallery, compare, by, out_folder, json)
     folder = out_folder or Path()
     if gallery and not json:
-        _print_paths(_draw("gallery", _catalogue(size), size, folder))
+        names = _catalogue(size)
+        _check_measured(len(names), size)
+        _print_paths(_draw("gallery", names, size, folder))
     elif compare:
         _compare(chosen or _catalogue(size), size, by or "tau", None if json else folder)
     elif chosen:
@@ -88,13 +89,21 @@ def _check_options(
 def _catalogue(grid: Grid) -> list[str]:
     from scansearch.scan_figures import catalogue
 
+    _check_measured(1, grid)  # before the catalogue is laid out on a grid that is too large
     return catalogue(*grid)
+
+
+def _check_measured(orders: int, grid: Grid) -> None:
+    from scansearch.scans.locality import check_measured
+
+    check_measured(orders, *grid)
 
 
 def _list(grid: Grid, json: bool) -> None:
     from scansearch.registry import SCAN_ORDERS
 
     families = [SCAN_ORDERS.get(name) for name in SCAN_ORDERS.names()]
+    _check_measured(sum(len(family.examples) for family in families), grid)
     measures = {family.name: _measures(family.examples, grid) for family in families}
     if json:
         facts = [{"family": f.name, "examples": list(f.examples), "description": f.description} for f in families]
@@ -102,7 +111,7 @@ def _list(grid: Grid, json: bool) -> None:
         return
     width = _print_header((name for found in measures.values() for name in found), grid)
     for family in families:
-        out.print(f"[bold]{family.name}[/]  {escape(family.description)}")
+        out.print(f"[bold]{plain(family.name)}[/]  {plain(family.description)}")
         _print_measures(measures[family.name], width)
     out.print("\nevery order also comes transposed (_t), mirrored (_lr, _ud) and backwards (_flip)", soft_wrap=True)
 
@@ -116,8 +125,8 @@ def _show(name: str, grid: Grid, folder: Path | None) -> None:
         print_json({"name": name, "grid": list(grid), "indices": indices, "measures": measures[name]})
         return
     written = _draw("path", [name], grid, folder)
-    also = f", which is {order.canonical}" if order.canonical != name else ""
-    out.print(f"[bold]{name}[/]{also} on {grid[0]} x {grid[1]}: when each token is visited", soft_wrap=True)
+    also = f", which is {plain(order.canonical)}" if order.canonical != name else ""
+    out.print(f"[bold]{plain(name)}[/]{also} on {grid[0]} x {grid[1]}: when each token is visited", soft_wrap=True)
     digits = len(str(grid[0] * grid[1] - 1))
     if (digits + 2) * grid[1] - 2 <= WIDEST_TABLE:
         for row in order.inverse(*grid).view(grid).tolist():
@@ -125,7 +134,7 @@ def _show(name: str, grid: Grid, folder: Path | None) -> None:
     else:
         out.print("(too wide a grid to print; --json has it)")
     if remark := order.remark(*grid):
-        out.print(f"note: {escape(remark)}", soft_wrap=True)
+        out.print(f"note: {plain(remark)}", soft_wrap=True)
     out.print()
     _print_measures(measures, _print_header([name], grid))
     _print_paths(written)
@@ -140,11 +149,12 @@ def _compare(names: Sequence[str], grid: Grid, by: str, folder: Path | None) -> 
         facts |= {"kendall_tau": tau.tolist(), "shared_adjacency": adjacency.tolist()}
         print_json({**facts, "redundant": redundant(names, *grid), "measures": _measures(names, grid)})
         return
+    _check_measured(len(names), grid)
     written = _draw("similarity", names, grid, folder, measure=by)
     _print_measures(_measures(names, grid), _print_header(names, grid))
     for first, second, how in redundant(names, *grid):
         says = "is the same as" if how == "identical" else "is the reverse of"
-        out.print(f"{second} {says} {first}", soft_wrap=True)
+        out.print(plain(f"{second} {says} {first}"), soft_wrap=True)
     _print_paths(written)
 
 
@@ -173,7 +183,7 @@ def _print_measures(measures: dict[str, dict[str, float]], width: int) -> None:
         cells = {key: f"{found[key]:.2f}" for key in COLUMNS}
         cells |= {"unit_steps": percent(found["unit_steps"], 1), "bandwidth": f"{found['bandwidth']:,}"}
         line = "".join(f"{cells[key]:>{len(head) + 2}}" for key, head in COLUMNS.items())
-        out.print(f"{f'  {name}':<{width}}{line}", soft_wrap=True)
+        out.print(plain(f"{f'  {name}':<{width}}{line}"), soft_wrap=True)
 
 
 def _draw(figure: str, names: Sequence[str], grid: Grid, folder: Path, **options: str) -> list[Path]:
@@ -184,4 +194,4 @@ def _draw(figure: str, names: Sequence[str], grid: Grid, folder: Path, **options
 
 def _print_paths(paths: Sequence[Path]) -> None:
     for path in paths:
-        out.print(str(path), soft_wrap=True, markup=False)
+        out.print(plain(path), soft_wrap=True)

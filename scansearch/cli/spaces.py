@@ -7,9 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.console import guarded, out, plain, print_json, table
 from scansearch.errors import ScansearchError
 
 if TYPE_CHECKING:
@@ -51,10 +50,10 @@ def command(
         print_json(_view(space, bound, view))
         return
     out.print(
-        f"[bold]{space.name}[/] on {model}, {image_size} x {image_size} pixels: {Decimal(bound.size):.3g} genotypes"
+        f"[bold]{plain(space.name)}[/] on {plain(model)}, {image_size} x {image_size} pixels: {Decimal(bound.size):.3g} genotypes"
     )
     for constraint in space.constraints:
-        out.print(f"every layer: {constraint}")
+        out.print(f"every layer: {plain(constraint)}", soft_wrap=True)
     rows = [
         (
             _numbers(numbers),
@@ -67,7 +66,7 @@ def command(
     ]
     out.print(table(("layers", "grid", "keep", "choices", "candidates"), rows))
     for note in bound.notes():
-        out.print(f"note: {escape(note)}", soft_wrap=True)
+        out.print(f"note: {plain(note)}", soft_wrap=True)
 
 
 def _list(spaces: list[SearchSpace], *, json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.console import guarded, out, plain, print_json, table
 
 
 @guarded
@@ -37,13 +37,13 @@ def command(
             }
         )
         return
-    out.print(f"[bold]{name}[/]: {kind.description}")
-    out.print(f"take it when: {kind.when}\n" if kind.when else "")
+    out.print(f"[bold]{plain(name)}[/]: {plain(kind.description)}")
+    out.print(f"take it when: {plain(kind.when)}\n" if kind.when else "")
     rows = [(key, _default(field), field.description or "") for key, field in kind.Settings.model_fields.items()]
     out.print(table(("setting", "default", ""), rows))
     for preset, sections in kind.presets.items():
         values = ", ".join(f"{key}={value}" for section in sections.values() for key, value in section.items())
-        out.print(f"\n--preset [bold]{preset}[/]: {values}")
+        out.print(f"\n--preset [bold]{plain(preset)}[/]: {plain(values)}")
 
 
 def _default(field: Any) -> str:

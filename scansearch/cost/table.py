@@ -22,21 +22,27 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, read_json, write_text
-from scansearch.space import JSON_SCHEMA_DIALECT, Costs, check_depth
+from scansearch.space import JSON_SCHEMA_DIALECT, MOST_CANDIDATES, MOST_LAYERS, Costs, Side, check_depth, few
 
+MOST_COST = 2**63  # so that sums over all layers stay far within the range of floats
 COST_SCHEMA: Literal["scansearch/cost/1"] = "scansearch/cost/1"
 
 
 def _amount(value: object) -> object:
     """Says what a cost is before pydantic tries integers and floats in turn and complains about both."""
-    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:  # type: ignore[arg-type, operator]
+    if type(value) not in (int, float) or not 0 <= value < math.inf:  # type: ignore[operator]
         raise ValueError("a cost is a finite number of at least 0")
+    if value >= MOST_COST:  # type: ignore[operator]
+        raise ValueError("a cost is less than 2^63 (9.2e18)")
     return value
 
 
-Amount = Annotated[int | float, BeforeValidator(_amount), WithJsonSchema({"type": "number", "minimum": 0})]
+Amount = Annotated[
+    int | float,
+    BeforeValidator(_amount),
+    WithJsonSchema({"type": "number", "minimum": 0, "exclusiveMaximum": float(MOST_COST)}),
+]
 """A cost. Integers stay integers, so that sums of FLOPs are exact."""
-_Side = Annotated[int, Field(ge=1, strict=True)]
 
 
 class LayerCost(BaseModel):
@@ -44,10 +50,10 @@ class LayerCost(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    grid: tuple[_Side, _Side] = Field(description="Rows and columns of the layer's tokens.")
+    grid: tuple[Side, Side] = Field(description="Rows and columns of the layer's tokens.")
     base: Amount = Field(description="Cost of the layer without any direction.")
-    directions: dict[Annotated[str, Field(min_length=1)], Amount] = Field(
-        description="Cost of each direction.", json_schema_extra={"minProperties": 1}
+    directions: Annotated[dict[Annotated[str, Field(min_length=1)], Amount], few(MOST_CANDIDATES, "costs")] = Field(
+        description="Cost of each direction.", json_schema_extra={"minProperties": 1, "maxProperties": MOST_CANDIDATES}
     )
 
     @field_validator("directions")
@@ -84,10 +90,10 @@ class CostTable(BaseModel):
     unit: Literal["FLOPs", "ms"] = Field(description="FLOPs of one image, or milliseconds of one batch.")
     source: str = Field(min_length=1, description="The FLOP formula, or what was measured and on which machine.")
     model: str = Field(min_length=1, description="Model that it is the cost of.")
-    image_size: tuple[_Side, _Side] = Field(description="Height and width of the images.")
+    image_size: tuple[Side, Side] = Field(description="Height and width of the images.")
     fixed: Amount = Field(description="Cost of everything outside of the layers.")
-    layers: tuple[LayerCost, ...] = Field(
-        description="One entry a layer, first layer first.", json_schema_extra={"minItems": 1}
+    layers: Annotated[tuple[LayerCost, ...], few(MOST_LAYERS, "layers")] = Field(
+        description="One entry a layer, first layer first.", json_schema_extra={"minItems": 1, "maxItems": MOST_LAYERS}
     )
     spread: Amount | None = Field(
         None, description="Measured costs: interquartile range of one network's time over the rounds."

@@ -22,7 +22,8 @@ class ScanFamily:
 
     Args:
         name: Name of the family.
-        pattern: Regular expression that a base name of the family matches in full. Its groups are handed to ``visit``.
+        pattern: Regular expression that a base name of the family matches in full. Its groups are handed to ``visit``. Names
+            have letters a-z, digits, ``_``, ``.``, ``:`` and ``-`` only, whatever the pattern allows.
         visit: ``visit(height, width, *groups)`` returns the visiting order, int64 of shape (H*W,): the token, counted row
             by row, that stands at each place of the sequence. It is a permutation for every H, W >= 1.
         description: One line for listings.

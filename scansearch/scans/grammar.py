@@ -4,7 +4,7 @@
 
 ``_t`` transposes the grid, ``_lr`` and ``_ud`` mirror it, ``_flip`` walks the order backwards. Suffixes apply from left to
 right, in any number; the normal form has each at most once, in the order above. The longest base that a family knows
-counts: ``w7_col`` is a base.
+counts: ``w7_col`` is a base. A name has at most 200 characters: letters a-z, digits, ``_``, ``.``, ``:`` and ``-``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from scansearch.scans.symmetry import IDENTITY, SUFFIXES, Symmetry
 
 FLIP = "_flip"
 MAX_NAME = 200
+CHARACTERS = re.compile(r"[A-Za-z0-9_.:-]*")  # no markup, no +, by which choices are joined, and no / of a path
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def _parse(name: str, changes: int) -> Parsed:
 
 
 def _matches(base: str) -> list[tuple[ScanFamily, tuple[str | None, ...]]]:
+    if not CHARACTERS.fullmatch(base):
+        return []
     families, _ = _families(SCAN_ORDERS.changes)
     return [(family, groups) for family in families if (groups := family.match(base)) is not None]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
+from math import isqrt
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ from scansearch.errors import ScansearchError
 from scansearch.scans.order import ScanOrder
 
 MAX_MEASURED = 1 << 16  # tokens: all pairs of them are looked at
+MAX_PAIRS = 1 << 34  # pairs of tokens, of all orders that are asked for together: about half a minute
+MAX_COMPARED = 200  # orders: all pairs of them are looked at
 
 Relation = Literal["identical", "reversed"]
 
@@ -65,13 +68,13 @@ def measure(name: str, height: int, width: int) -> Locality:
     Raises:
         ScansearchError: If the name is unknown, the grid is empty or has more than ``MAX_MEASURED`` tokens.
     """
-    _check_size(height, width)
+    check_measured(1, height, width)
     return measure_visits(ScanOrder(name).indices(height, width).numpy(), height, width)
 
 
 def measure_visits(visited: np.ndarray, height: int, width: int) -> Locality:
     """Measures a visiting order, int64 (H*W,): the token, counted row by row, at each place of the sequence."""
-    _check_size(height, width)
+    check_measured(1, height, width)
     rows, cols = np.divmod(visited, width)
     steps = np.abs(np.diff(rows)) + np.abs(np.diff(cols))
     places = np.empty_like(visited)
@@ -115,9 +118,10 @@ def similarity(names: Sequence[str], height: int, width: int) -> tuple[np.ndarra
         have, 0 to 1. On a grid of one token all is 1.
 
     Raises:
-        ScansearchError: If a name is unknown, the grid is empty or has more than ``MAX_MEASURED`` tokens.
+        ScansearchError: If a name is unknown, the grid is empty, or that is too much; see ``check_measured``.
     """
-    _check_size(height, width)
+    _check_compared(len(names))
+    check_measured(len(names), height, width)
     visits = np.stack([ScanOrder(name).indices(height, width).numpy() for name in names])
     return _kendall(np.argsort(visits, axis=1)), _shared_adjacency(visits)
 
@@ -131,17 +135,39 @@ def relation(first: str, second: str, height: int, width: int) -> Relation | Non
 
 
 def redundant(names: Iterable[str], height: int, width: int) -> list[tuple[str, str, Relation]]:
-    """The pairs of orders that are redundant on a grid, and how; see ``relation``."""
-    pairs = ((a, b, relation(a, b, height, width)) for a, b in combinations(names, 2))
+    """The pairs of orders that are redundant on a grid, and how; see ``relation``.
+
+    Raises:
+        ScansearchError: If there are more than ``MAX_COMPARED``.
+    """
+    orders = list(names)
+    _check_compared(len(orders))
+    pairs = ((a, b, relation(a, b, height, width)) for a, b in combinations(orders, 2))
     return [(a, b, how) for a, b, how in pairs if how is not None]
 
 
-def _check_size(height: int, width: int) -> None:
-    if height * width > MAX_MEASURED:
+def check_measured(orders: int, height: int, width: int) -> None:
+    """Checks that so many orders can be measured, or compared, on a grid in a reasonable time.
+
+    Raises:
+        ScansearchError: If the grid has more than ``MAX_MEASURED`` tokens, or all orders more than ``MAX_PAIRS`` pairs of them.
+    """
+    tokens = height * width
+    if tokens > MAX_MEASURED:
         raise ScansearchError(
-            f"scan orders are measured on at most {MAX_MEASURED} tokens, but {height} x {width} has {height * width}; "
+            f"scan orders are measured on at most {MAX_MEASURED} tokens, but {height} x {width} has {tokens}; "
             "use a smaller grid"
         )
+    if orders * tokens**2 > MAX_PAIRS:
+        raise ScansearchError(
+            f"{orders} scan orders are measured on at most {isqrt(MAX_PAIRS // orders)} tokens, but {height} x {width} has "
+            f"{tokens}; use a smaller grid, or name fewer"
+        )
+
+
+def _check_compared(orders: int) -> None:
+    if orders > MAX_COMPARED:
+        raise ScansearchError(f"at most {MAX_COMPARED} scan orders are compared, but got {orders}; name fewer")
 
 
 def _mean_stretch(rows: np.ndarray, cols: np.ndarray) -> float:

@@ -16,6 +16,8 @@ from scansearch.scans.family import MAX_TOKENS, ScanFamily
 from scansearch.scans.grammar import Parsed, parse
 from scansearch.scans.symmetry import Symmetry
 
+MAX_REMEMBERED = 1 << 16  # tokens of a grid: a thousand orders on it take half a gigabyte
+
 
 @dataclass(frozen=True)
 class ScanOrder:
@@ -138,7 +140,6 @@ def _digest(name: str, height: int, width: int, changes: int) -> bytes:
     return hashlib.blake2b(visited.numpy().data, digest_size=16).digest()
 
 
-@lru_cache(maxsize=1 << 10)
 def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     if height < 1 or width < 1:
         raise ScansearchError(f"a grid has at least one row and one column, but got {height} x {width}")
@@ -146,13 +147,18 @@ def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> 
         raise ScansearchError(
             f"a grid has at most {MAX_TOKENS} tokens, but got {height} x {width}; use smaller images or larger patches"
         )
+    remembered = not padded and height * width <= MAX_REMEMBERED  # padding may be of any size
+    return (_laid_out if remembered else _laid_out.__wrapped__)(name, height, width, padded, changes)
+
+
+@lru_cache(maxsize=1 << 10)
+def _laid_out(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     parsed = parse(name)
     visited = _visit(parsed.base, *parsed.symmetry.grid(height, width), padded, changes)
     visited = parsed.symmetry.apply(visited, height, width)
     return visited.flip(0) if parsed.flipped else visited.contiguous()
 
 
-@lru_cache(maxsize=1 << 8)
 def _visit(base: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     parsed = parse(base)
     with torch.device("cpu"):  # whatever the caller's default device is: the result is cached

@@ -5,11 +5,22 @@ from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
 from scansearch.space.find import find_space
 from scansearch.space.layer import LayerSpace
-from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions, check_depth, check_directions
+from scansearch.space.names import (
+    JSON_SCHEMA_DIALECT,
+    MOST_CANDIDATES,
+    MOST_LAYERS,
+    Directions,
+    Side,
+    check_depth,
+    check_directions,
+    few,
+)
 from scansearch.space.space import Override, SearchSpace
 
 __all__ = [
     "JSON_SCHEMA_DIALECT",
+    "MOST_CANDIDATES",
+    "MOST_LAYERS",
     "BoundSpace",
     "Budget",
     "Choice",
@@ -20,7 +31,9 @@ __all__ = [
     "LayerSpace",
     "Override",
     "SearchSpace",
+    "Side",
     "check_depth",
     "check_directions",
+    "few",
     "find_space",
 ]

@@ -10,7 +10,7 @@ from scansearch.space.paths import Option
 Counts = dict[int, int]
 """Number of subsets by their cost."""
 Best = dict[int, tuple[int, Option]]
-"""For a cost: the largest value that it buys, and the subset of that value."""
+"""For a cost, in ascending order: the largest value that it buys, and the subset of that value."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,29 @@ class Counting:
     def merge(self, one: Counts, other: Counts) -> Counts:
         """Adds the numbers of equal cost."""
         return {cost: one.get(cost, 0) + other.get(cost, 0) for cost in one.keys() | other.keys()}
+
+
+@dataclass(frozen=True)
+class Cheapest:
+    """Finds the least cost of a subset.
+
+    Args:
+        costs: Cost of each candidate.
+    """
+
+    costs: Sequence[int]
+
+    def end(self) -> int:
+        """Nothing costs nothing."""
+        return 0
+
+    def extend(self, option: Option, rest: int) -> int:
+        """Adds the cost of ``option``."""
+        return rest + sum(self.costs[i] for i in option)
+
+    def merge(self, one: int, other: int) -> int:
+        """The lesser of both."""
+        return min(one, other)
 
 
 @dataclass(frozen=True)
@@ -67,12 +90,20 @@ class Maximum:
         }
 
     def merge(self, one: Best, other: Best) -> Best:
-        """The better of both at every cost."""
+        """The better of both at every cost, without those that a cheaper one equals.
+
+        Both end in one state, hold as many candidates then, and go on alike: what is no better now never will be.
+        """
         merged = dict(one)
         for cost, found in other.items():
             if cost not in merged or better(found, merged[cost]):
                 merged[cost] = found
-        return merged
+        front: Best = {}
+        last: tuple[int, Option] | None = None
+        for cost in sorted(merged):
+            if last is None or better(merged[cost], last):
+                front[cost] = last = merged[cost]
+        return front
 
 
 def better(found: tuple[int, Option], than: tuple[int, Option]) -> bool:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from scansearch.errors import ScansearchError
 from scansearch.scans import distinct
 from scansearch.space.bound import BoundSpace
-from scansearch.space.budget import Budgeted, Costs
+from scansearch.space.budget import STEPS, Budgeted, Costs
 from scansearch.space.layer import LayerSpace
+from scansearch.space.names import MOST_LAYERS
 
 if TYPE_CHECKING:
     from scansearch.space.space import SearchSpace
+
+MOST_VISITS = 1 << 27  # tokens of all candidates on all grids: each order is laid out once, 8 bytes a token
+MOST_WORK = 500_000_000  # steps through the layers' choices times units of a budget
 
 
 def bind(
@@ -21,22 +25,71 @@ def bind(
 ) -> BoundSpace:
     """Binds a space to layers; see ``SearchSpace.bind``."""
     _check_numbers(space, len(grids), set(stages))
-    layers = tuple(_layer(space, i, grid, stage) for i, (grid, stage) in enumerate(zip(grids, stages, strict=True)))
+    _check_size(space, grids, stages)
+    layers = _layers(space, grids, stages)
     if space.budget is None or costs is None:
         return BoundSpace(space.name, layers)
-    budget = Budgeted.of(space.budget.limit, costs)
-    priced = tuple(
-        replace(layer, costs=budget.units(i, layer.candidates), limit=budget.limit) for i, layer in enumerate(layers)
-    )
-    bound = BoundSpace(space.name, priced, budget)
+    budget = Budgeted.of(space.budget.limit, costs, [(layer.candidates, layer.most) for layer in layers])
+    bound = BoundSpace(space.name, _priced(layers, budget), budget)
+    _check_work(bound, budget)
     if bound.size == 0:
-        free = [replace(layer, limit=None) for layer in priced]
-        cheapest = budget.describe(sum(min(layer.counts) for layer in free))
+        cheapest = budget.describe(sum(layer.cheapest for layer in bound))
         raise ScansearchError(
             f"the budget is {space.budget.limit:,.6g} {costs.unit}, but the cheapest genotype of space {space.name!r} "
             f"costs {cheapest}; raise the budget, lower keep, or take a smaller model"
         )
     return bound
+
+
+def _layers(space: SearchSpace, grids: Sequence[tuple[int, int]], stages: Sequence[int]) -> tuple[LayerSpace, ...]:
+    """What each layer chooses from; layers that are alike share it, and all that is worked out for it."""
+    made: dict[object, LayerSpace] = {}
+    found = []
+    for number, (grid, stage) in enumerate(zip(grids, stages, strict=True)):
+        key = (grid, space.of_layer(number, stage))
+        if key not in made:
+            made[key] = _layer(space, number, grid, stage)
+        found.append(made[key])
+    return tuple(found)
+
+
+def _priced(layers: Sequence[LayerSpace], budget: Budgeted) -> tuple[LayerSpace, ...]:
+    made: dict[object, LayerSpace] = {}
+    found = []
+    for number, layer in enumerate(layers):
+        costs = budget.units(number, layer.candidates)
+        key = (id(layer), costs)
+        if key not in made:
+            made[key] = replace(layer, costs=costs, limit=budget.limit)
+        found.append(made[key])
+    return tuple(found)
+
+
+def _check_size(space: SearchSpace, grids: Sequence[tuple[int, int]], stages: Sequence[int]) -> None:
+    if len(grids) > MOST_LAYERS:
+        raise ScansearchError(
+            f"a space is laid out on at most {MOST_LAYERS:,} layers, but this model has {len(grids):,}; take a smaller depth"
+        )
+    wanted = {
+        (name, grid)
+        for number, (grid, stage) in enumerate(zip(grids, stages, strict=True))
+        for name in space.of_layer(number, stage)[0]
+    }
+    if (visits := sum(height * width for _, (height, width) in wanted)) > MOST_VISITS:
+        raise ScansearchError(
+            f"the candidates of space {space.name!r} visit {visits:,} tokens on the grids of this model, and at most "
+            f"{MOST_VISITS:,} are compared; use smaller images, larger patches or fewer candidates"
+        )
+
+
+def _check_work(bound: BoundSpace, budget: Budgeted) -> None:
+    units = min(budget.limit, STEPS) + 1
+    work = sum(layer.paths.size for layer in {id(layer): layer for layer in bound}.values()) * units
+    if work > MOST_WORK:
+        raise ScansearchError(
+            f"a budget is kept by looking at what the choices so far may cost, here {work:,} cases, and at most "
+            f"{MOST_WORK:,} are looked at; lower keep, or take fewer candidates or constraints"
+        )
 
 
 def _check_numbers(space: SearchSpace, depth: int, stages: set[int]) -> None:

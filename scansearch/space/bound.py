@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate
 from typing import overload
 
 import numpy as np
@@ -63,6 +65,15 @@ class BoundSpace(Sequence[LayerSpace]):
             suffixes.insert(0, _convolve(layer.counts, suffixes[0], self.limit))
         return suffixes
 
+    @cached_property
+    def _sums(self) -> list[tuple[list[int], list[int]]]:
+        """The same as running sums: costs in ascending order, and the number of choices up to each."""
+        ascending = [sorted(counts) for counts in self._suffixes]
+        return [
+            (costs, list(accumulate(counts[cost] for cost in costs)))
+            for costs, counts in zip(ascending, self._suffixes, strict=True)
+        ]
+
     @property
     def size(self) -> int:
         """Exact number of genotypes, constraints and budget included."""
@@ -75,7 +86,7 @@ class BoundSpace(Sequence[LayerSpace]):
             generator: Where the random numbers come from; ``None`` is torch's global generator.
         """
         spent, chosen = 0, []
-        for layer, rest in zip(self.layers, self._suffixes[1:], strict=True):
+        for layer, rest in zip(self.layers, self._sums[1:], strict=True):
             costs = sorted(layer.counts)
             weights = [layer.counts[cost] * _at_most(rest, self._left(spent + cost)) for cost in costs]
             cost = pick(costs, weights, generator)
@@ -136,7 +147,7 @@ class BoundSpace(Sequence[LayerSpace]):
 
     def total_cost(self, choice: Choice) -> float:
         """Cost of the whole network, in ``cost_unit``."""
-        return float(sum(map(len, choice))) if self.budget is None else self.budget.total(self.cost(choice))
+        return float(sum(map(len, choice))) if self.budget is None else self.budget.exact(self.directions(choice))
 
     def told_cost(self, choice: Choice) -> str:
         """The same in words."""
@@ -155,11 +166,20 @@ class BoundSpace(Sequence[LayerSpace]):
 
     def neighbours(self, choice: Choice) -> Iterator[Choice]:
         """The genotypes one move away: in one layer a direction swapped, added or dropped."""
+        return (self._moved(choice, number, moved) for number, moved in self._moves(choice))
+
+    def _moves(self, choice: Choice) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """The layer that a move changes, and what it keeps then."""
+        left = self._left(self.cost(choice))
         for number, layer in enumerate(self.layers):
+            kept = layer.cost(choice[number])
             for moved in layer.neighbours(choice[number]):
-                neighbour = (*choice[:number], moved, *choice[number + 1 :])
-                if self.limit is None or self.cost(neighbour) <= self.limit:
-                    yield neighbour
+                if left is None or layer.cost(moved) - kept <= left:
+                    yield number, moved
+
+    @staticmethod
+    def _moved(choice: Choice, number: int, moved: tuple[int, ...]) -> Choice:
+        return (*choice[:number], moved, *choice[number + 1 :])
 
     def mutate(
         self, choice: Choice, generator: torch.Generator | None = None, *, rate: float = MUTATION_RATE
@@ -176,8 +196,8 @@ class BoundSpace(Sequence[LayerSpace]):
             )
             if mutated != choice and (self.limit is None or self.cost(mutated) <= self.limit):
                 return mutated
-        near = list(self.neighbours(choice))
-        return near[below(len(near), generator)] if near else choice
+        near = list(self._moves(choice))
+        return self._moved(choice, *near[below(len(near), generator)]) if near else choice
 
     def crossover(self, one: Choice, other: Choice, generator: torch.Generator | None = None) -> Choice:
         """Takes each layer from either parent, with equal chances; beyond the budget again, at most 100 times."""
@@ -222,8 +242,10 @@ class BoundSpace(Sequence[LayerSpace]):
         return hashlib.sha256(repr((layers, cost)).encode()).hexdigest()
 
     def notes(self) -> list[str]:
-        """What is odd about the candidates on their grids, a line each: some coincide, a window is larger than the grid."""
-        return list(dict.fromkeys(note for layer in self.layers for note in layer.notes()))
+        """What is odd, a line each: candidates coincide on a grid, a window is larger than it, costs are rounded."""
+        layers = {id(layer): layer for layer in self.layers}.values()
+        found = [note for layer in layers for note in layer.notes()]
+        return [*dict.fromkeys(found), *(self.budget.notes() if self.budget else [])]
 
     def directions(self, choice: Choice) -> list[list[str]]:
         """The names behind the indices, layer by layer."""
@@ -280,8 +302,10 @@ def _convolve(one: Counts, other: Counts, limit: int | None) -> Counts:
     return product
 
 
-def _at_most(counts: Counts, limit: int | None) -> int:
-    return sum(n for cost, n in counts.items() if limit is None or cost <= limit)
+def _at_most(sums: tuple[list[int], list[int]], limit: int | None) -> int:
+    costs, numbers = sums
+    place = len(costs) if limit is None else bisect_right(costs, limit)
+    return numbers[place - 1] if place else 0
 
 
 def _front(found: dict[int, tuple[int, Choice]]) -> dict[int, tuple[int, Choice]]:

@@ -18,9 +18,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scansearch.scans import distinct
+from scansearch.scans.grammar import MAX_NAME
+from scansearch.space.names import few
 from scansearch.space.paths import Rule
 
 Size = tuple[int, int]
+MOST_CONSTRAINTS = 16
+MOST_PATTERNS = 100  # of one constraint
 
 
 class _Constraint(BaseModel):
@@ -49,8 +53,12 @@ class Count(_Constraint):
     """A layer keeps at least, or at most, so many of certain directions."""
 
     kind: Literal["count"]
-    of: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        description="Directions, or patterns such as 'w*' and '*_flip'.", json_schema_extra={"minItems": 1}
+    of: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=MAX_NAME)], ...],
+        few(MOST_PATTERNS, "directions or patterns"),
+    ] = Field(
+        description="Directions, or patterns such as 'w*' and '*_flip'.",
+        json_schema_extra={"minItems": 1, "maxItems": MOST_PATTERNS},
     )
     least: int = Field(0, ge=0, strict=True, description="At least so many of them are kept.")
     most: int | None = Field(None, ge=0, strict=True, description="At most so many of them are kept.")

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 
 from scansearch.scans import ScanOrder
-from scansearch.space.algebras import Best, Counting, Counts, Maximum, better
+from scansearch.space.algebras import Best, Cheapest, Counting, Counts, Maximum
 from scansearch.space.draws import pick
 from scansearch.space.paths import Option, Pass, Paths, Rule, State, paths_of
 
@@ -61,6 +61,11 @@ class LayerSpace:
     def size(self) -> int:
         """Number of choices, order aside."""
         return sum(self.counts.values())
+
+    @property
+    def cheapest(self) -> int:
+        """The least cost of a choice, in units of the budget, whatever the limit; at least one choice must exist."""
+        return Pass(self.paths, Cheapest(self._prices)).total or 0
 
     def notes(self) -> list[str]:
         """What is odd about the candidates on this grid, a line each."""
@@ -120,12 +125,7 @@ class LayerSpace:
 
     def best_by_cost(self, values: Sequence[int]) -> Best:
         """The most valuable choice for every cost; costs at which a cheaper choice is as good are left out."""
-        found = Pass(self.paths, Maximum(self._prices, values, self.limit)).total or {}
-        front: Best = {}
-        for cost in sorted(found):
-            if not front or better(found[cost], next(reversed(front.values()))):
-                front[cost] = found[cost]
-        return front
+        return Pass(self.paths, Maximum(self._prices, values, self.limit)).total or {}
 
     def neighbours(self, choice: Sequence[int]) -> Iterator[Option]:
         """The choices one move away: a direction swapped for another, added, or dropped."""

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from scansearch.errors import ScansearchError
 from scansearch.scans import ScanOrder
+from scansearch.scans.family import MAX_TOKENS
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_DEPTH = 64
+MOST_CANDIDATES = 1000
+MOST_LAYERS = 1000
+MOST_SIDE = MAX_TOKENS  # of a grid or an image
+
+
+def few(most: int, what: str) -> BeforeValidator:
+    """A validator that refuses a list of more than ``most`` entries before any of them is looked at."""
+
+    def check(value: object) -> object:
+        if isinstance(value, (list, tuple, dict)) and len(value) > most:
+            raise ValueError(f"at most {most:,} {what} are read, but there are {len(value):,}")
+        return value
+
+    return BeforeValidator(check)
 
 
 def check_directions(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -39,10 +54,13 @@ def check_directions(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Directions = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
-    Field(json_schema_extra={"minItems": 1, "uniqueItems": True}),
+    Field(json_schema_extra={"minItems": 1, "maxItems": MOST_CANDIDATES, "uniqueItems": True}),
     AfterValidator(check_directions),
+    few(MOST_CANDIDATES, "directions"),
 ]
-"""At least one scan order, each known, none twice."""
+"""One to 1,000 scan orders, each known, none twice."""
+Side = Annotated[int, Field(ge=1, le=MOST_SIDE, strict=True)]
+"""Rows or columns of a grid, or pixels of an image's side."""
 
 
 def check_depth(data: object, source: str) -> None:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
@@ -16,8 +16,9 @@ from scansearch.registry import unknown_name
 from scansearch.space.binding import bind
 from scansearch.space.bound import BoundSpace
 from scansearch.space.budget import Budget, Costs
-from scansearch.space.constraints import Constraint, Count
-from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions, check_depth
+from scansearch.space.constraints import MOST_CONSTRAINTS, Constraint, Count
+from scansearch.space.names import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, check_depth, few
+from scansearch.text import FILE_NAME_RULE, LONGEST_NAME, is_file_name
 
 SPACE_SCHEMA: Literal["scansearch/space/1"] = "scansearch/space/1"
 
@@ -31,6 +32,12 @@ def _stated(value: object) -> object:
     if not all(type(n) is int and n >= 1 for n in pair) or len(pair) not in (1, 2) or sorted(pair) != list(pair):
         raise ValueError("keep is a number of at least 1, or two in ascending order such as [2, 4]")
     return value if isinstance(value, int) else tuple(pair)
+
+
+def _named(name: str) -> str:
+    if not is_file_name(name):
+        raise ValueError(f"a space has {FILE_NAME_RULE}")
+    return name
 
 
 _KEEP = Field(description="How many directions a layer keeps, or the least and the most.")
@@ -67,16 +74,21 @@ class SearchSpace(BaseModel):
     )
 
     schema_: Literal["scansearch/space/1"] = Field(default=SPACE_SCHEMA, alias="schema")
-    name: str = Field(min_length=1, description="Name of the space.")
+    name: Annotated[str, AfterValidator(_named)] = Field(
+        description="Name of the space; run folders are called by it.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$", "maxLength": LONGEST_NAME},
+    )
     candidates: Directions = Field(description="Directions a layer may choose, in order.")
     keep: Annotated[Keep, BeforeValidator(_stated)] = _KEEP
-    stages: dict[Annotated[int, Field(ge=0)], Override] = Field(
+    stages: Annotated[dict[Annotated[int, Field(ge=0)], Override], few(MOST_LAYERS, "stages")] = Field(
         default_factory=dict, description="What is different in some stages of a hierarchical model, by number."
     )
-    layers: dict[Annotated[int, Field(ge=0)], Override] = Field(
+    layers: Annotated[dict[Annotated[int, Field(ge=0)], Override], few(MOST_LAYERS, "layers")] = Field(
         default_factory=dict, description="What is different in some layers, by number; stronger than stages."
     )
-    constraints: tuple[Constraint, ...] = Field((), description="What the directions of each layer must satisfy.")
+    constraints: Annotated[tuple[Constraint, ...], few(MOST_CONSTRAINTS, "constraints")] = Field(
+        (), description="What the directions of each layer must satisfy."
+    )
     budget: Budget | None = Field(None, description="What the network may cost.")
     description: str = Field("", description="One line for listings.")
 

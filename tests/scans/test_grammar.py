@@ -169,3 +169,21 @@ def test_windows_beyond_the_grid_are_remarked_on():
     assert ScanOrder("w7").remark(8, 4) is None
     assert ScanOrder("hilbert").remark(1, 1) is None
     assert torch.equal(ScanOrder("w9_snake_col").indices(4, 5), ScanOrder("snake_t").indices(4, 5))
+
+
+@pytest.mark.parametrize("name", ["[hv]", "a+b", "a/b", "a b", "\x1b[31m", "$x$", "caf\u00e9", "\u202eh"])
+def test_no_family_brings_a_name_that_would_be_markup_or_a_path(name):
+    SCAN_ORDERS.register("anything", ScanFamily("anything", r"(?s:.*)", None, "every name there is", ("x",)))
+    try:
+        assert ScanOrder("xyz").base == "xyz"
+        with pytest.raises(ScansearchError, match="unknown scan order") as caught:
+            ScanOrder(name)
+        assert str(caught.value).isprintable()
+    finally:
+        SCAN_ORDERS.unregister("anything")
+
+
+@pytest.mark.parametrize("name", ["random", "random:4294967296", "random:-1", "random:007", "random:" + "9" * 150])
+def test_a_seed_that_is_none_says_what_is(name):
+    with pytest.raises(ScansearchError, match="is random:SEED, with a whole number from 0 to 4294967295 without leading"):
+        ScanOrder(name)

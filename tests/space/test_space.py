@@ -8,11 +8,13 @@ from scansearch.errors import ScansearchError
 from scansearch.registry import SEARCH_SPACES
 from scansearch.scans import distinct
 from scansearch.space import SearchSpace
+from scansearch.text import is_file_name
 
 EIGHT = ("h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w7", "w7_flip")
 DEFAULT8 = SEARCH_SPACES.get("default8")
 
 sides = st.integers(1, 9)
+names = st.from_regex(r"[a-z_0-9][a-zA-Z0-9._-]{0,20}", fullmatch=True).filter(is_file_name)
 grids = st.lists(st.tuples(sides, sides), min_size=1, max_size=4)
 directions = st.builds("{}{}".format, st.sampled_from(["h", "v", "w2", "w3_col", "w7"]), st.sampled_from(["", "_flip"]))
 
@@ -21,7 +23,7 @@ directions = st.builds("{}{}".format, st.sampled_from(["h", "v", "w2", "w3_col",
 def spaces(draw):
     candidates = draw(st.lists(directions, unique=True, min_size=1, max_size=8))
     keep = draw(st.integers(1, len(candidates)))
-    return SearchSpace(name=draw(st.text(min_size=1)), candidates=candidates, keep=keep, description=draw(st.text()))
+    return SearchSpace(name=draw(names), candidates=candidates, keep=keep, description=draw(st.text()))
 
 
 def valid(**changes):

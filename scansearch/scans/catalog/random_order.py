@@ -39,4 +39,8 @@ RANDOM = ScanFamily(
     visit=visit,
     description=f"a fixed random permutation (random:SEED, SEED at most {LARGEST_SEED})",
     examples=("random:0", "random:1"),
+    hint=(
+        r"random:?-?[0-9]*(_.*)?",
+        f"a random order is random:SEED, with a whole number from 0 to {LARGEST_SEED} without leading zeros, for example random:7",
+    ),
 )
