@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from scansearch.ops.derivative import first_derivative_only
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.shapes import ScanInputs
 
@@ -104,7 +104,7 @@ class _TimeMajorScan(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, ...]:
         u, delta, A, B, C, *kept = ctx.saved_tensors
         du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from scansearch.ops.cpu.gate_kernels import gate_backward, gate_forward
 from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
+from scansearch.ops.derivative import first_derivative_only
 from scansearch.ops.gather import gather_rows
 
 
@@ -34,7 +34,7 @@ class _RestoreGate(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout: torch.Tensor) -> tuple[Any, ...]:
         y, z, inverse = ctx.saved_tensors
         sizes: Sizes = ctx.sizes

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from scansearch.ops.cpu.blocked import blocked, unblocked
@@ -15,6 +14,7 @@ from scansearch.ops.cpu.scan_backward import scan_backward
 from scansearch.ops.cpu.scan_forward import CHUNK, scan_forward
 from scansearch.ops.cpu.simd import LANES, STATES
 from scansearch.ops.cpu.vector_math import LOG2_E
+from scansearch.ops.derivative import first_derivative_only
 from scansearch.ops.shapes import ScanInputs
 
 
@@ -59,7 +59,7 @@ class _Scan(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
         u, delta, B, C, rates, constants, kept = ctx.saved_tensors
         sizes: Sizes = ctx.sizes
