@@ -71,7 +71,8 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.
 def norm_reduce(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``scansearch.ops.norm_reduce``."""
     normed = F.layer_norm(x, x.shape[-1:])
-    return x, normed.mean(2), normed @ weight.T
+    wide = torch.promote_types(x.dtype, weight.dtype)
+    return x, normed.mean(2), normed.to(wide) @ weight.to(wide).T
 
 
 def _precision(u: torch.Tensor, A: torch.Tensor) -> torch.dtype:

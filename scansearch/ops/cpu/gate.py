@@ -41,7 +41,8 @@ class _RestoreGate(torch.autograd.Function):
         # Only positions of zero tokens stay unwritten, and only padded windows have them.
         make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
         dy = make(y, memory_format=torch.contiguous_format)
-        dz = torch.empty_like(z, memory_format=torch.contiguous_format)
+        make = torch.empty_like if dout.numel() else torch.zeros_like
+        dz = make(z, memory_format=torch.contiguous_format)
         if dout.numel():
             given = (y, z[None], inverse[:, None, None], whole_vectors(dout))
             gate_backward(sizes.batch, sizes, *given, dy, dz[None])

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from scansearch.ops import time_major
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.kernel import thread_count
 from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
@@ -21,8 +22,8 @@ from scansearch.ops.shapes import ScanInputs
 def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
     """See ``selective_scan_grouped``."""
     u, delta, A, B, C, D, z, delta_bias = inputs
-    if u.numel() == 0:
-        return torch.zeros_like(u)
+    if u.numel() == 0 or A.shape[2] == 0:
+        return time_major.scan(inputs, delta_softplus)
     zeros = u.new_zeros(u.shape[0], u.shape[3])
     extra = -A.shape[2] % STATES
     B, C = (F.pad(t, (0, extra)) if extra else t for t in (B, C))
