@@ -103,11 +103,15 @@ def build(
         A network from images (B, C, H, W) to logits (B, num_classes), or a ``Supernet``.
 
     Raises:
-        ScansearchError: If not exactly one of ``genotype`` and ``space`` is given, or they do not fit the model.
+        ScansearchError: If not exactly one of ``genotype`` and ``space`` is given, they do not fit the model, or a size is
+            not one that a network can have.
     """
     if (genotype is None) == (space is None):
         raise ScansearchError("build takes either a genotype (a network) or a space (a supernet), exactly one of them")
-    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    from scansearch.models.limits import check_sizes
+
+    size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    check_sizes(num_classes, size, in_channels)
     spec = MODELS.get(model).configure(**options)
     sizes: dict[str, Any] = {"num_classes": num_classes, "image_size": size, "in_channels": in_channels}
     if space is not None:
@@ -115,7 +119,15 @@ def build(
         layers = find_space(space).bind([info.grid for info in infos], [info.stage for info in infos])
         supernet: nn.Module = spec.supernet([layer.candidates for layer in layers], **sizes)
         return supernet
-    chosen = genotype if isinstance(genotype, Genotype) else Genotype.from_directions(genotype or [])
+    chosen = genotype if isinstance(genotype, Genotype) else _genotype(genotype)
     chosen.check_layers(len(spec.layers(size)), model)
     network: nn.Module = spec.network(chosen.directions, **sizes)
     return network
+
+
+def _genotype(directions: object) -> Genotype:
+    if not isinstance(directions, (list, tuple)):
+        raise ScansearchError(
+            f"genotype must be a Genotype (load_genotype reads a file) or the directions of every layer, but got {directions!r}"
+        )
+    return Genotype.from_dict([list(names) if isinstance(names, tuple) else names for names in directions])

@@ -40,15 +40,17 @@ class SCAttn(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Weighs x of shape (G, B, L, D); returns the same shape."""
+        # Weights may be narrower than x, which the scan gives in float32: maps run in theirs, what multiplies x in its own.
         scale, shift = self.norm.weight.to(x), self.norm.bias.to(x)
+        narrow = self.global_reduce.weight.dtype
         # LN(x) itself is never stored: its scale and shift move into the maps that read it.
         reduce = self.local_reduce.weight.to(x) * scale if self.spatial else scale.new_zeros(0, len(scale))
         x, pooled, reduced = norm_reduce(x, reduce, backend=self.backend)
-        summary = F.gelu(self.global_reduce(pooled * scale + shift))  # (G, B, D/r)
+        summary = F.gelu(self.global_reduce((pooled * scale + shift).to(narrow)))  # (G, B, D/r)
         channel = self.channel_select(summary).sigmoid().to(x)
         if not self.spatial:
             return x * channel[:, :, None]
-        local = F.gelu(reduced + self.local_reduce(shift))  # (G, B, L, D/r)
+        local = F.gelu((reduced + self.local_reduce(shift.to(narrow))).to(narrow))  # (G, B, L, D/r)
         return weigh(x, channel, self._tokens(local, summary).to(x), backend=self.backend)
 
     def _tokens(self, local: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from scansearch.errors import ScansearchError
+from scansearch.models.limits import OPTIONS, check_image_size, check_tokens
+from scansearch.ops.backends import check_name
 
 MAX_AUTO_TOKENS = 256
 
@@ -55,6 +58,7 @@ class LocalVimConfig:
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(LocalVimConfig).items():
             check_option(name, getattr(self, name), hint)
+        check_name(self.scan_backend)
         if self.embed_dim % 4:
             raise ScansearchError(
                 f"embed_dim must be a multiple of 4 (the rotary embedding needs it), but got {self.embed_dim}"
@@ -76,8 +80,9 @@ class LocalVimConfig:
         """Side of a patch for images of (height, width).
 
         Raises:
-            ScansearchError: If the patch does not divide the image.
+            ScansearchError: If the patch does not divide the image, or the size is not one of an image.
         """
+        check_image_size(image_size)
         height, width = image_size
         if self.patch_size == "auto":
             return _smallest_patch(height, width)
@@ -90,9 +95,19 @@ class LocalVimConfig:
         return self.patch_size
 
     def grid(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of tokens for images of (height, width)."""
+        """Rows and columns of tokens for images of (height, width); errors as ``patch``, or for too many tokens."""
         patch = self.patch(image_size)
-        return image_size[0] // patch, image_size[1] // patch
+        grid = image_size[0] // patch, image_size[1] // patch
+        check_tokens(grid)
+        return grid
+
+    def parameters(self, directions: Sequence[Sequence[str]], image_size: tuple[int, int], in_channels: int) -> int:
+        """About how many parameters a network of these directions has: all but norms, attention and the head."""
+        one = self.inner * (3 * self.d_state + 2 * self.rank + self.d_conv + 3)
+        layer = 3 * self.inner * self.embed_dim
+        patch, (height, width) = self.patch(image_size), self.grid(image_size)
+        tokens = height * width + in_channels * patch**2
+        return sum(layer + len(names) * one for names in directions) + tokens * self.embed_dim
 
 
 def _common_divisors(height: int, width: int) -> list[int]:
@@ -110,7 +125,7 @@ def _smallest_patch(height: int, width: int) -> int:
 
 
 def check_option(name: str, value: object, hint: object) -> None:
-    """Checks one option against its type: choices, positive integers, numbers, strings.
+    """Checks one option against its type: choices, integers from 1 to its bound, numbers, strings.
 
     Raises:
         ScansearchError: Naming the option, what it takes, and the value.
@@ -120,8 +135,8 @@ def check_option(name: str, value: object, hint: object) -> None:
     number = type(value) in (int, float)
     if value in choices or (str in parts and isinstance(value, str)) or (float in parts and number):
         return
-    if int in parts and type(value) is int and value >= 1:  # bool is no int here
+    if int in parts and type(value) is int and 1 <= value <= OPTIONS[name]:  # bool is no int here
         return
-    takes = [*(["an integer of at least 1"] if int in parts else []), *map(repr, choices)]
+    takes = [*([f"an integer from 1 to {OPTIONS[name]}"] if int in parts else []), *map(repr, choices)]
     takes += ["a number"] if float in parts else []
     raise ScansearchError(f"model option {name} takes {' or '.join(takes) or 'text'}, but got {value!r}")

@@ -145,12 +145,31 @@ class LocalVim(nn.Module):
         return self.head(pooled.to(hidden.dtype))
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, L, E) of the images, with their positions and the class token."""
+        """Tokens (B, L, E) of the images, with their positions and the class token.
+
+        Raises:
+            ScansearchError: If the images are not of the size, channels and type that the network is for.
+        """
+        self._check_images(images)
         tokens = self.patch_embed(images)
         if self.class_place is not None:
             token = self.cls_token.expand(len(tokens), -1, -1).to(tokens.dtype)
             tokens = torch.cat([tokens[:, : self.class_place], token, tokens[:, self.class_place :]], dim=1)
         return tokens + self.pos_embed
+
+    def _check_images(self, images: torch.Tensor) -> None:
+        _, (height, width), channels = self.sizes
+        if images.ndim != 4 or tuple(images.shape[1:]) != (channels, height, width):
+            raise ScansearchError(
+                f"this network takes images (B, {channels}, {height}, {width}), but got {tuple(images.shape)}; for images of "
+                "another height and width use the network that .at((height, width)) gives"
+            )
+        kind = self.pos_embed.dtype
+        if images.dtype != kind and not (images.is_floating_point() and torch.is_autocast_enabled(images.device.type)):
+            raise ScansearchError(
+                f"images must have the dtype of the network's weights, {kind}, but got {images.dtype}; convert one of them "
+                "with .to()"
+            )
 
     def at(self, image_size: tuple[int, int]) -> Self:
         """The same network for images of another (height, width), with a copy of its weights.
@@ -233,5 +252,5 @@ def drop_path(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
     """Stochastic depth: zeroes whole samples of x (B, L, E) with probability ``rate`` and scales the others up."""
     if not training or rate == 0:
         return x
-    keep = torch.rand(len(x), 1, 1, device=x.device) >= rate
+    keep = torch.rand(len(x), 1, 1, device=x.device, dtype=torch.float32) >= rate
     return x * keep / (1 - rate)

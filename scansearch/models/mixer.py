@@ -177,16 +177,17 @@ class ScanMixer(nn.Module):
     ) -> torch.Tensor:
         """The gated output of each direction in token order, (G, B, L, D), from x and z (B, L, D)."""
         backend = self.config.scan_backend
-        # The scan adds up many small steps: under mixed precision it runs in float32, as LocalMamba's does.
-        wide = torch.promote_types(x.dtype, torch.float32)
-        u = reorder_conv_silu(x.to(wide), order, p["conv_weight"], p["conv_bias"], backend=backend)
+        # The scan adds up many small steps: in half and mixed precision it runs in float32, as LocalMamba's does.
+        wide, narrow = torch.promote_types(x.dtype, torch.float32), p["x_proj_weight"].dtype
+        taps, bias, skip, step_bias = (p[k].to(wide) for k in ("conv_weight", "conv_bias", "D", "dt_proj_bias"))
+        u = reorder_conv_silu(x.to(wide), order, taps, bias, backend=backend)
         groups, batch, length, inner = u.shape
-        projected = torch.bmm(u.reshape(groups, -1, inner), p["x_proj_weight"].transpose(1, 2))
+        projected = torch.bmm(u.reshape(groups, -1, inner).to(narrow), p["x_proj_weight"].transpose(1, 2))
         dt, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
         delta = torch.bmm(dt, p["dt_proj_weight"].transpose(1, 2)).view(u.shape).to(wide)
         B, C = (t.reshape(groups, batch, length, self.states).to(wide) for t in (B, C))
         A = -torch.exp(p["A_log"].to(wide))
-        y = selective_scan_grouped(u, delta, A, B, C, p["D"], delta_bias=p["dt_proj_bias"], backend=backend)
+        y = selective_scan_grouped(u, delta, A, B, C, skip, delta_bias=step_bias, backend=backend)
         # The gate is reordered like the tokens and back again: in token order it is the gate itself.
         return restore_gate(y, z.to(wide), order, inverse, backend=backend)
 

@@ -29,13 +29,15 @@ class RotaryEmbedding(nn.Module):
         angles = torch.cat(
             [rows[:, None].expand(height, width, -1), columns[None].expand(height, width, -1)], dim=-1
         ).reshape(height * width, channels)
-        self.register_buffer("freqs_cos", angles.cos())
-        self.register_buffer("freqs_sin", angles.sin())
+        self.register_buffer("freqs_cos", angles.cos().to(torch.get_default_dtype()))
+        self.register_buffer("freqs_sin", angles.sin().to(torch.get_default_dtype()))
 
     @staticmethod
     def _angles(side: int, channels: int) -> torch.Tensor:
-        positions = torch.arange(side) / side * TRAINED_GRID
-        frequencies = BASE ** (-torch.arange(0, channels, 2) / channels)
+        # Angles up to 14 need more digits than a default dtype of half precision has.
+        wide = torch.promote_types(torch.get_default_dtype(), torch.float32)
+        positions = torch.arange(side, dtype=wide) / side * TRAINED_GRID
+        frequencies = BASE ** (-torch.arange(0, channels, 2, dtype=wide) / channels)
         return (positions[:, None] * frequencies).repeat_interleave(2, dim=1)  # (side, E/2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import ScansearchError
 from scansearch.models.config import LocalVimConfig
+from scansearch.models.limits import check_parameters, check_sizes
 from scansearch.registry import unknown_name
 
 if TYPE_CHECKING:
@@ -68,11 +69,12 @@ class ModelSpec:
         """The network that runs just these directions: images (B, C, H, W) to logits (B, num_classes).
 
         Raises:
-            ScansearchError: If the number of layers is wrong, or a layer's directions are empty or repeated.
+            ScansearchError: If the number of layers is wrong, a layer's directions are empty or repeated, or a size is not
+                possible.
         """
         from scansearch.models.local_vim import LocalVim
 
-        self._check(directions)
+        self._check(directions, num_classes, image_size, in_channels)
         return LocalVim(self.config, directions, num_classes, image_size, in_channels)
 
     def supernet(
@@ -81,10 +83,11 @@ class ModelSpec:
         """The supernet that holds all candidates of every layer; arguments and errors as ``network``."""
         from scansearch.models.local_vim import LocalVimSupernet
 
-        self._check(candidates)
+        self._check(candidates, num_classes, image_size, in_channels)
         return LocalVimSupernet(self.config, candidates, num_classes, image_size, in_channels)
 
-    def _check(self, directions: Sequence[Sequence[str]]) -> None:
+    def _check(self, directions: Sequence[Sequence[str]], num_classes: int, image_size: Size, in_channels: int) -> None:
+        check_sizes(num_classes, image_size, in_channels)
         if len(directions) != self.config.depth:
             raise ScansearchError(
                 f"{self.name} has {self.config.depth} layers, but directions for {len(directions)} were given; "
@@ -95,3 +98,5 @@ class ModelSpec:
                 raise ScansearchError(
                     f"a layer runs at least one direction and each once, but layer {number} has: {', '.join(names) or 'none'}"
                 )
+        count = self.config.parameters(directions, image_size, in_channels)
+        check_parameters(self.name, count + num_classes * self.config.embed_dim)

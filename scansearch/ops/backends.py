@@ -14,6 +14,7 @@ from types import ModuleType
 import torch
 
 from scansearch.errors import BackendUnavailableError, ScansearchError, UnsupportedError
+from scansearch.ops.shapes import FLOATS
 
 MODULES = {
     "reference": "scansearch.ops.reference",
@@ -22,8 +23,7 @@ MODULES = {
     "mamba_ssm": "scansearch.ops.mamba",
 }
 
-_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-_DTYPES = {"cpu": _FLOATS[1:2], "mamba_ssm": _FLOATS[1:]}
+_DTYPES = {"cpu": FLOATS[1:2], "mamba_ssm": FLOATS[1:]}
 """What a backend computes in, if not everything."""
 
 
@@ -63,8 +63,7 @@ def resolve_backend(name: str, *tensors: torch.Tensor | None) -> str:
     kind, dtypes = given[0].device.type, {tensor.dtype for tensor in given}
     if name == "auto":
         return _automatic(kind, dtypes)
-    if name not in MODULES:
-        raise ScansearchError(f"unknown backend {name!r}; there is: auto, {', '.join(MODULES)}")
+    check_name(name)
     available, reason = _status(name, kind)
     if not available:
         raise BackendUnavailableError(f"backend {name!r} cannot run here: {reason}; use 'torch' or 'auto'")
@@ -73,8 +72,23 @@ def resolve_backend(name: str, *tensors: torch.Tensor | None) -> str:
     return name
 
 
+def check_name(name: str) -> None:
+    """Checks that ``name`` is ``auto`` or that of a backend, whether or not it works here.
+
+    Raises:
+        ScansearchError: If it is not.
+    """
+    if name != "auto" and name not in MODULES:
+        raise ScansearchError(f"unknown backend {name!r}; there is: auto, {', '.join(MODULES)}")
+
+
+def backend_for(name: str, *tensors: torch.Tensor | None) -> ModuleType:
+    """The module that computes with ``tensors``; arguments and errors as ``resolve_backend``."""
+    return backend_module(resolve_backend(name, *tensors))
+
+
 def backend_module(name: str) -> ModuleType:
-    """The module behind a name that ``resolve_backend`` returned."""
+    """The module behind the name of a backend."""
     return importlib.import_module(MODULES[name])
 
 

@@ -34,6 +34,8 @@ class _GatherRows(torch.autograd.Function):
 
 
 def _take(x: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    if not x.numel():
+        return x.new_zeros(*x.shape[:2], rows.shape[1], x.shape[3])
     taken = torch.stack([panel.index_select(1, row.clamp(min=0)) for panel, row in zip(x, rows, strict=True)])
     if rows.shape[1] > x.shape[2]:  # only then are there more rows than tokens, and so zeros among them
         taken.mul_((rows >= 0)[:, None, :, None])

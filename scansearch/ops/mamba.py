@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from scansearch.errors import BackendUnavailableError
+from scansearch.ops.derivative import refuse_second_derivative
 from scansearch.ops.shapes import ScanInputs
 from scansearch.ops.time_major import mixture, norm_reduce, reorder_conv_silu, restore_gate, weigh
 
@@ -51,5 +52,7 @@ def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
             delta_bias=None if delta_bias is None else delta_bias.flatten().float(),
             delta_softplus=delta_softplus,
         )
+    if y.requires_grad:
+        y.register_hook(refuse_second_derivative)
     y = y.view(batch, groups, channels, length).permute(1, 0, 3, 2)
     return y if z is None else y * F.silu(z)

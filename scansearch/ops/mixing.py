@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.ops.backends import backend_module, resolve_backend
-from scansearch.ops.shapes import expect, expect_rank, same_device
+from scansearch.errors import ScansearchError
+from scansearch.ops.backends import backend_for
+from scansearch.ops.shapes import expect, expect_rank, floating, same_device
 
 
 def norm_reduce(
@@ -24,7 +25,7 @@ def norm_reduce(
         x; the mean (G, B, D); and W n (G, B, L, R).
 
     Raises:
-        ScansearchError: If shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
@@ -32,8 +33,11 @@ def norm_reduce(
     expect_rank("weight", weight, "(R, D)")
     expect("weight", weight, (weight.shape[0], x.shape[3]), "(R, D)")
     same_device(x=x, weight=weight)
-    name = resolve_backend(backend, x, weight)
-    result: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = backend_module(name).norm_reduce(x, weight)
+    floating(x=x, weight=weight)
+    if x.shape[2] == 0:
+        raise ScansearchError(f"the mean over tokens needs at least one, but x has shape {tuple(x.shape)}")
+    module = backend_for(backend, x, weight)
+    result: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = module.norm_reduce(x, weight)
     return result
 
 
@@ -50,7 +54,7 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backen
         (G, B, L, D).
 
     Raises:
-        ScansearchError: If shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
@@ -59,8 +63,8 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backen
     expect("channel", channel, (groups, batch, channels), "(G, B, D)")
     expect("token", token, (groups, batch, tokens), "(G, B, L)")
     same_device(x=x, channel=channel, token=token)
-    name = resolve_backend(backend, x, channel, token)
-    result: torch.Tensor = backend_module(name).weigh(x, channel, token)
+    floating(x=x, channel=channel, token=token)
+    result: torch.Tensor = backend_for(backend, x, channel, token).weigh(x, channel, token)
     return result
 
 
@@ -78,13 +82,13 @@ def mixture(branches: torch.Tensor, weights: torch.Tensor, *, backend: str = "au
         (B, L, D).
 
     Raises:
-        ScansearchError: If shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
     expect_rank("branches", branches, "(G, B, L, D)")
     expect("weights", weights, (branches.shape[0],), "(G)")
     same_device(branches=branches, weights=weights)
-    name = resolve_backend(backend, branches, weights)
-    result: torch.Tensor = backend_module(name).mixture(branches, weights)
+    floating(branches=branches, weights=weights)
+    result: torch.Tensor = backend_for(backend, branches, weights).mixture(branches, weights)
     return result

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 
 from scansearch.errors import ScansearchError
-from scansearch.ops.backends import backend_module, resolve_backend
-from scansearch.ops.shapes import expect, expect_rank, same_device
+from scansearch.ops.backends import backend_for, backend_module
+from scansearch.ops.shapes import expect, expect_rank, floating, same_device
 
 MAX_FUSED_TAPS = 4
 """The longest convolution of the ``cpu`` backend; ``auto`` uses ``torch`` for longer ones."""
@@ -34,7 +34,7 @@ def reorder_conv_silu(
         y (G, B, L', D).
 
     Raises:
-        ScansearchError: If shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
@@ -46,10 +46,14 @@ def reorder_conv_silu(
     expect("weight", weight, (groups, channels, weight.shape[2]), "(G, D, K)")
     expect("bias", bias, (groups, channels), "(G, D)")
     same_device(x=x, order=order, weight=weight, bias=bias)
-    name = resolve_backend(backend, x, weight, bias)
-    if backend == "auto" and name == "cpu" and weight.shape[2] > MAX_FUSED_TAPS:
-        name = "torch"
-    result: torch.Tensor = backend_module(name).reorder_conv_silu(x, order, weight, bias)
+    floating(x=x, weight=weight, bias=bias)
+    if weight.shape[2] == 0:
+        raise ScansearchError(f"the convolution needs at least one tap, but weight has shape {tuple(weight.shape)}")
+    _expect_tokens(x.shape[1], order.shape[1])
+    module = backend_for(backend, x, weight, bias)
+    if backend == "auto" and weight.shape[2] > MAX_FUSED_TAPS:
+        module = backend_module("torch")
+    result: torch.Tensor = module.reorder_conv_silu(x, order, weight, bias)
     return result
 
 
@@ -68,7 +72,7 @@ def restore_order(
         (G, B, L, D).
 
     Raises:
-        ScansearchError: If shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
@@ -93,7 +97,7 @@ def restore_gate(
         (G, B, L, D).
 
     Raises:
-        ScansearchError: If shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
@@ -114,9 +118,15 @@ def _restore(
     _expect_indices("order", order)
     _expect_indices("inverse", inverse)
     same_device(y=y, z=z, order=order, inverse=inverse)
-    name = resolve_backend(backend, y, z)
-    result: torch.Tensor = backend_module(name).restore_gate(y, z, order, inverse)
+    floating(y=y, z=z)
+    _expect_tokens(positions, tokens)
+    result: torch.Tensor = backend_for(backend, y, z).restore_gate(y, z, order, inverse)
     return result
+
+
+def _expect_tokens(given: int, wanted: int) -> None:
+    if wanted and not given:
+        raise ScansearchError(f"an order of {wanted} needs at least one row to take, but there is none")
 
 
 def _expect_indices(name: str, indices: torch.Tensor) -> None:

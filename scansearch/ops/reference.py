@@ -37,20 +37,17 @@ def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
 
 def reorder_conv_silu(x: torch.Tensor, order: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """See ``scansearch.ops.reorder_conv_silu``."""
-    outputs = []
-    for g, visited in enumerate(order):
-        tokens = x[:, visited.clamp(min=0)] * (visited >= 0)[:, None]
-        padded = F.pad(tokens, (0, 0, weight.shape[2] - 1, 0))
-        total = bias[g].expand_as(tokens)
-        for k in range(weight.shape[2]):
-            total = total + weight[g, :, k] * padded[:, k : k + len(visited)]
-        outputs.append(F.silu(total))
-    return torch.stack(outputs)
+    tokens = x[:, order.clamp(min=0)].transpose(0, 1) * (order >= 0)[:, None, :, None]  # (G, B, L', D)
+    padded = F.pad(tokens, (0, 0, weight.shape[2] - 1, 0))
+    total = bias[:, None, None].expand_as(tokens)
+    for k in range(weight.shape[2]):
+        total = total + weight[:, None, None, :, k] * padded[:, :, k : k + order.shape[1]]
+    return F.silu(total)
 
 
 def restore_gate(y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
     """See ``scansearch.ops.restore_gate``; without z, ``restore_order``."""
-    restored = torch.stack([panel[:, positions] for panel, positions in zip(y, inverse, strict=True)])
+    restored = y.take_along_dim(inverse[:, None, :, None], 2)
     return restored if z is None else restored * F.silu(z)
 
 

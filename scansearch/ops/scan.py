@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.errors import ScansearchError
-from scansearch.ops.backends import backend_module, resolve_backend
+from scansearch.ops.backends import backend_for
 from scansearch.ops.shapes import ScanInputs, check_scan, expect, expect_rank
 
 
@@ -47,13 +47,13 @@ def selective_scan_grouped(
         y (G, B, L, D), of u's type.
 
     Raises:
-        ScansearchError: If the shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
     inputs = ScanInputs(u, delta, A, B, C, D, z, delta_bias)
     check_scan(inputs)
-    result: torch.Tensor = backend_module(resolve_backend(backend, *inputs)).scan(inputs, delta_softplus)
+    result: torch.Tensor = backend_for(backend, *inputs).scan(inputs, delta_softplus)
     return result
 
 
@@ -88,7 +88,7 @@ def selective_scan(
         y (B, G*D, L), of u's type.
 
     Raises:
-        ScansearchError: If the shapes do not fit, or there is no such backend.
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
@@ -102,16 +102,17 @@ def selective_scan(
         expect(name, tensor, (batch, width, length), "(B, G*D, L)")
     for name, tensor in (("D", D), ("delta_bias", delta_bias)):
         expect(name, tensor, (width,), "(G*D)")
-    expect("A", A, (width, A.shape[-1]), "(G*D, N)")
+    expect_rank("A", A, "(G*D, N)")
+    expect("A", A, (width, A.shape[1]), "(G*D, N)")
     y = selective_scan_grouped(
         _to_panels(u, groups),
         _to_panels(delta, groups),
-        A.unflatten(0, (groups, -1)),
+        A.unflatten(0, (groups, width // groups)),
         B.permute(1, 0, 3, 2),
         C.permute(1, 0, 3, 2),
-        None if D is None else D.unflatten(0, (groups, -1)),
+        None if D is None else D.unflatten(0, (groups, width // groups)),
         None if z is None else _to_panels(z, groups),
-        None if delta_bias is None else delta_bias.unflatten(0, (groups, -1)),
+        None if delta_bias is None else delta_bias.unflatten(0, (groups, width // groups)),
         delta_softplus=delta_softplus,
         backend=backend,
     )
@@ -120,4 +121,4 @@ def selective_scan(
 
 def _to_panels(x: torch.Tensor, groups: int) -> torch.Tensor:
     # A view: the cpu kernel and mamba-ssm read this layout where it lies.
-    return x.unflatten(1, (groups, -1)).permute(1, 0, 3, 2)
+    return x.unflatten(1, (groups, x.shape[1] // groups)).permute(1, 0, 3, 2)

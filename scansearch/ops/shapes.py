@@ -8,6 +8,8 @@ import torch
 
 from scansearch.errors import ScansearchError
 
+FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
 
 class ScanInputs(NamedTuple):
     """The arguments of a grouped selective scan; see ``selective_scan_grouped`` for the shapes."""
@@ -62,6 +64,21 @@ def check_scan(inputs: ScanInputs) -> None:
     expect("z", z, (groups, batch, length, channels), "(G, B, L, D)")
     expect("delta_bias", delta_bias, (groups, channels), "(G, D)")
     same_device(**inputs._asdict())
+    floating(**inputs._asdict())
+
+
+def floating(**tensors: torch.Tensor | None) -> None:
+    """Checks that all tensors hold real numbers in floating point.
+
+    Raises:
+        ScansearchError: If one does not.
+    """
+    for name, tensor in tensors.items():
+        if tensor is not None and tensor.dtype not in FLOATS:
+            raise ScansearchError(
+                f"{name} must hold {', '.join(str(dtype).removeprefix('torch.') for dtype in FLOATS)}, but got "
+                f"{tensor.dtype}; convert it, for example with .float()"
+            )
 
 
 def same_device(**tensors: torch.Tensor | None) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from scansearch.ops.derivative import first_derivative_only
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.shapes import ScanInputs
 
@@ -71,7 +71,8 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.
 def norm_reduce(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``scansearch.ops.norm_reduce``."""
     normed = F.layer_norm(x, x.shape[-1:])
-    return x, normed.mean(2), normed @ weight.T
+    wide = torch.promote_types(x.dtype, weight.dtype)
+    return x, normed.mean(2), normed.to(wide) @ weight.to(wide).T
 
 
 def _precision(u: torch.Tensor, A: torch.Tensor) -> torch.dtype:
@@ -104,7 +105,7 @@ class _TimeMajorScan(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, ...]:
         u, delta, A, B, C, *kept = ctx.saved_tensors
         du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))

@@ -13,7 +13,8 @@ def blocked(rows: torch.Tensor, count: int) -> torch.Tensor:
     """(G, R, D) as (G, blocks, 1, count * LANES), zeros beyond R and D."""
     groups, given, channels = rows.shape
     filled = F.pad(rows, (0, -channels % LANES, 0, count - given))
-    return filled.unflatten(2, (-1, LANES)).transpose(1, 2).reshape(groups, -1, 1, count * LANES)
+    blocks = filled.shape[2] // LANES
+    return filled.unflatten(2, (blocks, LANES)).transpose(1, 2).reshape(groups, blocks, 1, count * LANES)
 
 
 def unblocked(terms: torch.Tensor, sizes: Sizes, count: int) -> torch.Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from scansearch.errors import UnsupportedError
@@ -13,6 +12,7 @@ from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.conv_kernels import TAPS, conv_backward, conv_forward
 from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 from scansearch.ops.cpu.simd import LANES
+from scansearch.ops.derivative import first_derivative_only
 
 
 def reorder_conv_silu(x: torch.Tensor, order: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
@@ -40,7 +40,7 @@ class _ReorderConv(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
         x, order, taps = ctx.saved_tensors
         sizes: Sizes = ctx.sizes

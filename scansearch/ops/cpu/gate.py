@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from scansearch.ops.cpu.gate_kernels import gate_backward, gate_forward
 from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
+from scansearch.ops.derivative import first_derivative_only
 from scansearch.ops.gather import gather_rows
 
 
@@ -34,14 +34,15 @@ class _RestoreGate(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout: torch.Tensor) -> tuple[Any, ...]:
         y, z, inverse = ctx.saved_tensors
         sizes: Sizes = ctx.sizes
         # Only positions of zero tokens stay unwritten, and only padded windows have them.
         make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
         dy = make(y, memory_format=torch.contiguous_format)
-        dz = torch.empty_like(z, memory_format=torch.contiguous_format)
+        make = torch.empty_like if dout.numel() else torch.zeros_like
+        dz = make(z, memory_format=torch.contiguous_format)
         if dout.numel():
             given = (y, z[None], inverse[:, None, None], whole_vectors(dout))
             gate_backward(sizes.batch, sizes, *given, dy, dz[None])

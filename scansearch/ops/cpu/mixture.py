@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from scansearch.ops.cpu.mixture_kernels import mixture_backward, mixture_forward
 from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
+from scansearch.ops.derivative import first_derivative_only
 
 
 def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -30,7 +30,7 @@ class _Mixture(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout: torch.Tensor) -> tuple[Any, ...]:
         branches, weights = ctx.saved_tensors
         sizes: Sizes = ctx.sizes

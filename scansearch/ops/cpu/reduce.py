@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from scansearch.ops import time_major
 from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
 from scansearch.ops.cpu.reduce_kernels import reduce_backward, reduce_forward
+from scansearch.ops.derivative import first_derivative_only
 
 MAX_FUSED_WEIGHTS = 4096
 """A larger map does not stay in the first-level cache: there a matrix product is faster."""
@@ -37,7 +37,7 @@ class _NormReduce(torch.autograd.Function):
         return x.view_as(x), pooled, reduced
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, g: torch.Tensor, dpooled: torch.Tensor, dreduced: torch.Tensor) -> tuple[Any, ...]:
         x, weight = ctx.saved_tensors
         sizes: Sizes = ctx.sizes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from scansearch.ops import time_major
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.kernel import thread_count
 from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
@@ -15,14 +15,15 @@ from scansearch.ops.cpu.scan_backward import scan_backward
 from scansearch.ops.cpu.scan_forward import CHUNK, scan_forward
 from scansearch.ops.cpu.simd import LANES, STATES
 from scansearch.ops.cpu.vector_math import LOG2_E
+from scansearch.ops.derivative import first_derivative_only
 from scansearch.ops.shapes import ScanInputs
 
 
 def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
     """See ``selective_scan_grouped``."""
     u, delta, A, B, C, D, z, delta_bias = inputs
-    if u.numel() == 0:
-        return torch.zeros_like(u)
+    if u.numel() == 0 or A.shape[2] == 0:
+        return time_major.scan(inputs, delta_softplus)
     zeros = u.new_zeros(u.shape[0], u.shape[3])
     extra = -A.shape[2] % STATES
     B, C = (F.pad(t, (0, extra)) if extra else t for t in (B, C))
@@ -59,7 +60,7 @@ class _Scan(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
         u, delta, B, C, rates, constants, kept = ctx.saved_tensors
         sizes: Sizes = ctx.sizes

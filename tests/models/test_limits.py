@@ -1,0 +1,95 @@
+"""What a network can be: every size and option has bounds, and what is outside is one line, at once."""
+
+import pytest
+import torch
+
+import scansearch
+from scansearch.errors import ScansearchError
+from scansearch.models.config import LocalVimConfig
+from scansearch.models.limits import OPTIONS
+from scansearch.models.presets import LOCAL_VIM_NANO
+
+GENOTYPE = [["h"], ["v"]]
+
+
+def build(**changes):
+    options = {"genotype": GENOTYPE, "num_classes": 3, "image_size": 8, "in_channels": 1, "depth": 2}
+    return scansearch.build("local_vim_nano", **(options | changes))
+
+
+@pytest.mark.parametrize("value", [0, -3, True, 2.0, "3", None, 10**9], ids=repr)
+@pytest.mark.parametrize("name", ["num_classes", "in_channels", "image_size"])
+def test_sizes_are_integers_from_1_to_a_bound(name, value):
+    with pytest.raises(ScansearchError, match=rf"{name} must be an integer from 1 to \d+, but got") as caught:
+        build(**{name: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [(8,), (8, 8, 8), ()], ids=str)
+def test_an_image_has_two_sides(size):
+    with pytest.raises(ScansearchError, match=r"image_size must be one side, or \(height, width\)"):
+        build(image_size=size)
+    with pytest.raises(ScansearchError, match=r"image_size must be one side, or \(height, width\)"):
+        LOCAL_VIM_NANO.layers(size)
+
+
+def test_sides_may_come_as_a_list():
+    assert build(image_size=[8, 12]).grid == build(image_size=(8, 12)).grid
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("value", [0, -1, 10**9, True, 2.5], ids=repr)
+def test_options_have_bounds(name, value):
+    with pytest.raises(ScansearchError, match=rf"model option {name} takes an integer from 1 to {OPTIONS[name]}"):
+        build(**{name: value})
+
+
+def test_every_integer_option_has_a_bound():
+    integers = {name for name, value in vars(LocalVimConfig()).items() if type(value) is int}
+    assert integers | {"patch_size", "dt_rank"} == set(OPTIONS)
+
+
+def test_a_backend_is_known_when_the_network_is_built():
+    with pytest.raises(ScansearchError, match="unknown backend 'cuda'"):
+        build(scan_backend="cuda")
+
+
+def test_options_that_are_possible_one_by_one_and_too_much_together():
+    with pytest.raises(ScansearchError, match=r"at most 1e\+10 parameters, but local_vim_nano would have"):
+        build(embed_dim=2**14, expand=64, d_state=2**10)
+    with pytest.raises(ScansearchError, match=r"at most 1e\+10 parameters"):
+        build(in_channels=4096, image_size=2**14, patch_size=2**14)
+    with pytest.raises(ScansearchError, match="a layer scans at most 1048576 tokens, but a grid of 4096 x 4096"):
+        build(image_size=4096, patch_size=1)
+    with pytest.raises(ScansearchError, match=r"a side of image_size must be an integer from 1 to 32768"):
+        LOCAL_VIM_NANO.layers((10**9, 10**9))
+
+
+@pytest.mark.parametrize("genotype", [5, "h", {"h": 1}, [5, 6], [["h"], None], [[], ["v"]], [["no"], ["v"]]], ids=repr)
+def test_what_is_no_genotype_is_one_line(genotype):
+    with pytest.raises(ScansearchError) as caught:
+        build(genotype=genotype)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(2, 1, 8, 12), r"takes images \(B, 1, 8, 8\), but got \(2, 1, 8, 12\)"),
+        (torch.zeros(2, 3, 8, 8), r"takes images \(B, 1, 8, 8\), but got \(2, 3, 8, 8\)"),
+        (torch.zeros(1, 8, 8), r"takes images \(B, 1, 8, 8\), but got \(1, 8, 8\)"),
+        (
+            torch.zeros(2, 1, 8, 8, dtype=torch.uint8),
+            "the dtype of the network's weights, torch.float32, but got torch.uint8",
+        ),
+        (torch.zeros(2, 1, 8, 8).double(), "the dtype of the network's weights, torch.float32, but got torch.float64"),
+    ],
+)
+def test_images_that_the_network_is_not_for(images, message):
+    with pytest.raises(ScansearchError, match=message):
+        build()(images)
+
+
+def test_no_images_give_no_logits():
+    for form in ("channel", "channel_spatial", "none"):
+        assert build(attention=form)(torch.zeros(0, 1, 8, 8)).shape == (0, 3)
