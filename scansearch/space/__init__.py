@@ -5,7 +5,7 @@ from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
 from scansearch.space.find import find_space
 from scansearch.space.layer import LayerSpace
-from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions, check_depth, check_directions
+from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions, check_directions
 from scansearch.space.space import Override, SearchSpace
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "LayerSpace",
     "Override",
     "SearchSpace",
-    "check_depth",
     "check_directions",
     "find_space",
 ]

@@ -10,7 +10,6 @@ from scansearch.errors import ScansearchError
 from scansearch.scans import ScanOrder
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MAX_DEPTH = 64
 
 
 def check_directions(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,18 +42,3 @@ Directions = Annotated[
     AfterValidator(check_directions),
 ]
 """At least one scan order, each known, none twice."""
-
-
-def check_depth(data: object, source: str) -> None:
-    """Checks that JSON data is not nested so deeply that printing or writing it would fail.
-
-    Raises:
-        ScansearchError: In one line that begins with ``source``.
-    """
-    level = [data]
-    for _ in range(MAX_DEPTH):
-        lists = [v if isinstance(v, (list, tuple)) else v.values() for v in level if isinstance(v, (list, tuple, dict))]
-        level = [child for children in lists for child in children]
-        if not level:
-            return
-    raise ScansearchError(f"{source}: JSON nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")

@@ -11,13 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
-from scansearch.files import first_problem, read_json, read_toml, write_text
+from scansearch.files import check_document, first_problem, read_json, read_toml, write_text
 from scansearch.registry import unknown_name
 from scansearch.space.binding import bind
 from scansearch.space.bound import BoundSpace
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Constraint, Count
-from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions, check_depth
+from scansearch.space.names import JSON_SCHEMA_DIALECT, Directions
 
 SPACE_SCHEMA: Literal["scansearch/space/1"] = "scansearch/space/1"
 
@@ -167,7 +167,7 @@ class SearchSpace(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "search space") -> SearchSpace:
         """Reads and checks a space; problems come as one line that begins with ``source``."""
-        check_depth(data, source)
+        check_document(data, source)
         try:
             return cls.model_validate(data)
         except ScansearchError as error:
