@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scansearch.errors import RunFolderError, ScansearchError
 
@@ -17,6 +20,13 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 MAX_JSON_BYTES = 32 * 1024 * 1024
+MAX_TOML_BYTES = 2 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_INTEGER = 2**63 - 1
+# A pipe must not be waited for. Windows has neither flag, and translates line ends unless told otherwise.
+_OPENING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_TEMPORARY = re.compile(r"\..+\.scansearch-[a-z0-9_]{8}\.tmp")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -27,7 +37,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.scansearch-", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -44,6 +54,18 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replaces ``path`` by UTF-8 ``text`` in one step; errors as ``write_bytes``."""
     write_bytes(path, text.encode())
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Removes the temporary files of ``write_bytes`` that a kill has left in ``folder``; nothing else, and no folder."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if is_temporary(path):
+            path.unlink(missing_ok=True)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that ``write_bytes`` leaves behind if it is killed."""
+    return _TEMPORARY.fullmatch(path.name) is not None and path.is_file() and not path.is_symlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -67,21 +89,136 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+def check_own(path: Path) -> None:
+    """Checks a file that is written in place: what lies behind a link may be somebody else's.
+
+    Raises:
+        RunFolderError: If there is something at ``path`` that is not a file with this one name.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) else "none"
+    elif status.st_nlink > 1:
+        kind = "one with a second name (a hard link)"
+    else:
+        return
+    raise RunFolderError(f"{path} must be a file of this folder alone, but it is {kind}; put a copy of the file there")
+
+
+def append_bytes(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Adds to a file, which is made if need be; with ``sync``, waits until it is on disk. Links are not followed.
+
+    Raises:
+        RunFolderError: If there is something else at ``path``, or the disk refuses.
+    """
+    with _own(path, os.O_APPEND | os.O_CREAT) as file:
+        file.write(data)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def truncate(path: Path, size: int) -> None:
+    """Cuts a file to its first ``size`` bytes; errors as ``append_bytes``."""
+    with _own(path, 0) as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _own(path: Path, flags: int) -> Iterator[BinaryIO]:
+    check_own(path)
+    with writing(path), open_regular(path, os.O_WRONLY | _NO_LINK | flags) as file:
+        yield file
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
+    """Opens a file; a folder, a pipe or a device is refused at once.
+
+    Args:
+        path: The file.
+        flags: As ``os.open`` takes them.
+
+    Raises:
+        OSError: If it is none, or the system refuses.
+    """
+    handle = os.open(path, flags | _OPENING, 0o666)
+    try:
+        _check_regular(handle, path)
+        return os.fdopen(handle, "wb" if flags & os.O_WRONLY else "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _check_regular(handle: int, path: Path) -> None:
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device and not a file", str(path))
+
+
+def read_bytes(path: Path, what: str, most: int, form: str = "") -> bytes:
+    """Reads a file of at most ``most`` bytes.
+
+    Args:
+        path: The file.
+        what: What it should be, for messages: ``"genotype"``.
+        most: The limit.
+        form: What it is written in, for messages: ``" of JSON"``.
+
+    Raises:
+        ScansearchError: If it is missing, larger, or no regular file; the message begins with the path.
+    """
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise ScansearchError(f"{path}: a {what} is at most {_amount(most)}{form}, but this is {_amount(size)}")
+            return file.read(size)
+    except OSError as error:
+        raise ScansearchError(f"{path}: cannot read this {what}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _amount(size: int) -> str:
+    return f"{size >> 20:,} MB" if size >= 1 << 20 else f"{size:,} bytes"
+
+
+def check_document(data: object, source: str, form: str = "JSON") -> None:
+    """Checks data of a document: nested at most 64 deep, integers of at most 64 bits, as printing and arithmetic need it.
+
+    Args:
+        data: Lists, dicts and what is in them.
+        source: With what the message begins.
+        form: What they were written in.
+
+    Raises:
+        ScansearchError: In one line.
+    """
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        if any(type(item) is int and not -MAX_INTEGER - 1 <= item <= MAX_INTEGER for item in level):
+            raise ScansearchError(f"{source}: integers of at most 64 bits are read, but one is longer; make it smaller")
+        lists = [v if isinstance(v, (list, tuple)) else v.values() for v in level if isinstance(v, (list, tuple, dict))]
+        level = [child for children in lists for child in children]
+        if not level:
+            return
+    raise ScansearchError(f"{source}: {form} nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
+
+
 def read_json(path: Path, what: str) -> Any:
     """Reads a JSON file of at most 32 MB.
 
     Raises:
-        ScansearchError: If it is missing, huge, binary or not JSON; the message begins with the path.
+        ScansearchError: If it is missing, huge, binary, not JSON or nested too deeply; the message begins with the path.
     """
+    content = read_bytes(path, what, MAX_JSON_BYTES, " of JSON")
     try:
-        size = path.stat().st_size
-        if size > MAX_JSON_BYTES:
-            raise ScansearchError(
-                f"{path}: a {what} is at most {MAX_JSON_BYTES >> 20} MB of JSON, but this is {size >> 20} MB"
-            )
-        return json.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise ScansearchError(f"{path}: cannot read this {what}: {(error.strerror or str(error)).lower()}") from error
+        data = json.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ScansearchError(f"{path}: a {what} is JSON text in UTF-8, but this is a binary file") from error
     except json.JSONDecodeError as error:
@@ -94,6 +231,8 @@ def read_json(path: Path, what: str) -> Any:
         raise ScansearchError(
             f"{path}: a {what} is a shallow JSON document, but this one is nested too deeply"
         ) from error
+    check_document(data, str(path))
+    return data
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -101,24 +240,31 @@ def parse_toml(text: str) -> dict[str, Any]:
 
     Raises:
         ValueError: If it is not TOML.
+        ScansearchError: If it is nested too deeply, or an integer is too large.
     """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
-    return tomllib.loads(text)
+    try:
+        data = tomllib.loads(text)
+    except RecursionError as error:
+        raise ScansearchError(f"TOML nested at most {MAX_DEPTH} deep is read, but this is nested too deeply") from error
+    check_document(data, "TOML", "TOML")
+    return data
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Reads a TOML file.
+    """Reads a TOML file of at most 2 MB.
 
     Raises:
-        ScansearchError: In one line, if it is missing, binary or not TOML.
+        ScansearchError: In one line, if it is missing, huge, binary, not TOML or nested too deeply.
     """
+    content = read_bytes(path, "TOML file", MAX_TOML_BYTES)
     try:
-        return parse_toml(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise ScansearchError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        return parse_toml(content.decode("utf-8"))
+    except ScansearchError as error:
+        raise ScansearchError(f"{path}: {error}") from error
     except ValueError as error:
         raise ScansearchError(f"{path} is not TOML: {str(error).splitlines()[0].lower()}") from error
 

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
-from scansearch.files import first_problem, read_json, write_text
+from scansearch.files import check_document, first_problem, read_json, write_text
 from scansearch.registry import natural_key, unknown_name
 from scansearch.space import (
     JSON_SCHEMA_DIALECT,
@@ -30,7 +30,6 @@ from scansearch.space import (
     MOST_LAYERS,
     Directions,
     Side,
-    check_depth,
     check_directions,
     few,
 )
@@ -174,7 +173,7 @@ class Genotype(_Record):
         """Reads and checks a genotype, or a list of lists; problems come as one line that begins with ``source``."""
         if isinstance(data, list):
             data = {"layers": [{"directions": names} for names in data]}
-        check_depth(data, source)
+        check_document(data, source)
         try:
             return cls.model_validate(data)
         except ScansearchError as error:

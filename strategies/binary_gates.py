@@ -23,6 +23,7 @@ import torch
 from pydantic import Field
 
 from scansearch.engine.gradient import GradientSettings, GradientStrategy, Recipe
+from scansearch.engine.limits import MOST_STEPS
 from scansearch.engine.strategy import Step
 from scansearch.models import Selection
 from scansearch.space import LayerSpace
@@ -38,7 +39,7 @@ class BinaryGatesSettings(GradientSettings):
         "bilevel", description="Alpha learns from held-out data (bilevel) or from the training batch (joint)."
     )
     paths: Literal["full", "two"] = Field("two", description="full: all branches run when alpha learns; two: k + 1.")
-    alpha_every: int = Field(5, ge=1, description="Steps between updates of alpha.")
+    alpha_every: int = Field(5, ge=1, le=MOST_STEPS, description="Steps between updates of alpha.")
     alpha_warmup: float = Field(0.25, ge=0, lt=1, description="Share of the search in which alpha stands still.")
 
 

@@ -14,15 +14,18 @@ import torch
 from pydantic import Field
 
 from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.engine.limits import MOST_JUDGED
 from scansearch.space import Choice
 
 
 class EvolutionSettings(BlackBoxSettings):
     """Settings of regularised evolution."""
 
-    population: int = Field(100, ge=2, description="Genotypes alive.")
-    competitors: int = Field(25, ge=1, description="Genotypes drawn in each cycle, of which the best has a child.")
-    cycles: int = Field(400, ge=0, description="Children (published: 20000).")
+    population: int = Field(100, ge=2, le=MOST_JUDGED, description="Genotypes alive.")
+    competitors: int = Field(
+        25, ge=1, le=MOST_JUDGED, description="Genotypes drawn in each cycle, of which the best has a child."
+    )
+    cycles: int = Field(400, ge=0, le=MOST_JUDGED, description="Children (published: 20000).")
 
 
 class Evolution(BlackBox):

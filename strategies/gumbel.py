@@ -23,8 +23,8 @@ TRIES = 100
 class GumbelSettings(GradientSettings):
     """Settings of Gumbel sampling; the defaults are the published ones."""
 
-    tau_from: float = Field(10.0, ge=1e-3, description="Temperature at the beginning.")
-    tau_to: float = Field(0.1, ge=1e-3, description="Temperature at the end; linear in between.")
+    tau_from: float = Field(10.0, ge=1e-3, le=1000, description="Temperature at the beginning.")
+    tau_to: float = Field(0.1, ge=1e-3, le=1000, description="Temperature at the end; linear in between.")
 
 
 class Gumbel(GradientStrategy):

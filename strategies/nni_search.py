@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 
 from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of
+from scansearch.engine.limits import MOST_JUDGED
 from scansearch.engine.strategy import Plan
 from scansearch.errors import BackendUnavailableError
 from scansearch.models import Supernet
@@ -33,7 +34,7 @@ class NniSettings(BlackBoxSettings):
     """Settings of the search by NNI."""
 
     tuner: Literal["tpe", "random"] = Field("tpe", description="NNI's tuner.")
-    trials: int = Field(200, ge=1, description="Genotypes to judge.")
+    trials: int = Field(200, ge=1, le=MOST_JUDGED, description="Genotypes to judge.")
 
 
 class NniSearch(BlackBox):

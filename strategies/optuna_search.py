@@ -22,6 +22,7 @@ import torch
 from pydantic import Field, field_validator
 
 from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings
+from scansearch.engine.limits import MOST_JUDGED
 from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
 from scansearch.models import Supernet
@@ -43,7 +44,7 @@ class OptunaSettings(BlackBoxSettings):
     sampler: Literal["tpe", "nsga2", "gp", "random"] = Field(
         "tpe", description="tpe, gp: accuracy; nsga2: accuracy against cost, of which the most accurate is kept."
     )
-    trials: int = Field(200, ge=1, description="Trials of the study, by all processes together.")
+    trials: int = Field(200, ge=1, le=MOST_JUDGED, description="Trials of the study, by all processes together.")
     storage: str = Field(
         "",
         description="Where the study is kept: a database URL such as sqlite:///study.db, or a journal file; empty: nowhere.",

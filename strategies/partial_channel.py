@@ -33,7 +33,7 @@ LEAST_CHANNELS = 2
 class PartialChannelSettings(GradientSettings):
     """Settings of partial channels."""
 
-    parts: int = Field(4, ge=1, description="K: 1/K of the channels go through the mixture.")
+    parts: int = Field(4, ge=1, le=1024, description="K: 1/K of the channels go through the mixture.")
     alpha_warmup: float = Field(0.3, ge=0, lt=1, description="Share of the search in which alpha stands still.")
 
 

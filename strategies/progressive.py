@@ -15,6 +15,8 @@ import torch
 from pydantic import Field
 
 from scansearch.engine.gradient import GradientSettings, GradientStrategy
+from scansearch.engine.limits import MOST_EPOCHS
+from scansearch.engine.restore import choice_of, whole
 from scansearch.engine.strategy import Plan, Step
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
@@ -24,7 +26,9 @@ from scansearch.space import BoundSpace, Choice
 class ProgressiveSettings(GradientSettings):
     """Settings of progressive shrinking."""
 
-    stages: int = Field(2, ge=1, description="Stages of the search; after each but the last, the weakest drop out.")
+    stages: int = Field(
+        2, ge=1, le=MOST_EPOCHS, description="Stages of the search; after each but the last, the weakest drop out."
+    )
     still: float = Field(0.4, ge=0, lt=1, description="Share of each stage in which alpha stands still.")
 
 
@@ -114,6 +118,16 @@ class Progressive(GradientStrategy):
         return {**super().state_dict(), "left": self.left, "stage": self.stage}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it back."""
+        """Takes it back.
+
+        Raises:
+            ValueError: If too few candidates are left, or none of these.
+        """
         super().load_state_dict(state)
-        self.left, self.stage = [list(left) for left in state["left"]], state["stage"]
+        self.stage = whole(state["stage"], 0, self.stages - 1, "the stage")
+        left = choice_of(tuple(map(tuple, state["left"])), self.space, "what is left", allowed=False)
+        if short := [
+            i for i, (kept, layer) in enumerate(zip(left, self.space, strict=True)) if len(kept) < layer.least
+        ]:
+            raise ValueError(f"layer {short[0]} has fewer candidates left than it keeps")
+        self.left = [list(kept) for kept in left]

@@ -13,6 +13,8 @@ import torch
 from pydantic import Field
 
 from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
+from scansearch.engine.limits import MOST_IMAGES, MOST_JUDGED
+from scansearch.engine.restore import accuracies_of
 from scansearch.engine.strategy import Plan
 from scansearch.models import Supernet
 from scansearch.space import BoundSpace, Choice
@@ -24,9 +26,13 @@ if TYPE_CHECKING:
 class RandomSearchSettings(BlackBoxSettings):
     """Settings of random search."""
 
-    samples: int = Field(100, ge=1, description="Genotypes drawn (published: 1000).")
-    images: int = Field(64, ge=0, description="Validation images that the first round takes; 0: all, in one round.")
-    finalists: int = Field(10, ge=1, description="Genotypes of the second round, on all validation images.")
+    samples: int = Field(100, ge=1, le=MOST_JUDGED, description="Genotypes drawn (published: 1000).")
+    images: int = Field(
+        64, ge=0, le=MOST_IMAGES, description="Validation images that the first round takes; 0: all, in one round."
+    )
+    finalists: int = Field(
+        10, ge=1, le=MOST_JUDGED, description="Genotypes of the second round, on all validation images."
+    )
 
 
 class RandomSearch(BlackBox):
@@ -58,7 +64,7 @@ class RandomSearch(BlackBox):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes them back."""
         super().load_state_dict(state)
-        self.quick = dict(state["quick"])
+        self.quick = accuracies_of(state["quick"], self._genotype, "the first round")
 
     def finish(self, evaluate: Judge) -> None:
         """The first round is judged by a few validation images."""

@@ -24,7 +24,7 @@ FAIR = Recipe(3e-3, 1e-3, (0.5, 0.999), 50 * 195)
 class SigmoidSettings(GradientSettings):
     """Settings of the sigmoid relaxation; the defaults are the published ones."""
 
-    zero_one: float = Field(10.0, ge=0, description="Weight of the zero-one loss that makes gates decide.")
+    zero_one: float = Field(10.0, ge=0, le=1000, description="Weight of the zero-one loss that makes gates decide.")
     threshold: float = Field(
         0.85, gt=0, lt=1, description="Gate above which a direction is kept beyond the least number."
     )

@@ -27,7 +27,9 @@ h_flip,v_flip,w2_flip,w7_flip | h_flip,v,w7,w7_flip
 FOUR = [["h", "v"], ["h_flip", "w2"], ["w7_col", "v_flip"], ["w3"]]
 
 words = st.text(max_size=8)
-numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()
+numbers = (
+    st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()
+)
 anything = st.recursive(words | numbers, lambda c: st.lists(c, max_size=3) | st.dictionaries(words, c, max_size=3))
 orders = st.builds("{}{}".format, st.sampled_from(["h", "v", "w2", "w5_col"]), st.sampled_from(["", "_flip"]))
 layers = st.fixed_dictionaries(

@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
-from scansearch.files import first_problem, read_json, write_text
-from scansearch.space import JSON_SCHEMA_DIALECT, MOST_CANDIDATES, MOST_LAYERS, Costs, Side, check_depth, few
+from scansearch.files import check_document, first_problem, read_json, write_text
+from scansearch.space import JSON_SCHEMA_DIALECT, MOST_CANDIDATES, MOST_LAYERS, Costs, Side, few
 
 MOST_COST = 2**63  # so that sums over all layers stay far within the range of floats
 COST_SCHEMA: Literal["scansearch/cost/1"] = "scansearch/cost/1"
@@ -165,7 +165,7 @@ class CostTable(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "cost table") -> CostTable:
         """Reads and checks a table; problems come as one line that begins with ``source``."""
-        check_depth(data, source)
+        check_document(data, source)
         try:
             return cls.model_validate(data)
         except ScansearchError as error:

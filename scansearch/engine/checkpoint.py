@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 
 from scansearch.errors import RunFolderError
-from scansearch.files import write_bytes
+from scansearch.files import open_regular, write_bytes
 
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.safetensors")
 KEPT = 2
+KINDS = ("tensor", "dict", "list", "tuple", "value")
+BLOCK = 1 << 20
 
 
 def pack(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
@@ -27,6 +29,8 @@ def pack(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
         tensors[name] = tree.detach().to("cpu", copy=True).contiguous()
         return {"tensor": name}
     if isinstance(tree, dict):
+        if wrong := [key for key in tree if type(key) not in (int, str)]:
+            raise TypeError(f"a dict of a checkpoint has keys that are integers or strings, but got {wrong[0]!r}")
         return {"dict": [[key, pack(value, tensors)] for key, value in tree.items()]}
     if isinstance(tree, (list, tuple)):
         return {"list" if isinstance(tree, list) else "tuple": [pack(value, tensors) for value in tree]}
@@ -35,17 +39,55 @@ def pack(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
     raise TypeError(f"a checkpoint holds tensors, numbers, strings, lists and dicts, but got {type(tree).__name__}")
 
 
-def unpack(packed: dict[str, Any], tensor: Callable[[str], torch.Tensor]) -> Any:
-    """The inverse of ``pack``."""
+def unpack(packed: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """The inverse of ``pack``, for a tree by anyone's hand; takes each tensor that it names out of ``tensors``.
+
+    Raises:
+        ValueError: If the tree is none that ``pack`` makes: of another kind, or a key or a tensor named twice.
+    """
+    if not isinstance(packed, dict) or len(packed) != 1:
+        raise ValueError(f"a node of its tree is one of {', '.join(KINDS)}, but there is {_short(packed)}")
     ((kind, content),) = packed.items()
     if kind == "tensor":
-        return tensor(content)
+        if not isinstance(content, str) or content not in tensors:  # two names of one tensor would share its memory
+            raise ValueError(f"its tree names the tensor {_short(content)}, which is missing or was named before")
+        return tensors.pop(content)
+    if kind == "value":
+        if content is not None and not isinstance(content, (bool, int, float, str)):
+            raise ValueError(f"a value of its tree is a number, a text or nothing, but there is {_short(content)}")
+        return content
+    if kind not in KINDS or not isinstance(content, list):
+        raise ValueError(f"a node of its tree is one of {', '.join(KINDS)}, but there is {_short(packed)}")
     if kind == "dict":
-        return {key: unpack(value, tensor) for key, value in content}
-    if kind in ("list", "tuple"):
-        items = [unpack(value, tensor) for value in content]
-        return items if kind == "list" else tuple(items)
-    return content
+        return _dict(content, tensors)
+    items = [unpack(value, tensors) for value in content]
+    return items if kind == "list" else tuple(items)
+
+
+def unpack_all(packed: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """A whole state: a dict, that has every tensor there is; errors as ``unpack``."""
+    state, left = unpack(packed, tensors), next(iter(tensors), None)
+    if left is not None:
+        raise ValueError(f"its tree does not name the tensor {_short(left)}")
+    if type(state) is not dict:
+        raise ValueError(f"its tree is {_short(state)} and not a dict")
+    return state
+
+
+def _dict(content: list[Any], tensors: dict[str, torch.Tensor]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for item in content:
+        if not isinstance(item, list) or len(item) != 2 or type(item[0]) not in (int, str) or item[0] in found:
+            raise ValueError(
+                f"a dict of its tree has pairs of a key, once each, and a value, but there is {_short(item)}"
+            )
+        found[item[0]] = unpack(item[1], tensors)
+    return found
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
@@ -59,15 +101,15 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
     data = save(tensors, metadata={"tree": json.dumps(tree)})
     path = folder / f"step-{step:09d}-{hashlib.sha256(data).hexdigest()[:16]}.safetensors"
     write_bytes(path, data)
-    for old in checkpoints(folder):
-        if old != path and old not in checkpoints(folder)[:KEPT]:
+    for old in checkpoints(folder)[KEPT:]:
+        if old != path:
             old.unlink(missing_ok=True)
     return path
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, newest first."""
-    found = [(NAME.fullmatch(path.name), path) for path in folder.glob("step-*.safetensors")]
+    found = [(NAME.fullmatch(path.name), path) for path in folder.glob("step-*.safetensors") if path.is_file()]
     return [path for _, path in sorted(((int(m[1]), p) for m, p in found if m), reverse=True)]
 
 
@@ -79,25 +121,49 @@ def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]
         warn: Told, in one line each, which damaged checkpoints were passed over.
 
     Raises:
-        RunFolderError: If there are checkpoints and all are damaged.
+        RunFolderError: If there are checkpoints and all are damaged; or the newest that is not is none that a run has written.
     """
-    found = checkpoints(folder)
-    for path in found:
-        try:
-            return _read(path)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            warn(f"checkpoint {path.name} is damaged ({error}); falling back to the one before it")
-    if found:
+    if (state := newest_state(folder, warn)) is None and (found := checkpoints(folder)):
         raise RunFolderError(
             f"{folder}: all {len(found)} checkpoints are damaged; start the run anew in another folder"
         )
+    return state
+
+
+def newest_state(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
+    """The same, and ``None`` also if all are damaged."""
+    for path in checkpoints(folder):
+        try:
+            intact = digest(path) == NAME.fullmatch(path.name)[2]  # type: ignore[index]
+            reason = "its checksum is another"
+        except OSError as error:
+            intact, reason = False, str(error)
+        if intact:
+            return _read(path)
+        warn(f"checkpoint {path.name} is damaged ({reason}); falling back to the one before it")
     return None
 
 
+def digest(path: Path) -> str:
+    """The checksum of a file, as checkpoints have it in their names."""
+    found = hashlib.sha256()
+    with open_regular(path) as file:
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.hexdigest()[:16]
+
+
 def _read(path: Path) -> dict[str, Any]:
-    match = NAME.fullmatch(path.name)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    if match is None or digest != match[2]:
-        raise ValueError(f"its checksum is {digest}")
-    with safe_open(path, framework="pt") as file:
-        return dict(unpack(json.loads(file.metadata()["tree"]), file.get_tensor))
+    """What a file with the right checksum holds; anyone can make one, so that nothing in it is taken for granted."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tree = json.loads((file.metadata() or {}).get("tree", "null"))
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        state = unpack_all(tree, tensors)
+    except MemoryError:
+        raise
+    except Exception as error:  # a file by anyone's hand: there is no telling what its readers stumble over
+        raise RunFolderError(
+            f"{path}: no run has written this checkpoint: {' '.join(str(error).split())}; remove it to go on from the one before"
+        ) from error
+    return state

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from scansearch.engine.restore import a_list, check_keys, check_tensor
+
 MIN_EPOCHS = 3
 SAFETY = 2.0
 
@@ -59,6 +61,31 @@ class History:
         initial = float(torch.tensor(self.scores[0][layer], dtype=torch.float64).std())
         return SAFETY * max(fluctuation, initial)
 
-    def state_dict(self) -> dict[str, list[list[list[float]]] | list[list[list[int]]]]:
-        """The whole history as lists."""
-        return {"scores": self.scores, "kept": self.kept}
+    def state_dict(self) -> dict[str, list[torch.Tensor]]:
+        """The whole history: of every layer the scores, float64 (epochs + 1, N), and what was kept, bool (epochs + 1, N)."""
+        scores = [torch.tensor(layer, dtype=torch.float64) for layer in zip(*self.scores, strict=True)]
+        kept = [torch.zeros(layer.shape, dtype=torch.bool) for layer in scores]
+        for epoch, layers in enumerate(self.kept):
+            for mask, indices in zip(kept, layers, strict=True):
+                mask[epoch, list(indices)] = True
+        return {"scores": scores, "kept": kept}
+
+    def load_state_dict(self, state: dict[str, list[torch.Tensor]], epochs: int) -> None:
+        """Takes it back.
+
+        Args:
+            state: What ``state_dict`` gave after ``epochs`` epochs.
+            epochs: How many there must be.
+
+        Raises:
+            ValueError: If the state is that of other layers, or of another number of epochs.
+        """
+        check_keys(state, ["scores", "kept"], "the history")
+        for name, dtype in (("scores", torch.float64), ("kept", torch.bool)):
+            layers = a_list(state[name], f"the history's {name}", len(self.scores[0]))
+            for number, (found, first) in enumerate(zip(layers, self.scores[0], strict=True)):
+                like = torch.empty(epochs + 1, len(first), dtype=dtype)
+                check_tensor(found, like, f"the history's {name} of layer {number}")
+        rows = range(epochs + 1)
+        self.scores = [[layer[n].tolist() for layer in state["scores"]] for n in rows]
+        self.kept = [[layer[n].nonzero().flatten().tolist() for layer in state["kept"]] for n in rows]

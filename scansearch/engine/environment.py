@@ -8,24 +8,44 @@ import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, Field, ValidationError
 
 from scansearch.data import ImageData
 from scansearch.errors import ScansearchError
-from scansearch.files import read_json, write_text
+from scansearch.files import first_problem, read_json, write_text
 
 PACKAGES = ("scansearch", "torch", "numpy", "numba", "lightning-fabric", "scikit-learn", "mamba-ssm")
 
 
-def describe(data: ImageData, device: torch.device, backend: str) -> dict[str, Any]:
+class _Images(BaseModel):
+    name: str
+    fingerprint: str
+
+
+class _Facts(BaseModel):
+    """What ``environment.json`` must hold to be used again."""
+
+    command: str
+    device: str
+    threads: Annotated[int, Field(ge=1, strict=True)]
+    scan_backend: str
+    processor: str
+    mixture: str
+    versions: dict[str, str]
+    data: _Images
+
+
+def describe(data: ImageData, device: torch.device, backend: str, mixture: str = "auto") -> dict[str, Any]:
     """Facts about this process, as JSON data.
 
     Args:
         data: The images, for their fingerprint.
         device: Where the supernet runs.
         backend: Backend of the selective scan.
+        mixture: How a layer runs its directions, as the model was told.
     """
     return {
         "command": command(),
@@ -36,6 +56,7 @@ def describe(data: ImageData, device: torch.device, backend: str) -> dict[str, A
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "threads": torch.get_num_threads(),
         "scan_backend": backend,
+        "mixture": mixture,
         "data": {"name": data.name, "fingerprint": data.fingerprint},
     }
 
@@ -72,13 +93,17 @@ def read_environment(folder: Path) -> dict[str, Any]:
     facts = read_json(path, "run environment")
     if not isinstance(facts, dict):
         raise ScansearchError(f"{path}: a run environment is a JSON object, but this is not; start the run anew")
+    try:
+        _Facts(**facts)
+    except ValidationError as error:
+        raise ScansearchError(f"{path}: {first_problem(error)}; restore it or start the run anew") from error
     return facts
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What a resumed run finds changed, one line each: such a run continues, but not bit for bit."""
     lines = []
-    for key in ("versions", "processor", "device", "threads", "scan_backend"):
+    for key in ("versions", "processor", "device", "threads", "scan_backend", "mixture"):
         if before.get(key) != now.get(key):
             lines.append(f"{key.replace('_', ' ')} changed since the run began: {before.get(key)} -> {now.get(key)}")
     return lines

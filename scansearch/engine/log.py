@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scansearch.engine.events import Listener, Progress
-from scansearch.files import writing
+from scansearch.files import append_bytes
 from scansearch.text import one_line
 
 
@@ -51,5 +51,5 @@ class Logged:
         self.listener.warned(message)
 
     def _write(self, line: str) -> None:
-        with writing(self.path), self.path.open("a") as file:
-            file.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} {one_line(line)}\n")
+        text = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} {one_line(line)}\n"
+        append_bytes(self.path, text.encode(errors="backslashreplace"))

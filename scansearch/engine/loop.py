@@ -17,12 +17,14 @@ from scansearch.engine.diagnostics import History, entropy, margin
 from scansearch.engine.events import Listener, Progress
 from scansearch.engine.interrupt import StopRequest
 from scansearch.engine.judge import Alone, Judge, unavailable
+from scansearch.engine.limits import MOST_JUDGED, MOST_STEPS, check_amount
 from scansearch.engine.optim import schedule, set_lr, weight_optimizer
 from scansearch.engine.rows import correct, judged_rows, score_rows
 from scansearch.engine.run_folder import Folder
 from scansearch.engine.settings import RunConfig
+from scansearch.engine.state import restore_state, state_of
 from scansearch.engine.strategy import Batch, Plan, Step, Strategy
-from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
+from scansearch.errors import DivergenceError, InterruptedRunError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace
 
@@ -68,11 +70,14 @@ class SearchLoop:
         self.held_out = Batches(held_out_part, size, config.seed, HELD_OUT, ranks) if len(held_out_part) else None
         subject = {**config.subject(), "images": data.fingerprint}
         self.plan = Plan(self.settings.epochs, self.batches.steps_per_epoch, config.seed, subject)
+        check_amount(self.plan.steps, MOST_STEPS, "updates of the weights", "take fewer epochs, or larger batches")
         self.augment = Augmentation(config.augment, data.num_classes)
         self.supernet = supernet
         optimizer = weight_optimizer(supernet, self.settings)
         self.module, self.optimizer = fabric.setup(supernet, optimizer)
         strategy.setup(supernet, space, self.plan)
+        check_amount(strategy.judgements, MOST_JUDGED, "judged genotypes", "take fewer")
+        check_amount(strategy.tunings, MOST_STEPS, "updates of fine-tuning", "take a smaller --set tuning=")
         self.history = History()
         self.history.add(strategy.scores(), strategy.choose())
         self.step = 0
@@ -304,41 +309,12 @@ class SearchLoop:
             self._check(float(parameter.detach().sum(dtype=torch.float64)), f"sum of {name}")
         if not self.fabric.is_global_zero:
             return
-        state = {
-            "step": self.step,
-            "judged": self.judged,
-            "tuned": self.tuned,
-            "sums": self.sums,
-            "supernet": dict(self.supernet.state_dict()),
-            "optimizer": self.optimizer.state_dict(),
-            "strategy": self.strategy.state_dict(),
-            "history": self.history.state_dict(),
-            "random": {
-                "cpu": torch.get_rng_state(),
-                "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            },
-        }
-        self.folder.save(self.step + self.judged + self.tuned, state)
+        self.folder.save(self.step + self.judged + self.tuned, state_of(self))
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what ``save`` wrote.
 
         Raises:
-            RunFolderError: If the state is that of other settings.
+            RunFolderError: If the state is not one of this search.
         """
-        try:
-            self._restore(state)
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise RunFolderError(
-                f"the checkpoint in {self.folder.path} does not fit its config.toml; restore config.toml or start the run anew"
-            ) from error
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.step, self.judged, self.tuned, self.sums = (state[key] for key in ("step", "judged", "tuned", "sums"))
-        self.supernet.load_state_dict(state["supernet"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.strategy.load_state_dict(state["strategy"])
-        self.history = History(**state["history"])
-        torch.set_rng_state(state["random"]["cpu"])
-        if state["random"]["cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+        restore_state(self, state)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import re
-import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,24 +11,17 @@ from typing import Any, Protocol
 import tomli_w
 from filelock import FileLock, Timeout
 
-from scansearch.engine.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from scansearch.engine.environment import write_environment
+from scansearch.engine.checkpoint import checkpoints, load_checkpoint, newest_state, save_checkpoint
+from scansearch.engine.environment import read_environment, write_environment
+from scansearch.engine.origin import Origin, check_origin, origin
 from scansearch.engine.settings import RUN_FORMAT, RunConfig, validated
+from scansearch.engine.tables import TABLES, TIMING, Tables
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
-from scansearch.files import read_toml, write_text, writing
+from scansearch.files import check_own, is_temporary, read_toml, remove_left_overs, write_text, writing
 
-TABLES = {
-    "metrics.csv": (
-        "epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "alpha_lr", "entropy", "margin",
-        "genotype_changes",
-    ),
-    "layers.csv": ("epoch", "layer", "entropy", "margin", "changes"),
-    "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
-    "diagnostics.csv": ("epoch", "name", "value"),
-    "genotypes.csv": ("number", "accuracy", "cost", "unit", "front", "directions"),
-}  # fmt: skip
-TIMING = {"timing.csv": ("epoch", "seconds", "images_per_second")}
-COLUMNS = {**TABLES, **TIMING}
+IN_PLACE = (*TABLES, *TIMING, "log.txt", ".lock")
+REPLACED = ("config.toml", "environment.json", "genotype.json")
+FOLDERS = ("checkpoints", "figures", "export", "front")
 
 
 class Folder(Protocol):
@@ -50,8 +39,6 @@ class Folder(Protocol):
 class RunFolder:
     """One run on disk.
 
-    The tables but ``timing.csv`` hold only what a repeated run would write byte for byte the same; wall-clock times go there.
-
     Args:
         path: The folder.
     """
@@ -59,6 +46,9 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._lock = FileLock(self.path / ".lock", timeout=0)
+        self._tables = Tables(self.path)
+        self._origin: Origin = {}
+        self._sizes: dict[str, int] | None = None
 
     @classmethod
     @contextmanager
@@ -97,19 +87,36 @@ class RunFolder:
         if self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir()))):
             raise RunFolderError(f"a run needs a new or empty folder, but {self.path} is not one; choose another --out")
 
+    def _check_members(self) -> None:
+        """Nothing of a run may lie, or be written, elsewhere."""
+        for name in IN_PLACE:
+            check_own(self.path / name)
+        for name, kind, is_kind in (
+            *((name, "a file", stat.S_ISREG) for name in REPLACED),
+            *((name, "a folder", stat.S_ISDIR) for name in FOLDERS),
+        ):
+            path = self.path / name
+            if (path.is_symlink() or path.exists()) and not is_kind(path.lstat().st_mode):
+                raise RunFolderError(
+                    f"{path} must be {kind} of this run itself, not a link or another thing; put {kind} there"
+                )
+
     @property
     def begun(self) -> bool:
         """Whether there is a checkpoint after the first step."""
         return any(path.name > "step-000000001" for path in checkpoints(self.path / "checkpoints"))
 
     def _discard(self, made: Sequence[Path]) -> None:
-        for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
+        """Removes what a start has written, and the folders that it made, unless somebody has put something there."""
+        folder = self.path / "checkpoints"
+        for left in (self.path, folder):
+            remove_left_overs(left)
+        for path in (*checkpoints(folder), *(self.path / name for name in (*IN_PLACE, *REPLACED))):
+            if path.is_file():
                 path.unlink()
-        for folder in made:
-            folder.rmdir()
+        for place in (folder, *made):
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -119,7 +126,7 @@ class RunFolder:
             RunFolderError: If there is no run in ``path``, or it is of another version.
         """
         folder = cls(path)
-        if not (folder.path / "config.toml").is_file():
+        if not (folder.path / "config.toml").exists():
             raise RunFolderError(
                 f"{path} holds no run (it has no config.toml); start one with `scansearch run --out {path}`"
             )
@@ -144,8 +151,9 @@ class RunFolder:
         """Keeps the folder for this process as long as the block runs; a killed process's hold ends with it.
 
         Raises:
-            RunFolderError: If another process has it.
+            RunFolderError: If another process has it, or a part of it is a link.
         """
+        self._check_members()
         with writing(self.path):
             try:
                 self._lock.acquire()
@@ -154,59 +162,54 @@ class RunFolder:
                     f"{self.path} is in use by another process; wait for it or choose another --out"
                 ) from error
         try:
-            for left_over in (*self.path.glob(".*.??????*"), *(self.path / "checkpoints").glob(".step-*")):
-                left_over.unlink(missing_ok=True)
+            for place in (self.path, *(self.path / name for name in FOLDERS)):
+                remove_left_overs(place)
             yield self
         finally:
             self._lock.release()
 
     def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
         """Appends rows to a table and waits until they are on disk."""
-        if wrong := [len(row) for row in rows if len(row) != len(COLUMNS[name])]:
-            raise ValueError(f"{name} has {len(COLUMNS[name])} columns, but a row has {wrong[0]}")
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
-        with writing(self.path / name), (self.path / name).open("ab") as file:
-            file.write(text.getvalue().encode())
-            file.flush()
-            os.fsync(file.fileno())
+        self._tables.append(name, rows)
+
+    @property
+    def _said(self) -> Origin:
+        """What the folder says that its checkpoints are made by."""
+        return origin(self.config, read_environment(self.path))
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Writes a checkpoint; it remembers how long each table is."""
-        sizes = {name: (self.path / name).stat().st_size for name in TABLES}
-        save_checkpoint(self.path / "checkpoints", step, {"tables": sizes, **state})
+        """Writes a checkpoint; it remembers what made it, and how long each table is."""
+        more = {"origin": self._origin, "tables": self._tables.sizes()}
+        save_checkpoint(self.path / "checkpoints", step, {**more, **state})
 
     def load(self, warn: Callable[[str], None]) -> dict[str, Any] | None:
-        """The newest good checkpoint, with the tables cut back to where it was taken; without one, they begin anew.
+        """The state in the newest good checkpoint, or ``None`` if there is none yet. Nothing is changed.
 
         Raises:
-            RunFolderError: If every checkpoint is damaged, or a table has lost rows.
+            RunFolderError: If every checkpoint is damaged or gone, the newest good one was made by other settings, or the
+                tables are not those that it was taken with.
         """
         state = load_checkpoint(self.path / "checkpoints", warn)
-        for name, size in ({} if state is None else state["tables"]).items():
-            self._truncate(self.path / name, size)
-        for name, columns in COLUMNS.items():
-            self._check_header(self.path / name, ",".join(columns), new=state is None)
+        self._origin, self._sizes = self._said, None
+        if state is None:
+            self._tables.check_empty()
+            return None
+        check_origin(state.pop("origin", None), self._origin, self.path)
+        self._sizes = self._tables.check(state.pop("tables", None))
         return state
 
-    def _check_header(self, path: Path, header: str, new: bool) -> None:
-        """Gives a table without rows its header; that of an earlier version may have had other columns."""
-        lines = [] if new or not path.exists() else path.read_bytes().split(b"\n", 2)
-        if len(lines) < 3 and not (len(lines) == 2 and lines[1]):
-            write_text(path, header + "\n")
-        elif lines[0] != header.encode():
-            raise RunFolderError(
-                f"{path} has the columns {lines[0].decode(errors='replace')!r}, but this version writes {header!r}; finish the run "
-                "with the version that began it, or start it anew"
-            )
+    def check_origin(self, warn: Callable[[str], None]) -> None:
+        """Checks of a finished run that its newest good checkpoint, if there is one, was made by what the folder says."""
+        state = newest_state(self.path / "checkpoints", warn)
+        if state is not None:
+            check_origin(state.get("origin"), self._said, self.path)
 
-    def _truncate(self, path: Path, size: int) -> None:
-        if not path.exists() or path.stat().st_size < size:
-            raise RunFolderError(
-                f"{path} is shorter than at the checkpoint ({size} bytes); restore it or start the run anew"
-            )
-        with writing(path):
-            os.truncate(path, size)
+    def rewind(self) -> None:
+        """Cuts the tables back to where the state of ``load`` was taken; without one, they begin anew."""
+        if self._sizes is None:
+            self._tables.begin()
+        else:
+            self._tables.cut(self._sizes)
 
 
 def new_folder(parent: Path, stem: str) -> Path:
@@ -220,8 +223,5 @@ def new_folder(parent: Path, stem: str) -> Path:
 
 def _foreign(path: Path) -> bool:
     """Whether a file is not one that a start leaves behind if it is killed before config.toml is there."""
-    return re.fullmatch(r"\.lock|environment\.json|\.(environment\.json|config\.toml)\.\w+", path.name) is None
-
-
-def _cell(value: Any) -> Any:
-    return f"{value:.9g}" if isinstance(value, float) else value
+    ours = path.name in (".lock", "environment.json") or is_temporary(path)
+    return path.is_symlink() or not path.is_file() or not ours

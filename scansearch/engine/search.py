@@ -15,9 +15,10 @@ from scansearch.engine.log import Logged
 from scansearch.engine.loop import SearchLoop
 from scansearch.engine.memory import check_fits
 from scansearch.engine.numerics import run_numerics
+from scansearch.engine.origin import check_result
 from scansearch.engine.result import Result
 from scansearch.engine.run_folder import RunFolder
-from scansearch.engine.settings import RunConfig, validated
+from scansearch.engine.settings import RunConfig, most_threads, validated
 from scansearch.engine.standalone import StandAlone
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
@@ -44,19 +45,28 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
     with run_numerics():
         parts = _assemble(config)
         with RunFolder.new(out, config, parts["environment"]) as folder:
-            return _run(parts, config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+            listener = Logged(listener or Silent(), folder.path / "log.txt")
+            return _run(parts, config, folder, listener, folder.load(listener.warned))
 
 
 def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
-    """Continues a run from its newest good checkpoint, bit for bit; a finished run only returns its genotype."""
+    """Continues a run from its newest good checkpoint, bit for bit; a finished run only returns its genotype.
+
+    Raises:
+        ScansearchError: If what made the checkpoint has changed since, in all but where and how fast the run goes.
+    """
     with run_numerics(), RunFolder.open(path).locked() as folder:
+        listener = Logged(listener or Silent(), folder.path / "log.txt")
+        config, environment = folder.config, read_environment(folder.path)
         if (folder.path / "genotype.json").exists():
-            return Genotype.load(folder.path / "genotype.json")
-        config = folder.config
-        threads = read_environment(folder.path).get("threads")
-        if isinstance(threads, int) and threads > 0 and not config.train.threads:
-            torch.set_num_threads(threads)
-        return _run(_assemble(config), config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+            folder.check_origin(listener.warned)
+            genotype = Genotype.load(folder.path / "genotype.json")
+            check_result(genotype, config, environment, folder.path)
+            return genotype
+        state = folder.load(listener.warned)
+        if not config.train.threads and environment["threads"] <= most_threads():
+            torch.set_num_threads(environment["threads"])
+        return _run(_assemble(config), config, folder, listener, state)
 
 
 def _assemble(config: RunConfig) -> dict[str, Any]:
@@ -87,7 +97,7 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
         "bound": bound,
         "strategy": kind(validated(kind.Settings, config.strategy_settings, "strategy")),
         "fabric": fabric,
-        "environment": describe(data, fabric.device, backend),
+        "environment": describe(data, fabric.device, backend, str(config.model_settings.get("mixture", "auto"))),
     }
 
 
@@ -121,7 +131,9 @@ def _fabric(config: RunConfig) -> Fabric:
     return Fabric(accelerator=train.accelerator, devices=1, precision=names[train.precision])  # type: ignore[arg-type]
 
 
-def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> Genotype:
+def _run(
+    parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener, state: dict[str, Any] | None
+) -> Genotype:
     fabric, data, bound, strategy = parts["fabric"], parts["data"], parts["bound"], parts["strategy"]
     fabric.launch()
     torch.manual_seed(config.seed)
@@ -131,11 +143,11 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     environment = _environment(parts, config, folder, listener)
     for note in (*bound.notes(), *strategy.notes(), *config.train.notes()):
         listener.warned(note)
-    state = folder.load(listener.warned)
+    if state is not None:
+        loop.restore(state)
+    folder.rewind()
     if state is None:
         loop.save()
-    else:
-        loop.restore(state)
     facts = {
         "model": config.model,
         "layers": len(bound),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.engine.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, parse_toml
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
@@ -14,6 +16,9 @@ from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 RUN_FORMAT: Literal["scansearch/run/1"] = "scansearch/run/1"
 MACHINE = {"accelerator", "threads", "checkpoint_steps", "scan_backend", "mixture"}
 """Settings that say where and how fast a run goes, not what it computes."""
+PLACES = {"data_root", "storage"}
+"""Settings that say where something is kept that is checked by itself: images by their fingerprint, a study by its setup."""
+THREADS_A_CPU = 4
 SECTIONS = ("train", "strategy", "model", "augment", "space")
 
 
@@ -22,32 +27,43 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epochs: int = Field(12, ge=1, description="Passes over the training data.")
-    batch_size: int = Field(64, ge=1, description="Images in a step, over all processes.")
+    epochs: int = Field(12, ge=1, le=MOST_EPOCHS, description="Passes over the training data.")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Images in a step, over all processes.")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="Optimiser of the weights.")
-    lr: float = Field(3e-3, gt=0, description="Peak learning rate of the weights.")
-    min_lr: float = Field(1e-6, ge=0, description="Learning rate at the end of the cosine schedule.")
-    warmup_epochs: float = Field(1.0, ge=0, description="Epochs of linear warm-up.")
+    lr: float = Field(3e-3, gt=0, le=100, description="Peak learning rate of the weights.")
+    min_lr: float = Field(1e-6, ge=0, le=100, description="Learning rate at the end of the cosine schedule.")
+    warmup_epochs: float = Field(1.0, ge=0, le=MOST_EPOCHS, description="Epochs of linear warm-up.")
     weight_decay: float = Field(
-        0.04, ge=0, description="Weight decay; biases, norms and other 1-D parameters have none."
+        0.04, ge=0, le=100, description="Weight decay; biases, norms and other 1-D parameters have none."
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
-    clip_norm: float = Field(1.0, ge=0, description="Largest norm of the weights' gradient; 0 does not clip.")
+    clip_norm: float = Field(1.0, ge=0, le=1e6, description="Largest norm of the weights' gradient; 0 does not clip.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing.")
     precision: Literal["auto", "32", "bf16"] = Field(
         "auto", description="Number format: auto is 32 on a CPU and bf16 mixed precision on a GPU."
     )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to run.")
-    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice.")
-    checkpoint_steps: int = Field(50, ge=1, description="Steps between checkpoints; one more at the end of each epoch.")
-    limit: int = Field(0, ge=0, description="Use at most this many training images; 0 uses all.")
-    validation_limit: int = Field(0, ge=0, description="Use at most this many validation images; 0 uses all.")
-    image_size: int = Field(0, ge=0, description="Resize the images to this size; 0 leaves them.")
+    threads: int = Field(0, ge=0, description=f"CPU threads, at most {THREADS_A_CPU} a CPU; 0 leaves PyTorch's choice.")
+    checkpoint_steps: int = Field(
+        50, ge=1, le=MOST_STEPS, description="Steps between checkpoints; one more at the end of each epoch."
+    )
+    limit: int = Field(0, ge=0, le=MOST_IMAGES, description="Use at most this many training images; 0 uses all.")
+    validation_limit: int = Field(
+        0, ge=0, le=MOST_IMAGES, description="Use at most this many validation images; 0 uses all."
+    )
+    image_size: int = Field(0, ge=0, le=MOST_SIDE, description="Resize the images to this size; 0 leaves them.")
 
     @field_validator("precision", mode="before")
     @classmethod
     def _number_as_name(cls, value: Any) -> Any:
         return str(value) if value in (16, 32) else value  # --set precision=32 is a number to TOML
+
+    @field_validator("threads")
+    @classmethod
+    def _fit_the_machine(cls, value: int) -> int:
+        if value > most_threads():
+            raise ValueError(f"at most {most_threads()} threads run on this machine, {THREADS_A_CPU} a CPU")
+        return value
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> TrainSettings:
@@ -63,6 +79,11 @@ class TrainSettings(BaseModel):
             f"warmup_epochs={self.warmup_epochs:g} is not shorter than the {self.epochs} epochs: the weights' learning rate never "
             "reaches lr"
         ]
+
+
+def most_threads() -> int:
+    """How many threads are allowed here: with more, they only wait for each other, and some systems fail."""
+    return THREADS_A_CPU * (os.cpu_count() or 1)
 
 
 class RunConfig(BaseModel):
@@ -81,6 +102,13 @@ class RunConfig(BaseModel):
     augment: AugmentSettings = Field(default_factory=AugmentSettings)
     strategy_settings: dict[str, Any] = Field(default_factory=dict)
     model_settings: dict[str, Any] = Field(default_factory=dict)
+
+    def recipe(self) -> dict[str, Any]:
+        """Everything that the numbers of a run depend on, by its name in config.toml: all but ``MACHINE`` and ``PLACES``."""
+        found: dict[str, Any] = {}
+        for name, value in self.model_dump(mode="json", exclude_none=True).items():
+            found |= {f"{name}.{key}": v for key, v in value.items()} if isinstance(value, dict) else {name: value}
+        return {name: v for name, v in found.items() if name.rpartition(".")[2] not in MACHINE | PLACES}
 
     def subject(self) -> dict[str, Any]:
         """What is trained and how, without what only says where and how fast: accuracies of equal subjects are comparable."""

@@ -11,7 +11,6 @@ from scansearch.space.names import (
     MOST_LAYERS,
     Directions,
     Side,
-    check_depth,
     check_directions,
     few,
 )
@@ -32,7 +31,6 @@ __all__ = [
     "Override",
     "SearchSpace",
     "Side",
-    "check_depth",
     "check_directions",
     "few",
     "find_space",

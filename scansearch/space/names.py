@@ -11,7 +11,6 @@ from scansearch.scans import ScanOrder
 from scansearch.scans.family import MAX_TOKENS
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MAX_DEPTH = 64
 MOST_CANDIDATES = 1000
 MOST_LAYERS = 1000
 MOST_SIDE = MAX_TOKENS  # of a grid or an image
@@ -61,18 +60,3 @@ Directions = Annotated[
 """One to 1,000 scan orders, each known, none twice."""
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE, strict=True)]
 """Rows or columns of a grid, or pixels of an image's side."""
-
-
-def check_depth(data: object, source: str) -> None:
-    """Checks that JSON data is not nested so deeply that printing or writing it would fail.
-
-    Raises:
-        ScansearchError: In one line that begins with ``source``.
-    """
-    level = [data]
-    for _ in range(MAX_DEPTH):
-        lists = [v if isinstance(v, (list, tuple)) else v.values() for v in level if isinstance(v, (list, tuple, dict))]
-        level = [child for children in lists for child in children]
-        if not level:
-            return
-    raise ScansearchError(f"{source}: JSON nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")

@@ -11,13 +11,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from scansearch.errors import ScansearchError
-from scansearch.files import first_problem, read_json, read_toml, write_text
+from scansearch.files import check_document, first_problem, read_json, read_toml, write_text
 from scansearch.registry import unknown_name
 from scansearch.space.binding import bind
 from scansearch.space.bound import BoundSpace
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import MOST_CONSTRAINTS, Constraint, Count
-from scansearch.space.names import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, check_depth, few
+from scansearch.space.names import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, few
 from scansearch.text import FILE_NAME_RULE, LONGEST_NAME, is_file_name
 
 SPACE_SCHEMA: Literal["scansearch/space/1"] = "scansearch/space/1"
@@ -179,7 +179,7 @@ class SearchSpace(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "search space") -> SearchSpace:
         """Reads and checks a space; problems come as one line that begins with ``source``."""
-        check_depth(data, source)
+        check_document(data, source)
         try:
             return cls.model_validate(data)
         except ScansearchError as error:

@@ -14,9 +14,9 @@ import torch
 
 from scansearch.data import ImageData
 from scansearch.engine.events import Progress, Silent
-from scansearch.engine.run_folder import TABLES
 from scansearch.engine.settings import RunConfig, make_config
 from scansearch.engine.strategy import Strategy
+from scansearch.engine.tables import TABLES
 from scansearch.errors import ScansearchError
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.space import SearchSpace

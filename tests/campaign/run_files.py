@@ -105,7 +105,8 @@ def journal(folder: Path) -> Maker:
         scansearch.search(
             folder / "run", strategy="optuna_search", trials=4, storage=str(folder / "journal"), listener=Stop(),
             model="local_vim_nano",
-            epochs=1, batch_size=32, limit=64, validation_limit=32, threads=1, patch_size=2, depth=2, checkpoint_steps=1, scan_backend="torch",
+            epochs=1, batch_size=32, limit=64, validation_limit=32,
+            threads=1, patch_size=2, depth=2, checkpoint_steps=1, scan_backend="torch",
         )  # fmt: skip
 
     outcome = in_child(begin, folder)

@@ -52,7 +52,7 @@ def refused_start(refused, tiny, here):
         ("--set embed_dim=100000000", "GB for weights, gradients and optimiser, but cpu has"),
         ("--set embed_dim=100000000000", "this model is too large"),
         ("--space nope.json", "nope.json: cannot read this search space"),
-        ("--config nope.toml", "cannot read nope.toml"),
+        ("--config nope.toml", "nope.toml: cannot read this TOML file: no such file"),
     ],
 )
 def test_start_is_refused(refused_start, arguments, says, monkeypatch):

@@ -91,7 +91,7 @@ def test_run_folder_that_holds_something_else(refused, tiny, here):
 
 def test_start_that_was_killed_before_the_run_began_can_be_repeated(call, tiny, here):
     (here / "run").mkdir()
-    for name in (".lock", "environment.json", ".config.toml.abc123_x"):
+    for name in (".lock", "environment.json", ".config.toml.scansearch-abc123_x.tmp"):
         (here / "run" / name).write_text("{}")
     assert call(*tiny, "--epochs", 1, "--out", "run").status == 0
     assert not list((here / "run").glob(".config*"))
@@ -136,7 +136,11 @@ def test_checkpoint_of_other_settings(refused, interrupted):
     folder, _ = interrupted
     config = folder / "config.toml"
     config.write_text(config.read_text().replace("depth = 2", "depth = 3"))
-    assert "does not fit its config.toml" in refused("resume", "run")
+    line = refused("resume", "run")
+    assert (
+        "run/config.toml says model_settings.depth = 3, but the checkpoint was made with model_settings.depth = 2"
+        in line
+    )
 
 
 def test_damaged_checkpoint_falls_back_and_says_so(call, interrupted, finished):

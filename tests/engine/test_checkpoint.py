@@ -29,7 +29,7 @@ def test_state_round_trips_with_types(tmp_path):
 
 def test_pack_is_json_and_refuses_objects():
     tensors = {}
-    assert same(unpack(pack(STATE, tensors), tensors.__getitem__), STATE)
+    assert same(unpack(pack(STATE, tensors), tensors), STATE)
     with pytest.raises(TypeError, match="set"):
         pack({1, 2}, {})
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from scansearch.engine.run_folder import TABLES
+from scansearch.engine.tables import TABLES
 
 REPRODUCIBLE = (*TABLES, "genotype.json")
 KILLS = 10

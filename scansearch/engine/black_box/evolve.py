@@ -8,17 +8,26 @@ import torch
 from pydantic import Field
 
 from scansearch.engine.black_box.strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.engine.limits import MOST_JUDGED
 from scansearch.space import Choice
 
 
 class EvolvedSettings(BlackBoxSettings):
     """Settings of the evolution; the defaults are the published ones."""
 
-    generations: int = Field(20, ge=0, description="Generations of the evolution after training; 0: random genotypes.")
-    population: int = Field(50, ge=2, description="Genotypes that the evolution begins with, drawn at random.")
-    parents: int = Field(10, ge=1, description="Best genotypes so far, from which the next generation comes.")
-    mutations: int = Field(25, ge=0, description="Genotypes of a generation that are mutations of a parent.")
-    crossovers: int = Field(25, ge=0, description="Genotypes of a generation that mix two parents.")
+    generations: int = Field(
+        20, ge=0, le=MOST_JUDGED, description="Generations of the evolution after training; 0: random genotypes."
+    )
+    population: int = Field(
+        50, ge=2, le=MOST_JUDGED, description="Genotypes that the evolution begins with, drawn at random."
+    )
+    parents: int = Field(
+        10, ge=1, le=MOST_JUDGED, description="Best genotypes so far, from which the next generation comes."
+    )
+    mutations: int = Field(
+        25, ge=0, le=MOST_JUDGED, description="Genotypes of a generation that are mutations of a parent."
+    )
+    crossovers: int = Field(25, ge=0, le=MOST_JUDGED, description="Genotypes of a generation that mix two parents.")
     mutation_rate: float = Field(0.1, gt=0, le=1, description="Probability with which a mutation redraws a layer.")
 
 

@@ -16,6 +16,8 @@ import torch
 from pydantic import Field
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from scansearch.engine.limits import MOST_EPOCHS
+from scansearch.engine.restore import accuracies_of, choice_of
 from scansearch.engine.strategy import Plan, Strategy, StrategySettings
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
@@ -34,7 +36,7 @@ class BlackBoxSettings(StrategySettings):
     judge: Literal["supernet", "standalone"] = Field(
         "supernet", description="Who judges: a supernet trained once, or each network trained alone for a few epochs."
     )
-    judge_epochs: int = Field(3, ge=1, description="Epochs that judge=standalone trains each network.")
+    judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=standalone trains each network.")
 
 
 class BlackBox(Strategy):
@@ -130,8 +132,16 @@ class BlackBox(Strategy):
         return {"best": self.best, "accuracies": [list(item) for item in self.accuracies.items()]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back the accuracies."""
-        self.best, self.accuracies = state["best"], dict(state["accuracies"])
+        """Takes back the accuracies.
+
+        Raises:
+            ValueError: If they are not those of genotypes of the space.
+        """
+        self.best = self._genotype(state["best"])
+        self.accuracies = accuracies_of(state["accuracies"], self._genotype, "the memory of genotypes")
+
+    def _genotype(self, value: Any) -> Choice:
+        return choice_of(value, self.space, "a genotype in the checkpoint")
 
 
 def new_ones(draw: Callable[[], Choice], count: int, judged: dict[Choice, float]) -> Iterator[Choice]:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from scansearch.engine.gradient.draws import Draws
+from scansearch.engine.restore import a_list, check_keys, check_numbers, check_tensor
 
 PUBLISHED_EPOCHS = 50
 FIRST, WINDOW, APART, BACK = 23, 10, 8, 12
@@ -132,6 +133,21 @@ class Curvature:
         """Everything measured so far."""
         return {"values": self.values, "alphas": self.alphas, "sharpened": self.sharpened}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it back."""
+    def load_state_dict(self, state: dict[str, Any], alphas: Sequence[torch.Tensor]) -> None:
+        """Takes it back.
+
+        Args:
+            state: What ``state_dict`` gave.
+            alphas: Architecture parameters, as those that were kept must be.
+
+        Raises:
+            ValueError: If the state is not one of such alphas.
+        """
+        check_keys(state, ["values", "alphas", "sharpened"], "the curvature")
+        epochs = len(state["values"])
+        for kept in a_list(state["alphas"], "the curvature's alphas", epochs):
+            for old, alpha in zip(a_list(kept, "alphas of an epoch", len(alphas)), alphas, strict=True):
+                check_numbers(check_tensor(old, alpha, "an earlier alpha"), "an earlier alpha")
+        if not all(type(value) is float for value in state["values"]) or type(state["sharpened"]) is not bool:
+            raise ValueError("the curvature has values that are no numbers")
         self.values, self.alphas, self.sharpened = state["values"], state["alphas"], state["sharpened"]

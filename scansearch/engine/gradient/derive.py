@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from scansearch.engine.restore import accuracies_of, check_keys, choice_of, whole
 from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound import Threshold
@@ -161,8 +162,20 @@ class Derivation:
         return {"chosen": self.chosen, "accuracies": [list(item) for item in self.accuracies.items()]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes them back."""
-        self.chosen, self.accuracies = state["chosen"], dict(state["accuracies"])
+        """Takes them back.
+
+        Raises:
+            ValueError: If they are not accuracies of what the layers choose from.
+        """
+        check_keys(state, ["chosen", "accuracies"], "the selection")
+        chosen = state["chosen"]
+        self.chosen = None if chosen is None else choice_of(chosen, self.space, "the chosen genotype")
+        self.accuracies = accuracies_of(state["accuracies"], self._asked, "the selection")
+
+    def _asked(self, key: Any) -> tuple[int, Choice]:
+        decided, left = key
+        whole(decided, 0, len(self.space), "a number of layers")
+        return decided, choice_of(left, self.space, "what is left", allowed=self.how == "one_shot")
 
 
 def _exponential(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from scansearch.engine.limits import MOST_JUDGED
 from scansearch.engine.strategy import StrategySettings
 
 Level = Literal["joint", "bilevel", "unrolled"]
@@ -49,7 +50,7 @@ class GradientSettings(StrategySettings):
         "most 0.03, so that a short run can move alpha as far as the published one.",
     )
     alpha_weight_decay: float | None = Field(
-        None, ge=0, description="Weight decay of alpha. Unset: 0 for joint, as published otherwise."
+        None, ge=0, le=100, description="Weight decay of alpha. Unset: 0 for joint, as published otherwise."
     )
     held_out: float = Field(0.5, gt=0, lt=1, description="Share of the training data for alpha (bilevel, unrolled).")
     alpha_warmup: float = Field(
@@ -63,21 +64,25 @@ class GradientSettings(StrategySettings):
     tuning: float = Field(
         0.1,
         ge=0,
+        le=100,
         description="selection=perturbation: how long the supernet is fine-tuned between the decisions of two layers, as a "
         "share of the search; published: 5 of 50 epochs.",
     )
-    judged: int = Field(100, ge=1, description="Genotypes judged by selection=one_shot.")
+    judged: int = Field(100, ge=1, le=MOST_JUDGED, description="Genotypes judged by selection=one_shot.")
     perturb: Literal["none", "random", "adversarial"] = Field(
         "none",
         description="SDARTS: the weights (at level joint alpha too) learn under perturbed branch weights, at random or as bad as "
         "possible.",
     )
-    perturb_from: float = Field(0.03, ge=0, description="Largest perturbation of a branch weight at the beginning.")
-    perturb_to: float = Field(0.3, ge=0, description="And at the end; linear in between.")
-    entropy: float = Field(0.0, ge=0, description="Weight of the mean entropy of the scores in alpha's loss.")
+    perturb_from: float = Field(
+        0.03, ge=0, le=1, description="Largest perturbation of a branch weight at the beginning."
+    )
+    perturb_to: float = Field(0.3, ge=0, le=1, description="And at the end; linear in between.")
+    entropy: float = Field(0.0, ge=0, le=1000, description="Weight of the mean entropy of the scores in alpha's loss.")
     shortcut: float = Field(
         0.0,
         ge=0,
+        le=100,
         description="DARTS-: the layer's input is added to its mixture, with this weight, linearly down to 0.",
     )
     curvature: Literal["off", "measure", "stop"] = Field(

@@ -20,7 +20,7 @@ from scansearch.engine.gradient.derive import Derivation
 from scansearch.engine.gradient.regularise import Regulariser
 from scansearch.engine.gradient.settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
 from scansearch.engine.gradient.unrolled import unrolled_gradient
-from scansearch.engine.optim import set_lr
+from scansearch.engine.optim import load_optimizer, set_lr
 from scansearch.engine.strategy import Batch, Plan, Step, Strategy
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
@@ -248,7 +248,7 @@ class GradientStrategy(Strategy):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes it back."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.derivation.load_state_dict(state["derivation"])
         if self.curvature is not None:
-            self.curvature.load_state_dict(state["curvature"])
+            self.curvature.load_state_dict(state["curvature"], self.supernet.architecture_parameters())

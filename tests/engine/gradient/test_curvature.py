@@ -124,6 +124,7 @@ def test_the_strategy_asks_for_it_and_keeps_it_in_a_resume():
     found = strategy("darts", ToySupernet(), curvature="stop")
     assert not found.stopped
     found.curvature.values, found.curvature.sharpened = [1.0, 2.0], True
+    found.curvature.alphas = [[alpha.detach().clone() for alpha in found.supernet.alphas]] * 2
     again = strategy("darts", ToySupernet(), curvature="stop")
     again.load_state_dict(found.state_dict())
     assert again.stopped

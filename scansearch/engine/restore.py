@@ -1,0 +1,170 @@
+"""Checks of what a checkpoint holds, before anything of it is taken over: whoever can write a file can write one.
+
+What a fresh run has in the same place says what is right: the keys, the kinds, the shapes and types of tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scansearch.errors import RunFolderError
+from scansearch.space import BoundSpace, Choice
+
+
+@contextmanager
+def restoring(folder: Path) -> Iterator[None]:
+    """Whatever a state stumbles over becomes one line: strategies are anyone's code, and checkpoints anyone's data.
+
+    Raises:
+        RunFolderError: In place of every error but a lack of memory.
+    """
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RunFolderError(
+            f"the checkpoint in {folder} is not one of this run: {reason[:300]}; remove the newest file in "
+            f"{folder / 'checkpoints'} to go on from the one before, or start a new run"
+        ) from error
+
+
+def check_keys(found: object, keys: Sequence[str], where: str) -> None:
+    """Checks that ``found`` is a dict with just these keys."""
+    if type(found) is not dict:
+        raise ValueError(f"{where} is {told(found)} and not a dict")
+    for key in {*found} ^ {*keys}:
+        raise ValueError(f"{where} {'lacks' if key in keys else 'has the unknown'} {key!r}")
+
+
+def a_list(found: object, where: str, count: int | None = None) -> list[Any]:
+    """Checks a list, of ``count`` entries if given, and returns it."""
+    if type(found) is not list or count not in (None, len(found)):
+        raise ValueError(f"{where} is {told(found)} and not a list{'' if count is None else f' of {count}'}")
+    return found
+
+
+def whole(value: object, least: int, most: int, where: str) -> int:
+    """Checks an integer from ``least`` to ``most`` and returns it."""
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{where} is {told(value)} and not an integer from {least} to {most}")
+    return value
+
+
+def check_tensor(found: object, like: torch.Tensor, where: str) -> torch.Tensor:
+    """Checks shape and type against a tensor of the fresh run."""
+    if not isinstance(found, torch.Tensor) or found.shape != like.shape or found.dtype != like.dtype:
+        raise ValueError(f"{where} is {told(found)}, but this run has {told(like)}")
+    return found
+
+
+def check_numbers(found: torch.Tensor, where: str, *, finite: bool = True) -> None:
+    """Checks that a tensor has no NaN, and if ``finite`` nothing infinite."""
+    if bool(found.isnan().any()) or (finite and not bool(found.isfinite().all())):
+        raise ValueError(f"{where} is not finite")
+
+
+def check_weights(found: object, module: torch.nn.Module) -> None:
+    """Checks a module's state against the module itself; parameters are finite, buffers may be anything."""
+    fresh = module.state_dict()
+    check_keys(found, list(fresh), "the supernet")
+    assert isinstance(found, dict)
+    parameters = {name for name, _ in module.named_parameters()}
+    for name, like in fresh.items():
+        check_tensor(found[name], like, name)
+        if name in parameters:
+            check_numbers(found[name], name)
+
+
+def check_like(found: object, fresh: Mapping[str, Any]) -> None:
+    """Checks a strategy's state against that of one just set up: what is there must be there, and of the same kind.
+
+    Strategies of strangers may grow lists, tensors and dicts, so that what is in them is for ``load_state_dict`` to check.
+
+    Raises:
+        ValueError: Naming the entry.
+    """
+    if type(found) is not dict:
+        raise ValueError(f"the strategy's state is {told(found)} and not a dict")
+    for key, like in fresh.items():
+        if key not in found:
+            raise ValueError(f"the strategy's state lacks {key!r}")
+        value, where = found[key], f"{key!r} of the strategy's state"
+        if isinstance(like, torch.Tensor) and isinstance(value, torch.Tensor):
+            alike = (value.dtype, value.ndim) == (like.dtype, like.ndim)
+        else:
+            alike = like is None or _kind(value) is _kind(like)
+        if not alike:
+            raise ValueError(f"{where} is {told(value)}, but this run has {told(like)}")
+
+
+def _kind(value: object) -> type:
+    return float if isinstance(value, (bool, int)) else type(value)
+
+
+def choice_of(value: object, space: BoundSpace, where: str, *, allowed: bool = True) -> Choice:
+    """Checks candidates, layer by layer, and returns them; unless ``allowed`` is False, the space must allow them."""
+    if not isinstance(value, tuple) or len(value) != len(space):
+        raise ValueError(f"{where} is no genotype of {len(space)} layers")
+    for kept, layer in zip(value, space, strict=True):
+        if not isinstance(kept, tuple) or list(kept) != sorted(set(kept)):
+            raise ValueError(f"{where} keeps candidates that are not in order")
+        for i in kept:
+            whole(i, 0, len(layer.candidates) - 1, f"a candidate of {where}")
+    if allowed and not space.allows(value):
+        raise ValueError(f"{where} is not in space {space.name!r}")
+    return value
+
+
+def accuracies_of(value: object, key: Any, where: str) -> dict[Any, float]:
+    """Checks a list of pairs, ``key(first)`` and an accuracy in [0, 1], and returns it as a dict."""
+    found = {}
+    for item in a_list(value, where):
+        if not isinstance(item, list) or len(item) != 2 or type(item[1]) is not float or not 0 <= item[1] <= 1:
+            raise ValueError(f"{where} has an entry that is no genotype and its accuracy")
+        found[key(item[0])] = item[1]
+    return found
+
+
+def numbers(value: object, count: int, where: str) -> list[float]:
+    """Checks a list of so many finite floats and returns it."""
+    found = a_list(value, where, count)
+    if not all(type(v) is float and isfinite(v) for v in found):
+        raise ValueError(f"{where} is no list of finite numbers")
+    return found
+
+
+def generators() -> dict[str, Any]:
+    """The states of torch's random generators, of the CPU and of all CUDA devices."""
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+
+
+def check_generators(found: Any) -> None:
+    """Checks such states; there may be those of more or fewer CUDA devices than here."""
+    check_keys(found, ["cpu", "cuda"], "the random generators")
+    check_tensor(found["cpu"], torch.get_rng_state(), "the CPU's random generator")
+    cuda = a_list(found["cuda"], "the random generators of CUDA devices")
+    for here, state in zip(generators()["cuda"], cuda, strict=False):
+        check_tensor(state, here, "a CUDA device's random generator")
+
+
+def restore_generators(found: Mapping[str, Any]) -> None:
+    """Sets the generators; those of CUDA devices as far as there are as many."""
+    torch.set_rng_state(found["cpu"])
+    for number, _ in enumerate(generators()["cuda"][: len(found["cuda"])]):
+        torch.cuda.set_rng_state(found["cuda"][number], number)
+
+
+def told(value: object) -> str:
+    """A value for a message."""
+    if isinstance(value, torch.Tensor):
+        return f"a tensor {list(value.shape)} of {value.dtype}"
+    text = repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
+    return text if len(text) <= 40 else text[:37] + "..."
