@@ -42,9 +42,10 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
         ScansearchError: For bad input; before anything is written if it can be known by then.
     """
     with run_numerics():
-        parts = _assemble(config)
+        listener = listener or Silent()
+        parts = _assemble(config, listener)
         with RunFolder.new(out, config, parts["environment"]) as folder:
-            return _run(parts, config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+            return _run(parts, config, folder, Logged(listener, folder.path / "log.txt"))
 
 
 def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
@@ -56,10 +57,11 @@ def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
         threads = read_environment(folder.path).get("threads")
         if isinstance(threads, int) and threads > 0 and not config.train.threads:
             torch.set_num_threads(threads)
-        return _run(_assemble(config), config, folder, Logged(listener or Silent(), folder.path / "log.txt"))
+        logged = Logged(listener or Silent(), folder.path / "log.txt")
+        return _run(_assemble(config, logged), config, folder, logged)
 
 
-def _assemble(config: RunConfig) -> dict[str, Any]:
+def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
     train = config.train
     if train.threads:
         torch.set_num_threads(train.threads)
@@ -69,6 +71,9 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
         image_size=train.image_size or None,
         limit=train.limit or None,
         validation_limit=train.validation_limit or None,
+        skip_damaged=train.skip_damaged,
+        refuse_duplicates=train.refuse_duplicates,
+        progress=listener.checked,
     )
     space = SearchSpace.from_dict(config.space)
     infos = spec.layers(data.image_size)
@@ -129,7 +134,7 @@ def _run(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: 
     alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
     loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
     environment = _environment(parts, config, folder, listener)
-    for note in (*bound.notes(), *strategy.notes(), *config.train.notes()):
+    for note in (*data.notes, *bound.notes(), *strategy.notes(), *config.train.notes()):
         listener.warned(note)
     state = folder.load(listener.warned)
     if state is None:
