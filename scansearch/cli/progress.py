@@ -46,6 +46,10 @@ class RichListener:
     ) -> None:
         self.bar.stop()
 
+    def checked(self, done: int, most: int) -> None:
+        """Shows how many image files were checked."""
+        self.bar.update(self.task, total=most, completed=done, epoch=f"checking image {done:,} of {most:,}")
+
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         """Prints what will be searched."""
         verb = (

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scansearch.data.augment import Augmentation
     from scansearch.data.augment_settings import AugmentSettings
-    from scansearch.data.base import DatasetSpec, ImageData, Parts
+    from scansearch.data.base import DatasetSpec, ImageData
     from scansearch.data.dense import DenseSplit
     from scansearch.data.file_split import FileSplit
     from scansearch.data.holdout import SPLIT_SEED
+    from scansearch.data.parts import Parts
     from scansearch.data.pixels import normalise
     from scansearch.data.splits import Split, TensorSplit
 
@@ -35,10 +36,11 @@ __all__ = [
 _FILES = {
     "augment": ("Augmentation",),
     "augment_settings": ("AugmentSettings",),
-    "base": ("DatasetSpec", "ImageData", "Parts"),
+    "base": ("DatasetSpec", "ImageData"),
     "dense": ("DenseSplit",),
     "file_split": ("FileSplit",),
     "holdout": ("SPLIT_SEED",),
+    "parts": ("Parts",),
     "pixels": ("normalise",),
     "splits": ("Split", "TensorSplit"),
 }

@@ -10,13 +10,16 @@ import numpy as np
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec, Parts, check_labels
-from scansearch.data.roots import check_root
+from scansearch.data.base import DatasetSpec
+from scansearch.data.parts import Parts, check_labels
+from scansearch.data.roots import check_file, check_root
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
+MOST_NAMES = 2**16
+"""Bytes of a file of class names."""
 HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
@@ -84,9 +87,9 @@ def read_cifar(root: Path | None, layout: CifarLayout) -> Parts:
     if root is None:
         raise ScansearchError(f"{layout.name} needs --data-root: {_get(layout)}")
     folder = _find_folder(check_root(root, layout.name), layout)
-    names = _class_names(folder, layout)
+    names, notes = _class_names(folder, layout)
     train, test = (_read_files(folder, files, layout, names) for files in (layout.train, layout.test))
-    return Parts(train, names, test=test)
+    return Parts(train, names, test=test, notes=notes)
 
 
 def _get(layout: CifarLayout) -> str:
@@ -108,14 +111,17 @@ def _find_folder(root: Path, layout: CifarLayout) -> Path:
     raise ScansearchError(f"{layout.name}: {root} holds no {layout.train[0][0]}; {_get(layout)}")
 
 
-def _class_names(folder: Path, layout: CifarLayout) -> tuple[str, ...]:
-    # Only names on figures depend on this file: numbers do as well.
-    numbers = tuple(str(number) for number in range(layout.num_classes))
+def _class_names(folder: Path, layout: CifarLayout) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the classes; or numbers, since no result depends on names, and a line that says why."""
+    path = folder / layout.names_file
     try:
-        names = tuple((folder / layout.names_file).read_text(encoding="utf-8").split())
+        names = tuple(path.read_text(encoding="utf-8").split()) if check_file(path).st_size <= MOST_NAMES else ()
     except (OSError, UnicodeDecodeError):
-        return numbers
-    return names if len(set(names)) == layout.num_classes == len(names) else numbers
+        names = ()
+    if len(set(names)) == layout.num_classes == len(names):
+        return names, ()
+    numbers = tuple(str(number) for number in range(layout.num_classes))
+    return numbers, (f"{layout.name}: {path} does not hold {layout.num_classes} names, so classes are numbered",)
 
 
 def _read_files(
@@ -131,7 +137,7 @@ def _read_files(
 def _read_file(path: Path, count: int, layout: CifarLayout) -> np.ndarray:
     record = layout.label_bytes + PIXELS
     try:
-        size = path.stat().st_size
+        size = check_file(path).st_size
         if size != count * record:
             raise ScansearchError(
                 f"{path} must have {count * record:,} bytes ({count:,} records of {record:,}), but has {size:,}; "

@@ -16,7 +16,7 @@ class DenseSplit(TensorSplit):
     """Images in memory with a target for each pixel.
 
     Args:
-        images: uint8 of shape (n, C, H, W).
+        images: uint8, or float32 in whatever unit, of shape (n, C, H, W).
         labels: One class an image, int64 of shape (n,), by which the images are divided into splits.
         targets: A class for each pixel, int64 of shape (n, H, W).
 
@@ -35,7 +35,7 @@ class DenseSplit(TensorSplit):
             )
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images, uint8 of shape (B, C, H, W), and targets, int64 of shape (B, H, W)."""
+        """Images of shape (B, C, H, W), and targets, int64 of shape (B, H, W)."""
         return self.images[indices], self.targets[indices]
 
     def subset(self, indices: torch.Tensor) -> DenseSplit:

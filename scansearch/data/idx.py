@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scansearch.data.roots import check_file
 from scansearch.errors import ScansearchError
 
 UNSIGNED_BYTE = 0x08
@@ -32,6 +33,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         ScansearchError: If the file cannot be read, is of another kind, or is shorter or longer than it states.
     """
     try:
+        check_file(path)
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             header = file.read(4 + 4 * dimensions)
             shape = _parse_header(header, dimensions, path)

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec, Parts
-from scansearch.data.file_split import DAMAGE, FileSplit
-from scansearch.data.roots import check_root, list_folder
+from scansearch.data.base import DatasetSpec
+from scansearch.data.examine import examine
+from scansearch.data.file_split import FileSplit
+from scansearch.data.parts import Parts
+from scansearch.data.roots import check_root, is_hidden, list_folder
 from scansearch.errors import ScansearchError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".gif", ".tif", ".tiff")
-FOLDERS = {"train": ("train",), "validation": ("val", "validation"), "test": ("test",)}
-EXAMINED = 64
-SIDE = 224
+FOLDERS = {"train": r"train(ing)?", "validation": r"val(id(ation)?)?|dev", "test": r"test(ing)?"}
+"""Names of the parts' folders, in any case, with or without a following "set", "data" or "images"."""
 LAYOUT = "a folder with one folder of images a class, or with such folders train, val and (if there is one) test"
 
 
 def read_image_folder(root: Path | None) -> Parts:
-    """Lists the images; they are decoded when a batch asks for them.
+    """Lists the images; they are checked once it is known which ones are used, and decoded when a batch asks for them.
 
-    If the first images all have one size of at most 224 x 224 pixels, that is the size of the data set; otherwise it is
-    224 x 224. The classes are the folders of the training part, in alphabetical order.
+    The classes are the folders of the training part, in alphabetical order. Hidden files and folders, and those that
+    systems leave among one's own, are no images and no classes.
 
     Raises:
         ScansearchError: If the folders do not have the layout, a class is empty, or a split has a class of its own.
@@ -36,18 +38,50 @@ def read_image_folder(root: Path | None) -> Parts:
     folders = _split_folders(check_root(root, "imagefolder"))
     class_names = tuple(path.name for path in _class_folders(folders["train"]))
     splits = {role: _list_split(folder, class_names) for role, folder in folders.items()}
-    size = _common_size(splits["train"])
-    return Parts(class_names=class_names, **{role: split.resized(*size) for role, split in splits.items()})
+    return Parts(class_names=class_names, **splits, check=examine, notes=_unused(root, folders))
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    folders = {role: root / name for role, names in FOLDERS.items() for name in names if (root / name).is_dir()}
+    named = {role: [path for path in _class_folders(root) if _role(path.name) == role] for role in FOLDERS}
+    folders = {role: paths[0] for role, paths in named.items() if paths}
     # A class may be called "train": it holds images, not folders.
-    if "train" in folders and _class_folders(folders["train"]):
+    if "train" in folders and any(_class_folders(path) for path in named["train"]):
+        for role, paths in named.items():
+            if len(paths) > 1:
+                raise ScansearchError(
+                    f"imagefolder: {root} must hold one folder of {role} images, but holds "
+                    f"{' and '.join(path.name for path in paths)}; merge them or rename one"
+                )
         return folders
-    if {path.name for path in _class_folders(root)} <= {name for names in FOLDERS.values() for name in names}:
+    if {path.name for path in _class_folders(root)} <= {path.name for paths in named.values() for path in paths}:
         raise ScansearchError(f"imagefolder: {root} must hold a folder of images a class, but has none; give {LAYOUT}")
+    _refuse_unnamed_parts(root)
     return {"train": root}
+
+
+def _role(name: str) -> str | None:
+    plain = re.sub(r"[\W_]", "", name.casefold())
+    return next((role for role, names in FOLDERS.items() if re.fullmatch(f"({names})(set|data|images)?", plain)), None)
+
+
+def _refuse_unnamed_parts(root: Path) -> None:
+    """Folders that hold the same folders and nothing else are parts, not classes, whatever they are called."""
+    inside = {path.name: list_folder(path) for path in _class_folders(root)}
+    held = {name: {path.name for path in paths} for name, paths in inside.items() if all(p.is_dir() for p in paths)}
+    for first, second in combinations(held, 2):
+        if len(common := sorted(held[first] & held[second])) > 1:
+            raise ScansearchError(
+                f"imagefolder: {first} and {second} in {root} both hold the folders {common[0]} and {common[1]}, so they "
+                "look like parts, not classes; call the parts train, val and test"
+            )
+
+
+def _unused(root: Path, folders: dict[str, Path]) -> tuple[str, ...]:
+    if folders["train"] == root:
+        return ()
+    others = [path.name for path in _class_folders(root) if path not in folders.values()]
+    used = " and ".join(path.name for path in folders.values())
+    return (f"imagefolder: of {root}, {used} are used, but not {', '.join(others)}",) if others else ()
 
 
 def _class_folders(folder: Path) -> list[Path]:
@@ -67,16 +101,15 @@ def _list_split(folder: Path, class_names: Sequence[str]) -> FileSplit:
         found = _list_images(path, folder)
         files += found
         labels += [class_names.index(path.name)] * len(found)
-    return FileSplit(folder, tuple(files), torch.tensor(labels, dtype=torch.int64), (SIDE, SIDE))
+    return FileSplit(folder, tuple(files), torch.tensor(labels, dtype=torch.int64))
 
 
 def _list_images(class_folder: Path, folder: Path) -> list[str]:
-    found = [
-        os.path.relpath(os.path.join(parent, name), folder)
-        for parent, _, names in os.walk(class_folder, onerror=_refuse)
-        for name in names
-        if name.lower().endswith(EXTENSIONS) and not name.startswith(".")
-    ]
+    found = []
+    for parent, inside, names in os.walk(class_folder, onerror=_refuse):
+        inside[:] = [name for name in inside if not is_hidden(name)]
+        images = [name for name in names if name.lower().endswith(EXTENSIONS) and not is_hidden(name)]
+        found += [os.path.relpath(os.path.join(parent, name), folder) for name in images]
     if not found:
         raise ScansearchError(
             f"imagefolder: the class folder {class_folder} holds no image ({', '.join(EXTENSIONS)}); "
@@ -89,25 +122,9 @@ def _refuse(error: OSError) -> None:
     raise ScansearchError(f"the folder {error.filename} cannot be read: {error.strerror}") from None
 
 
-def _common_size(split: FileSplit) -> tuple[int, int]:
-    places = torch.linspace(0, len(split) - 1, min(len(split), EXAMINED)).round().long().tolist()
-    sizes = {_size_of(split.root / split.files[place]) for place in places}
-    width, height = next(iter(sizes))
-    return (height, width) if len(sizes) == 1 and max(height, width) <= SIDE else (SIDE, SIDE)
-
-
-def _size_of(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except DAMAGE as error:
-        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
-        raise ScansearchError(f"the image {path} cannot be opened ({reason}); replace or remove it") from None
-
-
 IMAGE_FOLDER = DatasetSpec(
     name="imagefolder",
-    description="your own image files, colour, a folder a class",
+    description="your own image files, a folder a class",
     read=read_image_folder,
     where=f"--data-root: {LAYOUT}",
     augment=AugmentSettings(shift=0.125, flip=0.5),

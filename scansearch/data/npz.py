@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec, Parts
+from scansearch.data.base import DatasetSpec
+from scansearch.data.npz_archive import list_arrays, read_arrays
+from scansearch.data.npz_images import CHANNEL_AXIS, channel_axis, to_pixels
+from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root, list_folder
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
 
-MOST_CHANNELS = 4
 ARRAYS = "train_images and train_labels (and val_..., test_... if there are), or images and labels"
-SHAPES = "(n, H, W), (n, H, W, C) or (n, C, H, W) with at most 4 channels"
+PREFIXES = {
+    "train": ("train_", ""),
+    "validation": ("val_", "valid_", "validation_"),
+    "test": ("test_",),
+}
 
 
 def read_npz(root: Path | None) -> Parts:
     """Reads an archive with the arrays ``train_images``, ``train_labels`` and so on, or ``images`` and ``labels``.
 
-    Images are uint8. Three axes are (n, H, W), one channel. Of four axes, the last is the channels if its length is at
-    most 4, otherwise the second is. Labels are integers 0, 1, 2, ... of shape (n,) or (n, 1).
+    Images of uint8 stay bytes, and bool becomes 0 and 255; all other numbers become float32 and are taken as they are.
+    Labels are integers 0, 1, 2, ... of shape (n,) or (n, 1).
 
     Args:
         root: The archive, or a folder that holds just one.
@@ -35,16 +40,23 @@ def read_npz(root: Path | None) -> Parts:
     if root is None:
         raise ScansearchError(f"npz needs --data-root: an .npz archive with the arrays {ARRAYS}")
     path = _find_archive(root)
-    arrays = _read_arrays(path)
-    splits = {role: _make_split(arrays, prefix, path) for prefix, role in _prefixes(arrays, path).items()}
+    names = list_arrays(path)
+    prefixes = _prefixes(names, path)
+    wanted = [f"{prefix}{kind}" for prefix in prefixes.values() for kind in ("images", "labels")]
+    arrays = read_arrays(path, [*wanted, *({CHANNEL_AXIS} & set(names))])
+    axis, notes = channel_axis(arrays[wanted[0]], arrays.pop(CHANNEL_AXIS, None), wanted[0], path)
+    _check_types(arrays, wanted[::2], path)
+    splits: dict[str, Any] = {role: _make_split(arrays, prefix, axis, path) for role, prefix in prefixes.items()}
     num_classes = _count_classes(splits["train"], path)
-    return Parts(class_names=tuple(str(number) for number in range(num_classes)), **splits)
+    if unused := [name for name in names if name not in (*wanted, CHANNEL_AXIS)]:
+        notes += (f"{path}: not used are the arrays {', '.join(unused)}",)
+    return Parts(class_names=tuple(str(number) for number in range(num_classes)), **splits, notes=notes)
 
 
 def _find_archive(root: Path) -> Path:
     if root.is_file():
         return root
-    archives = [path for path in list_folder(check_root(root, "npz")) if path.suffix == ".npz"]
+    archives = [path for path in list_folder(check_root(root, "npz")) if path.suffix == ".npz" and path.is_file()]
     if len(archives) != 1:
         found = ", ".join(path.name for path in archives) or "none"
         raise ScansearchError(
@@ -53,61 +65,49 @@ def _find_archive(root: Path) -> Path:
     return archives[0]
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        # Opened as a zip archive first: np.load alone would also take a bare .npy file, or suggest to allow pickles.
-        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as archive:
-            wanted = [name for name in archive.files if name.endswith(("images", "labels"))]
-            return {name: archive[name] for name in wanted}
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ScansearchError(
-            f"{path} is no .npz archive, or a damaged one ({error}); write it with np.savez"
-        ) from None
-    except (ValueError, SyntaxError, KeyError, NotImplementedError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ScansearchError(f"{path} must hold plain arrays of numbers, but one cannot be read ({reason})") from None
-    except MemoryError:
-        raise ScansearchError(f"{path} does not fit into memory, or a damaged header says so") from None
-    except OSError as error:
-        raise ScansearchError(f"{path} cannot be read: {error.strerror or error}") from None
+def _prefixes(names: list[str], path: Path) -> dict[str, str]:
+    """The prefix of each role there is."""
+    found = {}
+    for role, prefixes in PREFIXES.items():
+        given = [prefix for prefix in prefixes if {f"{prefix}images", f"{prefix}labels"} & set(names)]
+        if len(given) > 1:
+            both = " and ".join(f"{prefix}images" for prefix in given)
+            raise ScansearchError(
+                f"{path} must name the {role} images in one way, but has both {both} (or their labels); take one out"
+            )
+        if given:
+            found[role] = given[0]
+    if "train" not in found:
+        raise ScansearchError(f"{path} must hold {ARRAYS}, but holds {', '.join(names) or 'nothing'}")
+    for prefix in found.values():
+        if missing := [name for name in (f"{prefix}images", f"{prefix}labels") if name not in names]:
+            raise ScansearchError(
+                f"{path} must hold {prefix}images and {prefix}labels together, but has no {missing[0]}"
+            )
+    return found
 
 
-def _prefixes(arrays: dict[str, np.ndarray], path: Path) -> dict[str, str]:
-    train = next((prefix for prefix in ("train_", "") if f"{prefix}images" in arrays), None)
-    if train is None:
-        raise ScansearchError(f"{path} must hold {ARRAYS}, but holds {', '.join(arrays) or 'neither'}")
-    others = {"val_": "validation", "test_": "test"}
-    given = {prefix: role for prefix, role in others.items() if {f"{prefix}images", f"{prefix}labels"} & arrays.keys()}
-    return {train: "train", **given}
+def _check_types(arrays: dict[str, np.ndarray], names: list[str], path: Path) -> None:
+    first, *others = names
+    for name in others:
+        if arrays[name].dtype != arrays[first].dtype:
+            raise ScansearchError(
+                f"{path}: images of all parts must have one type, since they are normalised alike, but {first} is "
+                f"{arrays[first].dtype} and {name} is {arrays[name].dtype}; convert one"
+            )
 
 
-def _make_split(arrays: dict[str, np.ndarray], prefix: str, path: Path) -> TensorSplit:
+def _make_split(arrays: dict[str, np.ndarray], prefix: str, axis: int, path: Path) -> TensorSplit:
     names = f"{prefix}images", f"{prefix}labels"
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise ScansearchError(f"{path} must hold {names[0]} and {names[1]} together, but has no {missing[0]}")
-    images, labels = _check_images(arrays[names[0]], names[0], path), _check_labels(arrays[names[1]], names[1], path)
+    # Taken out of the dictionary: what was read may be freed as soon as it was converted.
+    images = to_pixels(arrays.pop(names[0]), axis, names[0], path)
+    labels = _check_labels(arrays.pop(names[1]), names[1], path)
     if len(images) != len(labels):
         raise ScansearchError(
             f"{path}: there must be a label for each image, but {names[0]} has {len(images)} and "
             f"{names[1]} {len(labels)}"
         )
     return TensorSplit(torch.from_numpy(images), torch.from_numpy(labels))
-
-
-def _check_images(images: np.ndarray, name: str, path: Path) -> np.ndarray:
-    if images.dtype != np.uint8:
-        raise ScansearchError(
-            f"{path}: images must be uint8, 0 to 255, but {name} is {images.dtype}; "
-            "for numbers from 0 to 1 save (255 * x).round().astype('uint8')"
-        )
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 4 and images.shape[3] <= MOST_CHANNELS:
-        images = images.transpose(0, 3, 1, 2)
-    if images.ndim != 4 or images.shape[1] > MOST_CHANNELS or images.size == 0:
-        raise ScansearchError(f"{path}: images must have the shape {SHAPES}, but {name} has {images.shape}")
-    return np.ascontiguousarray(images)
 
 
 def _check_labels(labels: np.ndarray, name: str, path: Path) -> np.ndarray:
@@ -117,6 +117,10 @@ def _check_labels(labels: np.ndarray, name: str, path: Path) -> np.ndarray:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ScansearchError(f"{path}: labels must have the shape (n,) or (n, 1), but {name} has {labels.shape}")
+    if labels.size and int(labels.max()) >= 2**63:
+        raise ScansearchError(
+            f"{path}: labels must be below 2**63, but {name} holds {labels.max()}; renumber the classes"
+        )
     return labels.astype(np.int64)
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from scansearch.errors import ScansearchError
+
+LITTER = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+"""Folders that programs leave among one's own; @eaDir holds small copies of images."""
+KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
 def check_root(root: Path, name: str) -> Path:
@@ -35,6 +40,27 @@ def check_root(root: Path, name: str) -> Path:
     return root
 
 
+def check_file(path: Path) -> os.stat_result:
+    """Checks that a path is a regular file, before it is opened: a pipe would be waited for without end.
+
+    Returns:
+        What the operating system knows about it.
+
+    Raises:
+        OSError: If it is missing or something else.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        kind = KINDS.get(stat.S_IFMT(found.st_mode), "a device")
+        raise OSError(0, f"it is {kind}, no file", str(path))
+    return found
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is no part of the data: hidden, or left by the system or an editor."""
+    return name.startswith(".") or name in LITTER
+
+
 def list_folder(folder: Path) -> list[Path]:
     """The visible entries of a folder, sorted by name.
 
@@ -42,6 +68,6 @@ def list_folder(folder: Path) -> list[Path]:
         ScansearchError: If the folder cannot be read.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if not is_hidden(path.name))
     except OSError as error:
         raise ScansearchError(f"the folder {folder} cannot be read: {error.strerror or error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -24,11 +25,15 @@ class Split(Protocol):
     def image_shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of every image."""
 
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """A hash of each image's pixels, without its label: equal for equal images."""
+
     def __len__(self) -> int:
         """Number of images."""
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images, uint8 of shape (B, C, H, W), and labels, int64 of shape (B,), in the order of ``indices``."""
+        """Images, uint8 or float32 of shape (B, C, H, W), and labels, int64 of shape (B,), in the order of ``indices``."""
 
     def subset(self, indices: torch.Tensor) -> Split:
         """The split that holds only ``indices``, in that order."""
@@ -45,7 +50,7 @@ class TensorSplit:
     """A split in memory.
 
     Args:
-        images: uint8 of shape (n, C, H, W).
+        images: uint8, or float32 in whatever unit, of shape (n, C, H, W).
         labels: int64 of shape (n,).
 
     Raises:
@@ -56,11 +61,17 @@ class TensorSplit:
     labels: torch.Tensor
 
     def __post_init__(self) -> None:
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4 or self.labels.shape != self.images.shape[:1]:
+        known = self.images.dtype in (torch.uint8, torch.float32)
+        if not known or self.images.ndim != 4 or self.labels.shape != self.images.shape[:1]:
             raise ScansearchError(
-                f"a split holds uint8 images (n, C, H, W) and labels (n,), but got {self.images.dtype} "
+                f"a split holds uint8 images or float32 images (n, C, H, W) and labels (n,), but got {self.images.dtype} "
                 f"{tuple(self.images.shape)} and {tuple(self.labels.shape)}"
             )
+
+    @cached_property
+    def contents(self) -> tuple[str, ...]:
+        """SHA-256 of each image's pixels."""
+        return tuple(hashlib.sha256(image.data).hexdigest() for image in self.images.contiguous().numpy())
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -72,7 +83,7 @@ class TensorSplit:
         return len(self.labels)
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images, uint8 of shape (B, C, H, W), and labels, int64 of shape (B,)."""
+        """Images of shape (B, C, H, W), and labels, int64 of shape (B,)."""
         return self.images[indices], self.labels[indices]
 
     def subset(self, indices: torch.Tensor) -> TensorSplit:

@@ -31,6 +31,9 @@ class Progress:
 class Listener(Protocol):
     """Receives the events of a run."""
 
+    def checked(self, done: int, most: int) -> None:
+        """Before the run begins: ``done`` of ``most`` image files were checked."""
+
     def started(self, facts: Mapping[str, Any], progress: Progress) -> None:
         """The run begins or goes on; ``facts`` describe it."""
 
@@ -52,6 +55,9 @@ class Listener(Protocol):
 
 class Silent:
     """A listener that ignores everything."""
+
+    def checked(self, done: int, most: int) -> None:
+        """Ignored."""
 
     def started(self, facts: Mapping[str, Any], progress: Progress) -> None:
         """Ignored."""

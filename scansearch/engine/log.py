@@ -23,6 +23,10 @@ class Logged:
     def __init__(self, listener: Listener, path: Path) -> None:
         self.listener, self.path = listener, path
 
+    def checked(self, done: int, most: int) -> None:
+        """Passed on only."""
+        self.listener.checked(done, most)
+
     def started(self, facts: Mapping[str, Any], progress: Progress) -> None:
         """Logs what is searched."""
         self._write(f"step {progress.step} of {progress.steps}: " + ", ".join(f"{k} {v}" for k, v in facts.items()))

@@ -43,9 +43,10 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
         ScansearchError: For bad input; before anything is written if it can be known by then.
     """
     with run_numerics():
-        parts = _assemble(config)
+        listener = listener or Silent()
+        parts = _assemble(config, listener)
         with RunFolder.new(out, config, parts["environment"]) as folder:
-            listener = Logged(listener or Silent(), folder.path / "log.txt")
+            listener = Logged(listener, folder.path / "log.txt")
             return _run(parts, config, folder, listener, folder.load(listener.warned))
 
 
@@ -66,10 +67,10 @@ def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
         state = folder.load(listener.warned)
         if not config.train.threads and environment["threads"] <= most_threads():
             torch.set_num_threads(environment["threads"])
-        return _run(_assemble(config), config, folder, listener, state)
+        return _run(_assemble(config, listener), config, folder, listener, state)
 
 
-def _assemble(config: RunConfig) -> dict[str, Any]:
+def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
     train = config.train
     if train.threads:
         torch.set_num_threads(train.threads)
@@ -79,6 +80,9 @@ def _assemble(config: RunConfig) -> dict[str, Any]:
         image_size=train.image_size or None,
         limit=train.limit or None,
         validation_limit=train.validation_limit or None,
+        skip_damaged=train.skip_damaged,
+        refuse_duplicates=train.refuse_duplicates,
+        progress=listener.checked,
     )
     space = SearchSpace.from_dict(config.space)
     infos = spec.layers(data.image_size)
@@ -141,7 +145,7 @@ def _run(
     alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
     loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
     environment = _environment(parts, config, folder, listener)
-    for note in (*bound.notes(), *strategy.notes(), *config.train.notes()):
+    for note in (*data.notes, *bound.notes(), *strategy.notes(), *config.train.notes()):
         listener.warned(note)
     if state is not None:
         loop.restore(state)

@@ -52,6 +52,10 @@ class TrainSettings(BaseModel):
         0, ge=0, le=MOST_IMAGES, description="Use at most this many validation images; 0 uses all."
     )
     image_size: int = Field(0, ge=0, le=MOST_SIDE, description="Resize the images to this size; 0 leaves them.")
+    skip_damaged: bool = Field(False, description="Leave image files out that cannot be decoded, rather than stop.")
+    refuse_duplicates: bool = Field(
+        False, description="Stop if training, validation and test share an image, rather than warn."
+    )
 
     @field_validator("precision", mode="before")
     @classmethod

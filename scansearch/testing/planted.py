@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -125,7 +126,7 @@ class PlantedProblem:
     def read(self, root: Path | None = None) -> Parts:
         """Draws the images; the root is not used."""
         random = np.random.default_rng([self.seed, 1])
-        splits = {role: self._split(size, random) for role, size in SIZES.items()}
+        splits: dict[str, Any] = {role: self._split(size, random) for role, size in SIZES.items()}
         return Parts(**splits, class_names=tuple(map(str, range(2**self.bits))))
 
     def _split(self, size: int, random: np.random.Generator) -> TensorSplit:

@@ -15,6 +15,14 @@ from PIL import Image
 from scansearch.data import Parts, TensorSplit
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder / "scansearch"
+
+
 @pytest.fixture
 def write_idx() -> Callable[[Path, np.ndarray], Path]:
     def write(path: Path, array: np.ndarray) -> Path:

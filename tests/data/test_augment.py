@@ -55,7 +55,7 @@ def test_a_pure_function_of_the_generator(settings: AugmentSettings) -> None:
 
 @pytest.mark.parametrize("settings", EACH, ids=NAMES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 8, 12)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 8, 12), (7, 5, 4)])
 @pytest.mark.parametrize("size", [1, 7])
 def test_shapes_types_and_targets(
     settings: AugmentSettings, dtype: torch.dtype, shape: tuple[int, int, int], size: int

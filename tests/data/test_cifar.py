@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -44,8 +45,22 @@ def test_class_names_are_read_if_they_are_there(tmp_path: Path) -> None:
     fill(tmp_path, TINY10)
     (tmp_path / "batches.meta.txt").write_text("\n".join("abcdefghij") + "\n\n")
     assert read_cifar(tmp_path, TINY10).class_names == tuple("abcdefghij")
+    assert read_cifar(tmp_path, TINY10).notes == ()
     (tmp_path / "batches.meta.txt").write_bytes(b"\xff\xfe\x00")
     assert read_cifar(tmp_path, TINY10).class_names[0] == "0"
+    assert "does not hold 10 names, so classes are numbered" in read_cifar(tmp_path, TINY10).notes[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    fill(tmp_path, TINY10)
+    os.mkfifo(tmp_path / "batches.meta.txt")
+    assert read_cifar(tmp_path, TINY10).class_names[0] == "0"
+    for make, kind in ((os.mkfifo, "pipe"), (os.mkdir, "folder")):
+        (tmp_path / "data_batch_3.bin").unlink()
+        make(tmp_path / "data_batch_3.bin")
+        with pytest.raises(ScansearchError, match=f"data_batch_3.bin cannot be read: it is a {kind}"):
+            read_cifar(tmp_path, TINY10)
 
 
 @pytest.mark.parametrize("name", ["data_batch_1", "cifar-10-batches-py", "cifar-10-python.tar.gz"])

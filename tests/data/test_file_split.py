@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,69 +9,12 @@ import torch
 from PIL import Image
 
 from scansearch.data import FileSplit, Split
-from scansearch.data.file_split import decode
 from scansearch.errors import ScansearchError
 
 
 def save(path: Path, pixels: np.ndarray) -> Path:
     Image.fromarray(pixels).save(path)
     return path
-
-
-def test_scales_the_shorter_side_and_crops_about_the_centre(tmp_path: Path) -> None:
-    pixels = np.zeros((40, 80), dtype=np.uint8)
-    pixels[:, 20:60] = 200
-    for side in (40, 20, 80):
-        found = decode(save(tmp_path / "wide.png", pixels), side, side)
-        assert found.shape == (side, side, 3)
-        assert found[:, 2:-2].min() >= 190
-
-
-def test_a_thin_picture_does_not_fill_the_memory(tmp_path: Path) -> None:
-    assert decode(save(tmp_path / "thin.png", np.zeros((1, 20_000), dtype=np.uint8)), 224, 224).shape == (224, 224, 3)
-
-
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])
-def test_every_usual_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    Image.new("RGB", (9, 9), (255, 255, 255)).convert(mode).save(tmp_path / "image.tif")
-    assert decode(tmp_path / "image.tif", 9, 9).min() == 255
-
-
-def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScansearchError, match="8 bits a channel"):
-        decode(save(tmp_path / "deep.png", np.full((8, 8), 4000, dtype=np.uint16)), 8, 8)
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".gif", ".tif"])
-@pytest.mark.parametrize("kept", [0, 0.1, 0.6])
-def test_a_truncated_image_is_named(tmp_path: Path, suffix: str, kept: float) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    path = save(tmp_path / f"image{suffix}", pixels)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * kept)])
-    split = FileSplit(tmp_path, (path.name,), torch.tensor([0]), (32, 32))
-    with pytest.raises(ScansearchError, match=f"image{suffix} cannot be decoded") as caught:
-        split.batch(torch.tensor([0]))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_a_flipped_byte_never_ends_in_a_traceback(tmp_path: Path) -> None:
-    random = np.random.default_rng(1)
-    for suffix in (".png", ".jpg", ".gif", ".bmp", ".tif"):
-        path = save(tmp_path / f"image{suffix}", random.integers(0, 256, (16, 16, 3), dtype=np.uint8))
-        whole = bytearray(path.read_bytes())
-        for place in random.integers(0, len(whole), 40):
-            damaged = bytearray(whole)
-            damaged[place] ^= int(random.integers(1, 256))
-            path.write_bytes(damaged)
-            with suppress(ScansearchError):
-                decode(path, 8, 8)
-
-
-def test_a_file_that_vanished(tmp_path: Path) -> None:
-    with pytest.raises(ScansearchError, match="is gone"):
-        decode(tmp_path / "image.png", 8, 8)
 
 
 def test_the_protocol(tmp_path: Path) -> None:
@@ -87,6 +29,40 @@ def test_the_protocol(tmp_path: Path) -> None:
     assert (len(half), half.image_shape) == (20, (3, 3, 4))
     assert half.digest() != split.digest()
     assert split.resized(3, 4).digest() == split.digest()
+
+
+def test_the_digest_knows_paths_labels_and_bytes(tmp_path: Path) -> None:
+    files = tuple(save(tmp_path / f"{i}.bmp", np.full((6, 6, 3), i, dtype=np.uint8)).name for i in range(3))
+    split = FileSplit(tmp_path, files, torch.tensor([0, 1, 0]))
+    digests = {
+        split.digest(),
+        FileSplit(tmp_path, files, torch.tensor([1, 1, 0])).digest(),
+        split.subset(torch.tensor([2, 1, 0])).digest(),
+    }
+    before = (tmp_path / "1.bmp").stat()
+    save(tmp_path / "1.bmp", np.full((6, 6, 3), 77, dtype=np.uint8))
+    os.utime(tmp_path / "1.bmp", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (tmp_path / "1.bmp").stat().st_size == before.st_size
+    digests.add(FileSplit(tmp_path, files, split.labels).digest())
+    assert len(digests) == 4
+
+
+def test_contents_are_pixels_whatever_the_format(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    files = tuple(save(tmp_path / name, pixels).name for name in ("a.png", "b.bmp", "c.tif"))
+    files += (save(tmp_path / "d.png", np.ascontiguousarray(pixels.reshape(8, 6, 3))).name,)
+    contents = FileSplit(tmp_path, files, torch.zeros(4, dtype=torch.int64)).contents
+    assert contents[0] == contents[1] == contents[2] != contents[3]
+
+
+def test_deep_images_are_one_channel_of_numbers(tmp_path: Path) -> None:
+    files = tuple(save(tmp_path / f"{i}.png", np.full((6, 6), 300 * i, dtype=np.uint16)).name for i in range(4))
+    split = FileSplit(tmp_path, files, torch.arange(4) % 2, (6, 6), deep=True)
+    images, _ = split.batch(torch.tensor([3, 1]))
+    assert (images.shape, images.dtype, split.image_shape) == ((2, 1, 6, 6), torch.float32, (1, 6, 6))
+    assert images[:, 0, 0, 0].tolist() == [900, 300]
+    with pytest.raises(ScansearchError, match="changed its bits a pixel"):
+        FileSplit(tmp_path, files, split.labels).batch(torch.tensor([0]))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

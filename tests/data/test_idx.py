@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,10 @@ def test_damaged_gzip(tmp_path: Path, write_idx, damage) -> None:
         read_idx(path, 3)
 
 
-def test_a_folder_or_nothing(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing"):
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.gz")
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "pipe", tmp_path / "pipe.gz"):
         with pytest.raises(ScansearchError, match="cannot be read"):
             read_idx(path, 1)

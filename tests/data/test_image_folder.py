@@ -39,7 +39,7 @@ def test_given_splits_are_kept(tmp_path: Path, write_images) -> None:
 
 def test_pixels_are_those_of_the_files(tmp_path: Path, write_images) -> None:
     write_images(tmp_path, {"a": 4, "b": 4})
-    split = read_image_folder(tmp_path).train
+    split = read_image_folder(tmp_path).train.resized(12, 10)
     images, labels = split.batch(torch.tensor([5, 0]))
     assert labels.tolist() == [1, 0]
     assert np.array_equal(images[0].permute(1, 2, 0).numpy(), np.asarray(Image.open(tmp_path / "b" / "1.png")))
@@ -48,7 +48,7 @@ def test_pixels_are_those_of_the_files(tmp_path: Path, write_images) -> None:
 def test_images_of_several_sizes_become_224_or_what_is_asked(tmp_path: Path, write_images) -> None:
     write_images(tmp_path / "a", {".": 4}, size=(20, 30))
     write_images(tmp_path / "b", {".": 4}, size=(30, 20))
-    assert read_image_folder(tmp_path).train.image_shape == (3, 224, 224)
+    assert IMAGE_FOLDER.load(tmp_path).train.image_shape == (3, 224, 224)
     data = IMAGE_FOLDER.load(tmp_path, image_size=16)
     assert data.train.batch(torch.tensor([0, 1]))[0].shape == (2, 3, 16, 16)
 
@@ -93,8 +93,57 @@ def test_splits_that_disagree(tmp_path: Path, write_images) -> None:
         IMAGE_FOLDER.load(tmp_path)
 
 
-def test_a_corrupt_first_image(tmp_path: Path, write_images) -> None:
+def test_hidden_files_and_folders_are_no_images(tmp_path: Path, write_images) -> None:
     write_images(tmp_path, {"a": 5, "b": 5})
-    (tmp_path / "a" / "0.png").write_bytes(b"no image")
-    with pytest.raises(ScansearchError, match=r"0\.png cannot be opened"):
+    for name in (".ipynb_checkpoints", "__MACOSX", "@eaDir"):
+        write_images(tmp_path / "a", {name: 2})
+        write_images(tmp_path, {name: 2})
+    for name in ("._0.png", ".DS_Store"):
+        (tmp_path / "a" / name).write_bytes(b"no image")
+    data = IMAGE_FOLDER.load(tmp_path)
+    assert data.class_names == ("a", "b")
+    assert sum(len(split) for split in (data.train, data.validation, data.test)) == 10
+    assert data.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "valid", "test"),
+        ("Train", "Val", "Test"),
+        ("training_set", "validation-set", "TESTING"),
+        ("TRAIN", "dev", "testset"),
+    ],
+)
+def test_parts_by_other_spellings(tmp_path: Path, write_images, train: str, validation: str, test: str) -> None:
+    for name, count in ((train, 5), (validation, 2), (test, 3)):
+        write_images(tmp_path / name, {"a": count, "b": count})
+    data = IMAGE_FOLDER.load(tmp_path)
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [10, 4, 6]
+    assert (data.validation.root.name, data.test.root.name) == (validation, test)
+
+
+def test_two_spellings_of_one_part(tmp_path: Path, write_images) -> None:
+    for name in ("train", "val", "valid"):
+        write_images(tmp_path / name, {"a": 2, "b": 2})
+    with pytest.raises(ScansearchError, match="one folder of validation images, but holds val and valid"):
         IMAGE_FOLDER.load(tmp_path)
+
+
+def test_parts_that_nobody_would_call_so(tmp_path: Path, write_images) -> None:
+    for name in ("first", "second"):
+        write_images(tmp_path / name, {"a": 5, "b": 5})
+    with pytest.raises(ScansearchError, match="first and second in .* look like parts, not classes"):
+        IMAGE_FOLDER.load(tmp_path)
+
+
+def test_a_class_may_hold_folders(tmp_path: Path, write_images) -> None:
+    for name in ("cat", "dog"):
+        write_images(tmp_path / name, {f"{name}-{day}": 5 for day in ("monday", "friday")})
+    assert IMAGE_FOLDER.load(tmp_path).class_names == ("cat", "dog")
+
+
+def test_folders_beside_the_parts_are_named(tmp_path: Path, write_images) -> None:
+    for name in ("train", "test", "unlabelled"):
+        write_images(tmp_path / name, {"a": 5, "b": 5} if name != "test" else {"a": 1, "b": 1})
+    assert "train and test are used, but not unlabelled" in IMAGE_FOLDER.load(tmp_path).notes[0]

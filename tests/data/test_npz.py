@@ -62,10 +62,19 @@ def test_layouts(tmp_path: Path, shape: tuple[int, ...], axes: tuple[int, ...], 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": IMAGES / 255, "labels": LABELS}, "images must be uint8.*float64"),
+        ({"images": IMAGES + 1j, "labels": LABELS}, "images must be real numbers, but images is complex128"),
+        ({"images": IMAGES.astype(str), "labels": LABELS}, "images must be real numbers, but images is <U"),
         ({"images": IMAGES[:, 0], "labels": LABELS}, r"must have the shape .* has \(40, 5\)"),
         ({"images": IMAGES.reshape(40, 6, 5, 1, 1), "labels": LABELS}, "must have the shape"),
-        ({"images": np.zeros((40, 8, 8, 8), np.uint8), "labels": LABELS}, "at most 4 channels"),
+        (
+            {"images": np.zeros((40, 8, 8, 8), np.uint8), "labels": LABELS},
+            "either axis may be the channels.*channel_axis=1",
+        ),
+        (
+            {"images": IMAGES, "labels": LABELS, "channel_axis": 1},
+            "channel_axis must be 1 or 3, of images with four axes",
+        ),
+        ({"images": IMAGES[..., None], "labels": LABELS, "channel_axis": 2}, r"channel_axis must be 1 or 3.* is \[2\]"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "must have the shape"),
         ({"images": IMAGES, "labels": LABELS + 0.5}, "labels must be integers, but labels is float64"),
         ({"images": IMAGES, "labels": np.array(["a", "b"] * 20)}, "labels must be integers"),
@@ -73,6 +82,25 @@ def test_layouts(tmp_path: Path, shape: tuple[int, ...], axes: tuple[int, ...], 
         ({"images": IMAGES, "labels": LABELS[:-1]}, "images has 40 and labels 39"),
         ({"images": IMAGES, "labels": LABELS * 2}, "1 is missing and 2 is there"),
         ({"images": IMAGES, "labels": LABELS - 1}, "0 is missing and -1 is there"),
+        (
+            {"images": IMAGES, "labels": LABELS.astype(np.uint64) + np.uint64(2**63)},
+            r"below 2\*\*63, but labels holds 9223372036854775809",
+        ),
+        (
+            {"images": IMAGES, "labels": LABELS, "train_images": IMAGES},
+            "train images in one way, but has both train_images and",
+        ),
+        ({"images": IMAGES, "labels": LABELS, "train_labels": LABELS}, "train images in one way"),
+        (
+            {"images": IMAGES, "labels": LABELS, "val_images": IMAGES, "valid_labels": LABELS},
+            "validation images in one way",
+        ),
+        (
+            {"images": IMAGES, "labels": LABELS, "test_images": IMAGES / 255, "test_labels": LABELS},
+            "must have one type.*images is uint8 and test_images is float64",
+        ),
+        ({"images": np.where(IMAGES == 9, np.nan, IMAGES), "labels": LABELS}, "finite.*images holds nan in image"),
+        ({"images": IMAGES * 1e300, "labels": LABELS}, r"finite numbers within float32, but images holds .*e\+30"),
         ({"images": IMAGES}, "has no labels"),
         ({"x": IMAGES}, "must hold train_images"),
         ({"train_images": IMAGES, "train_labels": LABELS, "val_labels": LABELS}, "has no val_images"),
@@ -124,6 +152,60 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
         (tmp_path / "data.npz").write_bytes(damaged)
         with suppress(ScansearchError):
             NPZ.load(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("dtype", ["u2", "i2", ">u2", "i4", "f2", "f4", "f8", "i1"])
+def test_other_numbers_are_taken_as_they_are(tmp_path: Path, dtype: str) -> None:
+    images = (IMAGES.astype("f8") / 2 - 30).astype(dtype)
+    data = NPZ.load(save(tmp_path / "data.npz", images=images, labels=LABELS, test_images=images, test_labels=LABELS))
+    found, _ = data.test.batch(torch.arange(40))
+    assert found.dtype == torch.float32
+    assert np.array_equal(found[:, 0].numpy(), images.astype(np.float32))
+    train = data.train.images.double()
+    torch.testing.assert_close(torch.tensor(data.mean).double(), train.mean(dim=(0, 2, 3)), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        torch.tensor(data.std).double(), train.std(dim=(0, 2, 3), correction=0), rtol=1e-6, atol=0
+    )
+
+
+def test_truth_values_are_black_and_white(tmp_path: Path) -> None:
+    data = NPZ.load(save(tmp_path / "data.npz", images=IMAGES > 99, labels=LABELS))
+    assert data.train.images.dtype == torch.uint8
+    assert data.train.images.unique().tolist() == [0, 255]
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((6, 9, 9, 12), 3),
+        ((6, 12, 9, 9), 1),
+        ((6, 9, 9, 7), 3),
+        ((6, 7, 9, 9), 1),
+        ((6, 10, 30, 40), 1),
+        ((6, 40, 30, 10), 3),
+    ],
+)
+def test_many_channels(tmp_path: Path, shape: tuple[int, ...], axis: int) -> None:
+    images = RANDOM.normal(size=shape).astype(np.float32)
+    parts = read_npz(save(tmp_path / "data.npz", images=images, labels=np.arange(6) % 2))
+    assert torch.equal(parts.train.images, torch.from_numpy(np.moveaxis(images, axis, 1).copy()))
+    assert f"are read as {shape[axis]} channels of" in parts.notes[0]
+    other = 4 - axis
+    parts = read_npz(save(tmp_path / "data.npz", images=images, labels=np.arange(6) % 2, channel_axis=other))
+    assert torch.equal(parts.train.images, torch.from_numpy(np.moveaxis(images, other, 1).copy()))
+    assert parts.notes == ()
+
+
+def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
+    path = save(tmp_path / "data.npz", images=IMAGES, labels=LABELS, masks=LABELS, Test_images=IMAGES)
+    assert NPZ.load(path).notes == (f"{path}: not used are the arrays masks, Test_images",)
+
+
+@pytest.mark.parametrize("prefix", ["val_", "valid_", "validation_"])
+def test_validation_by_other_spellings(tmp_path: Path, prefix: str) -> None:
+    arrays = {f"{prefix}images": IMAGES[::-1] ^ 1, f"{prefix}labels": LABELS}
+    data = NPZ.load(save(tmp_path / "data.npz", images=IMAGES, labels=LABELS, **arrays))
+    assert torch.equal(data.validation.images[:, 0], torch.from_numpy(arrays[f"{prefix}images"].copy()))
 
 
 def test_no_archive_or_several(tmp_path: Path) -> None:

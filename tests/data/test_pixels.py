@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from scansearch.data import TensorSplit, normalise
-from scansearch.data.pixels import CHUNK, channel_statistics, covering, resize
+from scansearch.data.pixels import CHUNK, PIECE, channel_statistics, covering, resize
 
 
 def test_statistics_match_the_definition_and_normalise_to_zero_and_one(make_split) -> None:
@@ -30,6 +31,43 @@ def test_statistics_of_a_sample_look_at_both_ends() -> None:
     images[[0, 50, 100]] = 255
     split = TensorSplit(images, torch.zeros(101, dtype=torch.int64))
     assert channel_statistics(split, sample=3)[0] == (1.0,)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1, 0), (1e-3, 5), (30, 1e5), (1e6, -1e6)])
+def test_statistics_of_numbers_are_in_their_own_unit(scale: float, offset: float) -> None:
+    images = torch.randn(3 * PIECE + 5, 2, 4, 5, generator=torch.Generator().manual_seed(0)) * scale + offset
+    split = TensorSplit(images, torch.zeros(len(images), dtype=torch.int64))
+    mean, std = channel_statistics(split)
+    exact = images.double()
+    torch.testing.assert_close(torch.tensor(mean).double(), exact.mean(dim=(0, 2, 3)), rtol=1e-6, atol=1e-7)
+    spread = torch.tensor(std, dtype=torch.float64)
+    torch.testing.assert_close(spread, exact.std(dim=(0, 2, 3), correction=0), rtol=1e-9, atol=0)
+    found = normalise(images, mean, std)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.std(dim=(0, 2, 3), correction=0), torch.ones(2), rtol=1e-2, atol=0)
+
+
+def test_statistics_of_numbers_do_not_depend_on_threads() -> None:
+    images = torch.randn(200, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    split, threads = TensorSplit(images, torch.zeros(200, dtype=torch.int64)), torch.get_num_threads()
+    found = set()
+    for count in (1, 2, 4):
+        torch.set_num_threads(count)
+        found.add(channel_statistics(split))
+    torch.set_num_threads(threads)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("value", [0.0, 1000.1, -3e30])
+def test_a_constant_channel_of_numbers_becomes_zero(value: float) -> None:
+    images = torch.full((70, 1, 3, 3), value)
+    split = TensorSplit(images, torch.zeros(70, dtype=torch.int64))
+    assert normalise(images, *channel_statistics(split)).abs().max() <= 1
+
+
+def test_resize_keeps_numbers() -> None:
+    images = torch.full((2, 5, 4, 8), 0.25)
+    assert torch.equal(resize(images, 3, 3), torch.full((2, 5, 3, 3), 0.25))
 
 
 def test_resize_covers_and_crops_about_the_centre() -> None:

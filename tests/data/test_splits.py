@@ -33,10 +33,19 @@ def test_the_digest_knows_pixels_labels_and_order(make_split) -> None:
     assert split.digest() == make_split([3, 4]).digest()
 
 
+def test_contents_are_equal_for_equal_images(make_split) -> None:
+    split = make_split([3, 4])
+    other = TensorSplit(split.images.clone(), 1 - split.labels)
+    other.images[2] = other.images[1]
+    assert len(set(split.contents)) == 7
+    assert [a == b for a, b in zip(split.contents, other.contents, strict=True)] == [i != 2 for i in range(7)]
+    assert other.contents[1] == other.contents[2]
+
+
 @pytest.mark.parametrize(
     ("images", "labels"),
     [
-        (torch.zeros(2, 1, 4, 4), torch.zeros(2, dtype=torch.int64)),
+        (torch.zeros(2, 1, 4, 4).double(), torch.zeros(2, dtype=torch.int64)),
         (torch.zeros(2, 4, 4, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)),
         (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64)),
     ],

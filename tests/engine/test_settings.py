@@ -100,7 +100,7 @@ def test_a_section_can_be_named():
             {"assignments": ["keep=x"]},
             "keep: keep is a number of at least 1, or two in ascending order such as [2, 4], got 'x'",
         ),
-        ({"assignments": ["depth=two"]}, "depth takes an integer of at least 1, but got 'two'"),
+        ({"assignments": ["depth=two"]}, "depth takes an integer from 1 to 1000, but got 'two'"),
         ({"assignments": ["flip=2"]}, "flip: input should be less than or equal to 1"),
     ],
 )

@@ -1,0 +1,71 @@
+"""Which images of which part become training, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+
+from scansearch.data.dense import DenseSplit
+from scansearch.data.holdout import hold_out, sample
+from scansearch.data.parts import Parts
+from scansearch.data.splits import Split
+
+SHARE_OF_ONE_PILE = 0.15
+SHARE_OF_TRAINING = 0.1
+ROLES = ("train", "validation", "test")
+
+
+class Portion(NamedTuple):
+    """Images of one part.
+
+    Args:
+        part: Role of the part in the data set as shipped.
+        indices: Which of its images, int64, ascending.
+    """
+
+    part: str
+    indices: torch.Tensor
+
+    def of(self, parts: Parts) -> Split:
+        """The split that holds these images."""
+        split = parts.splits()[self.part]
+        return split if len(self.indices) == len(split) else split.subset(self.indices)
+
+
+def divide(parts: Parts, seed: int, limits: Mapping[str, int | None]) -> dict[str, Portion]:
+    """Takes missing parts from the training part, stratified: 15 % each of both, 10 % of one; then applies the limits.
+
+    Args:
+        parts: The data set as shipped.
+        seed: The split seed; with the labels, all that the division depends on.
+        limits: Most images of a role, by role.
+
+    Returns:
+        A portion for each role.
+
+    Raises:
+        ScansearchError: If a class has too few images, or a limit leaves less than one a class.
+    """
+    names, given = _image_classes(parts), parts.splits()
+    portions = {role: Portion(role, torch.arange(len(split))) for role, split in given.items()}
+    missing = [role for role in ("test", "validation") if role not in given]
+    share = SHARE_OF_ONE_PILE if len(missing) == 2 else SHARE_OF_TRAINING
+    for role in missing:
+        left = portions["train"].indices
+        stay, aside = hold_out(parts.train.labels[left], round(share * len(parts.train)), seed, names)
+        portions["train"], portions[role] = Portion("train", left[stay]), Portion("train", left[aside])
+    for role, most in limits.items():
+        if most is not None:
+            part, indices = portions[role]
+            kept = sample(given[part].labels[indices], most, seed, len(names), role)
+            portions[role] = Portion(part, indices[kept])
+    return {role: portions[role] for role in ROLES}
+
+
+def _image_classes(parts: Parts) -> tuple[str, ...]:
+    """Names of the classes by which images are divided; those of pixels may be others."""
+    if not isinstance(parts.train, DenseSplit):
+        return parts.class_names
+    return tuple(map(str, range(int(parts.train.labels.max()) + 1)))

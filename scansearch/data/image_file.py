@@ -1,0 +1,139 @@
+"""One image file as pixels: upright, opaque, and scaled to what a model reads."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from scansearch.data.pixels import covering
+from scansearch.data.roots import check_file
+from scansearch.errors import ScansearchError
+
+MOST_PIXELS = 175_000_000
+MOST_BYTES = 2**30
+WIDE_MODES = ("I", "F")
+BACKGROUND = (255, 255, 255, 255)
+"""What shows through transparent pixels, in whose colour programs leave anything: white."""
+
+
+class DamagedImageError(ScansearchError):
+    """An image file that cannot be used.
+
+    Args:
+        path: The file.
+        reason: Why, in a few words.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"the image {path} cannot be decoded ({reason}); replace or remove it")
+        self.reason = reason
+
+
+def decode(path: Path, height: int, width: int) -> np.ndarray:
+    """Reads one image, scaled to cover height x width (bilinear, antialiased) and cropped about the centre.
+
+    Returns:
+        uint8 of shape (height, width, 3), RGB; or float32 of shape (height, width, 1), the numbers in the file, if that
+        has 16 or 32 bits a pixel.
+
+    Raises:
+        DamagedImageError: If it is missing, damaged or too large.
+    """
+    return pixels_of(path, read_file(path), (height, width))
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        DamagedImageError: If there is no such file, it cannot be read, is no file, or has more than 1 GiB.
+    """
+    try:
+        size = check_file(path).st_size
+        if size > MOST_BYTES:
+            raise DamagedImageError(path, f"{size:,} bytes, at most {MOST_BYTES:,} are read")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DamagedImageError(path, "it is gone") from None
+    except OSError as error:
+        raise DamagedImageError(path, (error.strerror or str(error)).lower()) from None
+
+
+def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None) -> np.ndarray:
+    """The pixels of an image file, turned as its EXIF orientation says; transparent ones lie on white.
+
+    Args:
+        path: The file, for messages.
+        data: Its bytes.
+        size: (height, width) to scale and crop to; by default the whole image.
+
+    Returns:
+        As ``decode``.
+
+    Raises:
+        DamagedImageError: If it is damaged or has more than 175 million pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            _check_area(image)
+            if size is not None:
+                _shrink(image, *size)
+            ImageOps.exif_transpose(image, in_place=True)
+            plain = _plain(image)
+            if size is not None:
+                height, width = size
+                box = crop_box(*plain.size, width, height)
+                plain = plain.resize((width, height), Image.Resampling.BILINEAR, box=box)
+            return np.atleast_3d(np.asarray(plain))
+    except Image.DecompressionBombError:
+        raise DamagedImageError(path, f"more than {MOST_PIXELS // 10**6} million pixels") from None
+    except MemoryError:
+        raise ScansearchError(f"the image {path} does not fit into memory; scale it down or remove it") from None
+    except Exception as error:  # pillow's decoders raise whatever a damaged file makes them stumble over
+        raise DamagedImageError(path, _reason(error)) from None
+
+
+def crop_box(width: int, height: int, target_width: int, target_height: int) -> tuple[float, float, float, float]:
+    """The largest centred part of an image that has the target's proportions: (left, top, right, bottom).
+
+    It is cropped before it is scaled: a picture of 10,000 x 1 would otherwise be scaled up whole.
+    """
+    scale = min(width / target_width, height / target_height)
+    # Rounding may make the product larger than the side it was computed from.
+    left = (width - min(width, scale * target_width)) / 2
+    top = (height - min(height, scale * target_height)) / 2
+    return left, top, width - left, height - top
+
+
+def _check_area(image: Image.Image) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        raise Image.DecompressionBombError
+
+
+def _shrink(image: Image.Image, height: int, width: int) -> None:
+    # A JPEG can be decoded at a half, a quarter or an eighth of its size, at a fraction of the time.
+    lying = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    rows, columns = covering(image.height, image.width, *((width, height) if lying else (height, width)))
+    image.draft("RGB", (columns, rows))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(WIDE_MODES):
+        numbers = np.asarray(image).astype(np.float32)
+        if not np.isfinite(numbers).all():
+            raise ValueError("numbers that are not finite")
+        return Image.fromarray(numbers)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
+    return image.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):  # its message is the address of a buffer
+        return "it is no image of a known format"
+    lines = str(getattr(error, "strerror", None) or error).splitlines()
+    return lines[0] if lines else type(error).__name__

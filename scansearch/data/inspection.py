@@ -1,0 +1,84 @@
+"""Every image file read once before a run: whether it can be decoded, what it holds, and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from scansearch.data.image_file import DamagedImageError, pixels_of, read_file
+from scansearch.data.remembered import Remembered, stamp_of
+from scansearch.data.threads import MOST_THREADS, each
+
+BLOCK = 16 * MOST_THREADS
+
+
+class Inspection(NamedTuple):
+    """What was found in an image file.
+
+    Args:
+        data: SHA-256 (hexadecimal) of its bytes; empty if they cannot be read.
+        pixels: SHA-256 of its pixels, whatever format and metadata they are stored with; empty if it is damaged.
+        height: Rows, upright; 0 if it is damaged.
+        width: Columns likewise.
+        deep: Whether it has 16 or 32 bits a pixel.
+        damage: Why it cannot be used; empty if it can.
+    """
+
+    data: str
+    pixels: str = ""
+    height: int = 0
+    width: int = 0
+    deep: bool = False
+    damage: str = ""
+
+
+def inspect(
+    root: Path, files: Sequence[str], progress: Callable[[int], None] = lambda done: None
+) -> tuple[tuple[Inspection, ...], tuple[str, ...]]:
+    """Reads, hashes and decodes files, in a few threads; those that did not change since are not read again.
+
+    Args:
+        root: Folder that ``files`` are relative to.
+        files: Their paths.
+        progress: Called with the number of files done, now and then.
+
+    Returns:
+        One inspection a file, and what the user should know, a line each.
+    """
+    remembered = Remembered(root)
+    found: list[Inspection] = []
+    for start in range(0, len(files), BLOCK):
+        found += each(lambda file: _inspect(root, file, remembered), files[start : start + BLOCK])
+        progress(len(found))
+    return tuple(found), remembered.save()
+
+
+def _inspect(root: Path, file: str, remembered: Remembered) -> Inspection:
+    stamp = stamp_of(root / file)
+    known = remembered.get(file, stamp)
+    if known is not None:
+        return Inspection(*known)
+    found = inspect_file(root / file)
+    if found.data:  # what could not even be read may be readable tomorrow
+        remembered.put(file, stamp, found)
+    return found
+
+
+def inspect_file(path: Path) -> Inspection:
+    """Reads, hashes and decodes one file."""
+    data = ""
+    try:
+        content = read_file(path)
+        data = hashlib.sha256(content).hexdigest()
+        pixels = np.ascontiguousarray(pixels_of(path, content))
+    except DamagedImageError as error:
+        return Inspection(data, damage=error.reason)
+    height, width, _ = pixels.shape
+    head = repr((pixels.shape, str(pixels.dtype))).encode()
+    digest = hashlib.sha256(head)
+    digest.update(pixels.data)
+    return Inspection(data, digest.hexdigest(), height, width, pixels.dtype != np.uint8)
