@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scansearch.errors import ScansearchError
+from scansearch.masking import masked
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +36,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             raise
         except (Exception, KeyboardInterrupt) as error:
             if os.environ.get(DEBUG_VARIABLE):
-                traceback.print_exc()
+                typer.echo(masked(traceback.format_exc()), err=True, nl=False)
             message, status = explain(error)
             complain(message, status)
             raise typer.Exit(status) from error
@@ -46,7 +47,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 def complain(message: str, status: int) -> None:
     """One line on standard error."""
     prefix = "" if status == 130 else "[bold red]error:[/] "
-    err.print(prefix + escape(" ".join(message.splitlines())), soft_wrap=True)
+    err.print(prefix + escape(masked(" ".join(message.splitlines()))), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scansearch.engine.events import Listener, Progress
 from scansearch.files import writing
+from scansearch.masking import masked
 
 
 class Logged:
@@ -51,4 +52,4 @@ class Logged:
 
     def _write(self, line: str) -> None:
         with writing(self.path), self.path.open("a") as file:
-            file.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} {line}\n")
+            file.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} {masked(line)}\n")
