@@ -93,6 +93,7 @@ class OptunaSearch(BlackBox):
             elif not study.take_over():
                 elsewhere = {study.choice(trial) for trial in study.under_way(trials)}
                 study.begin(*proposals.next(done, len(trials), elsewhere))
+        study.leave(trials)
         self.accuracies = {study.choice(trial): trial.values[0] for trial in done}
         # The most accurate of all workers' trials; of equals the cheapest, then the first.
         return study.choice(min(done, key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number)))

@@ -8,7 +8,7 @@ from toy_search import ToySupernet, space, strategy
 from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
-from scansearch.space import Budget, Costs, SearchSpace, views
+from scansearch.space import Budget, Costs, SearchSpace
 
 
 @pytest.fixture(params=["journal", "sqlite"])

@@ -143,14 +143,23 @@ class SharedStudy:
 
     def own(self, trials: list[FrozenTrial]) -> FrozenTrial | None:
         """The trial that this worker has begun and not finished; one that came second is given up."""
-        for trial in self.under_way(trials):
-            if trial.user_attrs[WORKER] != self.worker:
-                continue
+        for trial in self._mine(trials):
             if self._counts(trial):
                 return trial
-            with self._reaching(), suppress(UpdateFinishedTrialError):
-                self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            self._give_up(trial)
         return None
+
+    def leave(self, trials: list[FrozenTrial]) -> None:
+        """Gives up what this worker has begun: the others have finished the study."""
+        for trial in self._mine(trials):
+            self._give_up(trial)
+
+    def _mine(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        return [trial for trial in self.under_way(trials) if trial.user_attrs[WORKER] == self.worker]
+
+    def _give_up(self, trial: FrozenTrial) -> None:
+        with self._reaching(), suppress(UpdateFinishedTrialError):
+            self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _counts(self, trial: FrozenTrial) -> bool:
         """Whether it got the number that it was proposed for; one that was taken over keeps its proposal."""
