@@ -4,38 +4,33 @@ The supernet is trained by uniformly drawn genotypes and judges; or each network
 processes or machines work on one study: give each the same storage, study name, seed and settings, and a run folder of its
 own. Each trains the same supernet, and takes its share of the trials.
 
-A trial is a function of the trials before it: every one has a sampler with a seed of its own. A
-worker alone so finds the same genotype however often it is interrupted. Trials of a dead worker are taken up again: its own
-when it resumes; those of others, on a database, once their heartbeat has been silent for two minutes.
+A proposal is a function of the number of its trial and of the trials that were finished before it. A worker alone so finds the
+same genotype however often it is interrupted. Trials of a dead worker are taken up again: its own when it resumes; those of
+others, on a database, once their heartbeat has been silent for two minutes.
 """
 
 from __future__ import annotations
 
 import secrets
-import time
-import warnings
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field, field_validator
 
 from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings
+from scansearch.engine.black_box.storage import storage_setting
 from scansearch.engine.limits import MOST_JUDGED
 from scansearch.engine.strategy import Plan
-from scansearch.errors import ScansearchError
 from scansearch.models import Supernet
 from scansearch.space import BoundSpace, Choice, views
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
-HEARTBEAT, GRACE = 60, 120  # seconds
-RETRIES = 3
-ATTEMPTS = 5
-SQLITE = "sqlite:///"
-WORKER, SETUP, AGAIN = "worker", "setup", "again"
+    from scansearch.engine.black_box.study import Objective, SharedStudy
+
+TRIES = 10
 
 
 class OptunaSettings(BlackBoxSettings):
@@ -47,20 +42,15 @@ class OptunaSettings(BlackBoxSettings):
     trials: int = Field(200, ge=1, le=MOST_JUDGED, description="Trials of the study, by all processes together.")
     storage: str = Field(
         "",
-        description="Where the study is kept: a database URL such as sqlite:///study.db, or a journal file; empty: nowhere.",
+        description="Where the study is kept: a journal file, or a database URL without a password, such as sqlite:///study.db; "
+        "env:NAME or file:PATH to take it from there; empty: nowhere.",
     )
     study: str = Field("scansearch", min_length=1, description="Name of the study.")
 
     @field_validator("storage")
     @classmethod
-    def _found_from_everywhere(cls, value: str) -> str:
-        """A file is named by its absolute path, so that a resume from another folder finds it."""
-        if value and "://" not in value:
-            return str(Path(value).absolute())
-        path = value.removeprefix(SQLITE)
-        return (
-            SQLITE + str(Path(path).absolute()) if value.startswith(SQLITE) and path not in ("", ":memory:") else value
-        )
+    def _without_password(cls, value: str) -> str:
+        return storage_setting(value)
 
 
 class OptunaSearch(BlackBox):
@@ -80,8 +70,9 @@ class OptunaSearch(BlackBox):
         """Names this worker, and refuses a study of another search before anything is trained."""
         super().setup(supernet, space, plan)
         self.worker = secrets.token_hex(8)
+        self.finished = 0  # trials of all workers, when this one looked last
         if self.settings.storage:
-            self._study()
+            self._study().enrol()
 
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         """Trial after trial until the study has enough.
@@ -89,147 +80,116 @@ class OptunaSearch(BlackBox):
         Raises:
             ScansearchError: If the storage fails.
         """
-        try:
-            return self._search(ask)
-        except Exception as error:
-            if (failure := _storage_failure(error)) is None:
-                raise
-            raise ScansearchError(
-                f"the study in {self.settings.storage!r} cannot be reached any more: {_short(failure)}; once it is back, resume "
-                "the run"
-            ) from error
-
-    def _search(self, ask: Ask) -> Choice:
-        study = self._study()
-        self._take_up_own(study)
-        while len(self._finished(study)) < self.settings.trials:
-            study.sampler = self._sampler(study)
-            study.optimize(partial(self._objective, ask), n_trials=1)
-        done = sorted(self._finished(study), key=lambda trial: trial.number)
-        # Those of other workers too, and those that were told to the study after this one's last checkpoint.
-        self.accuracies = {self._choice(trial): trial.values[0] for trial in done}
-        # The most accurate of all workers' trials; of equals the cheapest, then the first.
-        return self._choice(min(done, key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number)))
-
-    def _choice(self, trial: optuna.trial.FrozenTrial) -> Choice:
-        return self.space.choice(trial.user_attrs["directions"])
-
-    def _objective(self, ask: Ask, trial: optuna.Trial) -> float | tuple[float, float]:
-        trial.set_user_attr(WORKER, self.worker)
-        choice = views.from_parameters(self.space, views.suggested(self.space, trial))
-        accuracy = ask(choice)
-        trial.set_user_attr("directions", self.space.directions(choice))
-        return (accuracy, self.space.total_cost(choice)) if self._two else accuracy
-
-    @property
-    def _two(self) -> bool:
-        return self.settings.sampler == "nsga2"
-
-    def _study(self) -> optuna.Study:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        for attempt in range(ATTEMPTS):
-            try:
-                study = optuna.create_study(
-                    storage=self._storage(), study_name=self.settings.study, load_if_exists=True,
-                    directions=["maximize", "minimize"] if self._two else ["maximize"],
-                )  # fmt: skip
+        study, proposals = self._study(), Proposals(self.space, self.settings.sampler, self.plan.seed)
+        while True:
+            trials = study.trials()
+            done = study.finished(trials)
+            self.finished = len(done)
+            # Those of other workers too, and those that were told to the study after this one's last checkpoint.
+            self.accuracies |= {study.choice(trial): trial.values[0] for trial in done}
+            if len(done) >= self.settings.trials:
                 break
-            except Exception as error:  # every storage has errors of its own
-                if (
-                    "already exists" in str(error) and attempt + 1 < ATTEMPTS
-                ):  # another worker makes its tables just now
-                    time.sleep(attempt + 1)
-                    continue
-                raise ScansearchError(
-                    f"the study cannot be kept in {self.settings.storage!r}: {_short(error)}"
-                ) from error
-        setup = {
-            **self.plan.subject,
-            "space": self.space.fingerprint(),
-            "seed": self.plan.seed,
-            "number of steps": self.plan.steps,
-            **self.settings.model_dump(include={"sampler", "judge", "judge_epochs"}),
-        }
-        there = study.user_attrs.get(SETUP)
-        if there is None:
-            study.set_user_attr(SETUP, setup)
-        elif there != setup:
-            wrong = [key for key in {**setup, **there} if there.get(key) != setup.get(key)]
-            raise ScansearchError(
-                f"workers of one study search the same, but study {self.settings.study!r} in {self.settings.storage} belongs to a "
-                f"search with another {', '.join(wrong)}; make them equal, or choose another --set study="
-            )
+            if (trial := study.own(trials)) is not None:
+                self._judge(study, trial, ask)
+            elif not study.take_over():
+                elsewhere = {study.choice(trial) for trial in study.under_way(trials)}
+                study.begin(*proposals.next(done, len(trials), elsewhere))
+        study.leave(trials)
+        self.accuracies = {study.choice(trial): trial.values[0] for trial in done}
+        # The most accurate of all workers' trials; of equals the cheapest, then the first.
+        return study.choice(min(done, key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number)))
+
+    def _judge(self, study: SharedStudy, trial: FrozenTrial, ask: Ask) -> None:
+        choice = study.choice(trial)
+        with study.alive(trial):
+            accuracy = ask(choice)
+        study.tell(trial, [accuracy, self.space.total_cost(choice)] if self.settings.sampler == "nsga2" else [accuracy])
+
+    def _study(self) -> SharedStudy:
+        from scansearch.engine.black_box.study import SharedStudy
+
+        settings = self.settings
+        study = SharedStudy(settings.storage, settings.study, _objectives(settings.sampler), self.space, self.worker)
+        study.settle(
+            {
+                **self.plan.subject,
+                "space": self.space.fingerprint(),
+                "seed": self.plan.seed,
+                "number of steps": self.plan.steps,
+                **settings.model_dump(include={"sampler", "judge", "judge_epochs"}),
+            }
+        )
         return study
 
-    def _storage(self) -> optuna.storages.BaseStorage | None:
+    def state_dict(self) -> dict[str, Any]:
+        """Also who this worker is, and what it has seen of the study."""
+        return {**super().state_dict(), "worker": self.worker, "finished": self.finished}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes it back, and refuses a study that has lost what this worker saw."""
+        super().load_state_dict(state)
+        self.worker, self.finished = state["worker"], state["finished"]
+        if self.settings.storage:
+            self._study().check_enrolled(self.finished)
+
+
+class Proposals:
+    """Proposes genotypes by a sampler of Optuna, away from the storage: only whole proposals come into that.
+
+    Args:
+        space: What they are of.
+        sampler: Name of the sampler.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, space: BoundSpace, sampler: str, seed: int) -> None:
         import optuna
-        from optuna.storages.journal import JournalFileBackend
 
-        where = self.settings.storage
-        if not where:
-            return None
-        if "://" in where:
-            with warnings.catch_warnings():  # heartbeats are marked as experimental
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                again = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
-                return optuna.storages.RDBStorage(
-                    where, heartbeat_interval=HEARTBEAT, grace_period=GRACE, heartbeat_stale_trial_callback=again
-                )
-        return optuna.storages.JournalStorage(JournalFileBackend(str(Path(where))))
+        self.space, self.sampler, self.seed = space, sampler, seed
+        self.distributions = views.optuna_distributions(space)
+        self.study = optuna.create_study(directions=_objectives(sampler), sampler=self._sampler(0, 0))
+        self.told: set[int] = set()
 
-    def _sampler(self, study: optuna.Study) -> optuna.samplers.BaseSampler:
+    def next(self, done: list[FrozenTrial], number: int, elsewhere: set[Choice]) -> tuple[FrozenTrial, Choice, int]:
+        """The proposal for a trial.
+
+        Args:
+            done: The finished trials of the study.
+            number: Number of the trial that it is for.
+            elsewhere: Genotypes that other workers judge now; one of these is drawn again, at most 10 times.
+
+        Returns:
+            Its parameters with what the sampler noted, its genotype, and the number.
+        """
+        for trial in done:
+            if trial.number not in self.told:
+                self.told.add(trial.number)
+                self.study.add_trial(trial)
+        for attempt in range(TRIES):
+            proposal = self._proposal(number, attempt)
+            if (choice := views.from_parameters(self.space, proposal.params)) not in elsewhere:
+                break
+        return proposal, choice, number
+
+    def _proposal(self, number: int, attempt: int) -> FrozenTrial:
+        from optuna.trial import TrialState
+
+        self.study.sampler = self._sampler(number, attempt)
+        trial = self.study.ask(self.distributions)
+        self.study.tell(trial, state=TrialState.FAIL)  # samplers pass over it
+        return self.study.get_trials(deepcopy=False)[trial.number]
+
+    def _sampler(self, number: int, attempt: int) -> optuna.samplers.BaseSampler:
         import optuna
 
-        states = optuna.trial.TrialState
-        number = len(study.get_trials(deepcopy=False, states=(states.COMPLETE, states.RUNNING)))
-        seed = (self.plan.seed * 1_000_003 + number) % 2**32
         kinds: dict[str, Any] = {
             "tpe": optuna.samplers.TPESampler,
             "nsga2": optuna.samplers.NSGAIISampler,
             "gp": optuna.samplers.GPSampler,
             "random": optuna.samplers.RandomSampler,
         }
-        return kinds[self.settings.sampler](seed=seed)
-
-    def _take_up_own(self, study: optuna.Study) -> None:
-        """Trials that this worker had begun when it was stopped or killed: their genotypes are judged next."""
-        import optuna
-
-        states, trials = optuna.trial.TrialState, study.get_trials(deepcopy=False)
-        taken_up = {trial.user_attrs.get(AGAIN) for trial in trials}
-        for trial in trials:
-            own = trial.user_attrs.get(WORKER) == self.worker
-            if own and trial.state in (states.RUNNING, states.FAIL) and trial.number not in taken_up:
-                study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
-                if trial.state == states.RUNNING:
-                    study.tell(trial.number, state=states.FAIL)
-
-    def _finished(self, study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-        import optuna
-
-        return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Also who this worker is."""
-        return {**super().state_dict(), WORKER: self.worker}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it back."""
-        super().load_state_dict(state)
-        self.worker = state[WORKER]
+        return kinds[self.sampler](seed=(self.seed * 1_000_003 + attempt * 100_003 + number) % 2**32)
 
 
-def _short(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def _storage_failure(error: BaseException | None) -> Exception | None:
-    """The storage's own error behind another: Optuna fails an assertion of its own when it cannot store a result."""
-    from optuna.exceptions import OptunaError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    while error is not None and not isinstance(error, (OptunaError, SQLAlchemyError)):
-        error = error.__cause__ or error.__context__
-    return error
+def _objectives(sampler: str) -> list[Objective]:
+    return ["maximize", "minimize"] if sampler == "nsga2" else ["maximize"]

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scansearch.errors import ScansearchError
+from scansearch.masking import masked
 from scansearch.text import cut, one_line, visible
 
 P = ParamSpec("P")
@@ -60,7 +61,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             raise
         except (Exception, KeyboardInterrupt) as error:
             if os.environ.get(DEBUG_VARIABLE):
-                traceback.print_exc()
+                typer.echo(masked(traceback.format_exc()), err=True, nl=False)
             message, status = explain(error)
             complain(message, status)
             raise typer.Exit(status) from error
@@ -71,7 +72,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 def complain(message: str, status: int) -> None:
     """One line on standard error."""
     prefix = "" if status == 130 else "[bold red]error:[/] "
-    err.print(prefix + escape(one_line(message)), soft_wrap=True)
+    err.print(prefix + escape(one_line(masked(message))), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from scansearch.data import ImageData
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, read_json, write_text
+from scansearch.masking import masked
 
 PACKAGES = ("scansearch", "torch", "numpy", "numba", "lightning-fabric", "scikit-learn", "mamba-ssm")
 
@@ -62,9 +63,9 @@ def describe(data: ImageData, device: torch.device, backend: str, mixture: str =
 
 
 def command() -> str:
-    """The command line of this process, the program by its name alone."""
+    """The command line of this process, the program by its name alone, without passwords."""
     program = Path(sys.argv[0]).name or "python"
-    return shlex.join([program, *sys.argv[1:]])
+    return shlex.join([program, *map(masked, sys.argv[1:])])
 
 
 def versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scansearch.engine.events import Listener, Progress
 from scansearch.files import append_bytes
+from scansearch.masking import masked
 from scansearch.text import one_line
 
 
@@ -55,5 +56,5 @@ class Logged:
         self.listener.warned(message)
 
     def _write(self, line: str) -> None:
-        text = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} {one_line(line)}\n"
+        text = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} {one_line(masked(line))}\n"
         append_bytes(self.path, text.encode(errors="backslashreplace"))

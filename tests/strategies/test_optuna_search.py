@@ -8,7 +8,7 @@ from toy_search import ToySupernet, space, strategy
 from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
-from scansearch.space import Budget, Costs, SearchSpace, views
+from scansearch.space import Budget, Costs, SearchSpace
 
 
 @pytest.fixture(params=["journal", "sqlite"])
@@ -29,7 +29,7 @@ def test_a_killed_worker_takes_up_its_own_trial_and_ends_as_it_would_have(storag
     assert judge.asked == asked.asked[6:]
     assert again.accuracies == whole.accuracies
     assert again.choose() == whole.choose()
-    trials = again._study().get_trials()
+    trials = again._study().trials()
     assert sum(t.state == optuna.trial.TrialState.COMPLETE for t in trials) == 15
     assert not [t for t in trials if t.state == optuna.trial.TrialState.RUNNING]
 
@@ -137,19 +137,5 @@ def test_a_storage_that_fails_on_the_way_is_one_line_and_the_search_goes_on_late
     path.rmdir()
     (tmp_path / "away.db").rename(path)
     found.finish(FakeJudge())
-    assert len(found._finished(found._study())) == 6
-
-
-@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
-def test_a_trial_that_a_kill_left_running_is_taken_up(storage):
-    killed = strategy("optuna_search", trials=5, storage=storage)
-    study = killed._study()
-    study.sampler = killed._sampler(study)
-    trial = study.ask()
-    trial.set_user_attr("worker", killed.worker)
-    wanted = views.from_parameters(killed.space, views.suggested(killed.space, trial))
-    again, judge = strategy("optuna_search", trials=5, storage=storage), FakeJudge()
-    again.load_state_dict(killed.state_dict())
-    again.finish(judge)
-    assert judge.asked[0] == wanted
-    assert not [t for t in study.get_trials() if t.state == optuna.trial.TrialState.RUNNING]
+    study = found._study()
+    assert len(study.finished(study.trials())) == 6
