@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from scansearch.cli.interrupted import NOTHING_BEGUN, ignore
+from scansearch.cli.program import runnable
 from scansearch.errors import ScansearchError
 
 P = ParamSpec("P")
@@ -34,6 +36,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
         except (typer.Exit, BrokenPipeError):  # the reader of a pipe went away: typer's business
             raise
         except (Exception, KeyboardInterrupt) as error:
+            ignore()  # a signal from here on would add a second line
             if os.environ.get(DEBUG_VARIABLE):
                 traceback.print_exc()
             message, status = explain(error)
@@ -46,7 +49,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 def complain(message: str, status: int) -> None:
     """One line on standard error."""
     prefix = "" if status == 130 else "[bold red]error:[/] "
-    err.print(prefix + escape(" ".join(message.splitlines())), soft_wrap=True)
+    err.print(prefix + escape(runnable(" ".join(message.splitlines()))), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -54,7 +57,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ScansearchError):
         return str(error), error.exit_status
     if isinstance(error, KeyboardInterrupt):
-        return "stopped before anything was begun; nothing is lost", 130
+        return NOTHING_BEGUN, 130
     text = (str(error).splitlines() or [""])[0]
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
         return (
