@@ -70,6 +70,21 @@ class LayerGenotype(_Record):
     )
 
 
+class ImageShape(BaseModel):
+    """The images that a network takes, and how many classes it tells apart."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"description": "The images that the network takes, and its classes."},
+    )
+
+    height: _Side = Field(description="Pixels.")
+    width: _Side = Field(description="Pixels.")
+    channels: _Side = Field(description="Colour channels.")
+    classes: _Side = Field(description="Classes of the head.")
+
+
 class Genotype(_Record):
     """The directions of every layer, where they came from, and how sure the search was. Unknown fields are kept.
 
@@ -89,6 +104,8 @@ class Genotype(_Record):
 
     schema_: Literal["scansearch/genotype/1"] = Field(default=GENOTYPE_SCHEMA, alias="schema")
     model: str | None = Field(None, description="Model that was searched.")
+    options: dict[str, Any] | None = Field(None, description="Options of the model that were set.")
+    shape: ImageShape | None = Field(None, description="Images and classes of the search.")
     space: dict[str, Any] | None = Field(
         None,
         description="Search space: name, candidates, keep.",

@@ -7,6 +7,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -33,7 +34,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (typer.Exit, BrokenPipeError):  # the reader of a pipe went away: typer's business
+        except typer.Exit:
             raise
         except (Exception, KeyboardInterrupt) as error:
             ignore()  # a signal from here on would add a second line
@@ -47,9 +48,10 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def complain(message: str, status: int) -> None:
-    """One line on standard error."""
+    """One line on standard error; the status says it too if nothing can be written there."""
     prefix = "" if status == 130 else "[bold red]error:[/] "
-    err.print(prefix + escape(runnable(" ".join(message.splitlines()))), soft_wrap=True)
+    with suppress(OSError):
+        err.print(prefix + escape(runnable(" ".join(message.splitlines()))), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -70,8 +72,9 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def print_json(data: Any) -> None:
-    """JSON on standard output, for other programs."""
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    """JSON on standard output, for other programs; what its encoding does not have is escaped."""
+    unicode = out.encoding.startswith("utf")
+    print(json.dumps(data, indent=2, ensure_ascii=not unicode), flush=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> Table:

@@ -50,5 +50,5 @@ class Logged:
         self.listener.warned(message)
 
     def _write(self, line: str) -> None:
-        with writing(self.path), self.path.open("a") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} {line}\n")
