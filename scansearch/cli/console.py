@@ -49,7 +49,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 
 def complain(message: str, status: int) -> None:
     """One line on standard error; the status says it too if nothing can be written there."""
-    prefix = "" if status == 130 else "[bold red]error:[/] "
+    prefix = {0: "[yellow]note:[/] ", 130: ""}.get(status, "[bold red]error:[/] ")
     with suppress(OSError):
         err.print(prefix + escape(runnable(" ".join(message.splitlines()))), soft_wrap=True)
 

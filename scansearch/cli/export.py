@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from scansearch.cli.console import guarded, out
+from scansearch.cli.console import err, guarded, out
+from scansearch.errors import UnsupportedError
 
 
 @guarded
@@ -26,7 +28,15 @@ def command(
     from scansearch.cli.source import genotype_of
     from scansearch.registry import EXPORTERS
 
-    genotype = genotype_of(source)
-    folder = out_folder or (Path(source) / "export" if Path(source).is_dir() else Path("export"))
-    for path in EXPORTERS.get(to).write(genotype, folder):
+    genotype, exporter, run = genotype_of(source), EXPORTERS.get(to), Path(source)
+    reason, written = exporter.applies(genotype), []
+    if run.is_dir() and out_folder is None:
+        written, gone = exporter.refresh(genotype, run / "export")
+        for path in gone:
+            err.print(f"[yellow]note:[/] {escape(str(path))} was of an earlier result and is gone", soft_wrap=True)
+    elif not reason:
+        written = exporter.write(genotype, out_folder or Path("export"))
+    if reason:
+        raise UnsupportedError(reason)
+    for path in written:
         out.print(str(path), soft_wrap=True)
