@@ -280,7 +280,9 @@ def test_a_direction_that_was_never_checked_is_refused_too(order, tmp_path):
 
 def test_a_hierarchical_genotype_of_another_depth_is_refused_in_one_line(tmp_path):
     layers = [{"stage": stage, "directions": ["h", "v"]} for stage in (0, 1, 2, 3)]
-    with pytest.raises(UnsupportedError, match=r"^LocalMamba's local_vmamba_tiny has stages .*but the 4 layers .*; .*$"):
+    with pytest.raises(
+        UnsupportedError, match=r"^LocalMamba's local_vmamba_tiny has stages .*but the 4 layers .*; .*$"
+    ):
         LOCALMAMBA.write(Genotype.from_dict({"model": "local_vmamba_tiny", "layers": layers}), tmp_path)
 
 
