@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,10 @@ def search(
     seed: int = 0,
     preset: str | None = None,
     listener: Listener | None = None,
+    progress: bool | None = None,
     **settings: Any,
 ) -> Genotype:
-    """Searches scan orders and returns the genotype.
+    """Searches scan orders and returns the genotype; leaves the same folder behind as ``scansearch run``.
 
     Args:
         out: The run folder; it must be new or empty.
@@ -46,7 +48,8 @@ def search(
         data_root: Folder of the dataset, if it needs one.
         seed: Seed of everything random.
         preset: A named recipe of the strategy, for example ``"paper"``.
-        listener: Told about progress.
+        listener: Told about progress, in the place of a display.
+        progress: Whether to show a progress bar; by default in a notebook only.
         **settings: Settings of any section, for example ``epochs=5``, ``alpha_lr=0.01``.
 
     Raises:
@@ -68,14 +71,47 @@ def search(
         preset=preset,
         settings=settings,
     )
-    return start(config, out, listener)
+    return _watched(lambda told: start(config, out, told), out, listener, progress)
 
 
-def resume(path: str | Path, *, listener: Listener | None = None) -> Genotype:
-    """Continues an interrupted run; a finished one only returns its genotype."""
+def resume(path: str | Path, *, listener: Listener | None = None, progress: bool | None = None) -> Genotype:
+    """Continues an interrupted run; a finished one only gets its exports and figures anew, and returns its genotype.
+
+    Args:
+        path: The run folder.
+        listener: Told about progress, in the place of a display.
+        progress: Whether to show a progress bar; by default in a notebook only.
+    """
     from scansearch.engine.search import resume as resume_run
 
-    return resume_run(path, listener)
+    return _watched(lambda told: resume_run(path, told), path, listener, progress)
+
+
+def _watched(
+    run: Callable[[Listener | None], Genotype], folder: str | Path, listener: Listener | None, progress: bool | None
+) -> Genotype:
+    """Runs a search under somebody's eyes, and finishes its folder."""
+    from scansearch.finish import finish
+
+    if listener is not None or not _shows(progress):
+        genotype = run(listener)
+    else:
+        from scansearch.cli.progress import display
+
+        with display() as shown:
+            genotype = run(shown)
+    done = finish(folder, genotype)
+    for line in done.failures:
+        warnings.warn(line, stacklevel=3)
+    return genotype
+
+
+def _shows(progress: bool | None) -> bool:
+    if progress is None:
+        from scansearch.cli.progress import in_notebook
+
+        return in_notebook()
+    return progress
 
 
 def build(

@@ -39,3 +39,9 @@ class InterruptedRunError(ScansearchError):
     """The run was asked to stop (Ctrl-C or SIGTERM), saved its state and can be resumed."""
 
     exit_status = 130
+
+
+def explained(error: Exception) -> str:
+    """One line about any error; those of ours say enough themselves."""
+    kind = "" if isinstance(error, ScansearchError) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".split())

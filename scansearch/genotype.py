@@ -90,6 +90,21 @@ class LayerGenotype(_Record):
         return scores
 
 
+class ImageShape(BaseModel):
+    """The images that a network takes, and how many classes it tells apart."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"description": "The images that the network takes, and its classes."},
+    )
+
+    height: Side = Field(description="Pixels.")
+    width: Side = Field(description="Pixels.")
+    channels: Side = Field(description="Colour channels.")
+    classes: Side = Field(description="Classes of the head.")
+
+
 class Genotype(_Record):
     """The directions of every layer, where they came from, and how sure the search was. Unknown fields are kept.
 
@@ -109,6 +124,8 @@ class Genotype(_Record):
 
     schema_: Literal["scansearch/genotype/1"] = Field(default=GENOTYPE_SCHEMA, alias="schema")
     model: str | None = Field(None, max_length=LONGEST_NAME, description="Model that was searched.")
+    options: dict[str, Any] | None = Field(None, description="Options of the model that were set.")
+    shape: ImageShape | None = Field(None, description="Images and classes of the search.")
     space: dict[str, Any] | None = Field(
         None,
         description="Search space: name, candidates, keep.",

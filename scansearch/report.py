@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from scansearch.errors import ScansearchError
@@ -80,7 +81,7 @@ class ReportSource:
     @property
     def unfinished(self) -> str:
         """Why there is no genotype, and what to do about it."""
-        return f"this run has no genotype yet; finish it with `scansearch resume {self.run}`"
+        return f"this run has no genotype yet; finish it with `scansearch resume {quote(str(self.run))}`"
 
     def _table(self, name: str) -> DataFrame:
         import pandas as pd

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scansearch.cli.console import err, guarded, out, plain, print_json, table
-from scansearch.errors import InterruptedRunError, ScansearchError
+from scansearch.cli.interrupted import saying
+from scansearch.errors import ScansearchError
 from scansearch.registry import unknown_name
 
 if TYPE_CHECKING:
@@ -143,12 +144,10 @@ def _progress() -> Iterator[ProgressBar]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("measuring"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    stopped = saying(lambda: "stopped while measuring; no cost table was written")
+    with stopped, Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("measuring", total=None)
-        try:
-            yield lambda done, total: bar.update(task, completed=done, total=total)
-        except KeyboardInterrupt as error:
-            raise InterruptedRunError("stopped while measuring; no cost table was written") from error
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _network(costs: CostTable, layers: Sequence[LayerSpace]) -> dict[str, float]:

@@ -11,6 +11,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -20,6 +21,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from scansearch.cli.interrupted import NOTHING_BEGUN, ignore
+from scansearch.cli.program import runnable
 from scansearch.errors import ScansearchError
 from scansearch.masking import masked
 from scansearch.text import cut, one_line, visible
@@ -57,9 +60,10 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (typer.Exit, BrokenPipeError):  # the reader of a pipe went away: typer's business
+        except typer.Exit:
             raise
         except (Exception, KeyboardInterrupt) as error:
+            ignore()  # a signal from here on would add a second line
             if os.environ.get(DEBUG_VARIABLE):
                 typer.echo(masked(traceback.format_exc()), err=True, nl=False)
             message, status = explain(error)
@@ -70,9 +74,10 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def complain(message: str, status: int) -> None:
-    """One line on standard error."""
-    prefix = "" if status == 130 else "[bold red]error:[/] "
-    err.print(prefix + escape(one_line(masked(message))), soft_wrap=True)
+    """One line on standard error; the status says it too if nothing can be written there."""
+    prefix = {0: "[yellow]note:[/] ", 130: ""}.get(status, "[bold red]error:[/] ")
+    with suppress(OSError):
+        err.print(prefix + escape(one_line(masked(runnable(message)))), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -80,7 +85,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ScansearchError):
         return str(error), error.exit_status
     if isinstance(error, KeyboardInterrupt):
-        return "stopped before anything was begun; nothing is lost", 130
+        return NOTHING_BEGUN, 130
     text = (str(error).splitlines() or [""])[0]
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
         return (

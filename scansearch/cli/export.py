@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli.console import guarded, out, plain
+from scansearch.cli.console import err, guarded, out, plain
+from scansearch.errors import UnsupportedError
 
 
 @guarded
@@ -26,7 +27,15 @@ def command(
     from scansearch.cli.source import genotype_of
     from scansearch.registry import EXPORTERS
 
-    genotype = genotype_of(source)
-    folder = out_folder or (Path(source) / "export" if Path(source).is_dir() else Path("export"))
-    for path in EXPORTERS.get(to).write(genotype, folder):
+    genotype, exporter, run = genotype_of(source), EXPORTERS.get(to), Path(source)
+    reason, written = exporter.applies(genotype), []
+    if run.is_dir() and out_folder is None:
+        written, gone = exporter.refresh(genotype, run / "export")
+        for path in gone:
+            err.print(f"[yellow]note:[/] {plain(path)} was of an earlier result and is gone", soft_wrap=True)
+    elif not reason:
+        written = exporter.write(genotype, out_folder or Path("export"))
+    if reason:
+        raise UnsupportedError(reason)
+    for path in written:
         out.print(plain(path), soft_wrap=True)

@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scansearch.cli.console import out, plain
-from scansearch.errors import UnsupportedError
+from scansearch.cli.console import complain, out, plain
+from scansearch.cli.next_steps import show_next
+from scansearch.cli.progress import Shielded
 from scansearch.genotype import Genotype, LayerGenotype
+
+if TYPE_CHECKING:
+    from scansearch.finish import Finished
 
 MOST_COLUMNS = 12
 
 
-def finish(folder: Path, genotype: Genotype) -> None:
-    """Draws the figures, writes the exports and prints the genotype and the next commands."""
-    from scansearch.registry import EXPORTERS
-    from scansearch.report import ReportSource, render
+def finish(folder: Path, genotype: Genotype, progress: Shielded) -> None:
+    """Writes what follows from a genotype, then prints it and what comes next; the files are there before a word is."""
+    from scansearch.finish import finish as write_files
 
-    figures = render(ReportSource.open(folder), folder / "figures")
+    done = write_files(folder, genotype)
+    shown = shlex.quote(str(folder))
+    with done.attempt("showing the result", f"scansearch resume {shown}"):
+        _show(folder, genotype, done)
+    if progress.failure:
+        done.failures.append(f"the progress could not be shown ({progress.failure}); {folder / 'log.txt'} has it")
+    for line in done.failures:
+        complain(line, 0)
+
+
+def _show(folder: Path, genotype: Genotype, done: Finished) -> None:
     show_genotype(genotype)
     _show_accuracy(genotype.search)
     _show_front(folder / "front")
     warn_noise(genotype)
-    exports: list[Path] = []
-    try:
-        exports = EXPORTERS.get("localmamba").write(genotype, folder / "export")
-    except UnsupportedError as error:
-        out.print(f"[yellow]note:[/] no files for LocalMamba: {plain(error)}")
+    for note in done.notes:
+        out.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
     out.print(f"\n[bold]{plain(folder)}[/]", soft_wrap=True)
-    for path in (folder / "genotype.json", *figures, *exports):
+    for path in (folder / "genotype.json", *done.files):
         out.print(f"  {plain(path.relative_to(folder))}", style="dim")
-    shown = plain(shlex.quote(str(folder)))
-    out.print(f"\nnext: [bold]scansearch plot {shown}[/] draws the figures again", soft_wrap=True)
-    if exports:
-        out.print(
-            f"      [bold]scansearch export {shown} --to localmamba[/] writes the files for LocalMamba", soft_wrap=True
-        )
+    show_next(folder, genotype, exported=any(path.parent.name == "export" for path in done.files))
 
 
 def _show_accuracy(search: dict[str, Any]) -> None:

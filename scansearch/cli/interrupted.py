@@ -1,26 +1,83 @@
-"""Ctrl-C outside of the training loop, which has its own answer: still says how to go on."""
+"""Ctrl-C, SIGTERM and a closed terminal, whatever the moment: one line on standard error, and exit status 130.
+
+Training has its own answer (``engine/interrupt.py``): it finishes its step and saves. Everywhere else a run on disk is whole at
+every moment, so the process leaves on the spot. An exception in its place would not do: imports of compiled packages swallow
+it, and exit handlers print it. This file is imported before anything heavy, and imports nothing heavy itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shlex
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
+from scansearch.cli.program import runnable
 from scansearch.errors import InterruptedRunError
+
+NOTHING_BEGUN = "stopped before anything was begun; nothing is lost"
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+CLEAN_LINE = b"\r\x1b[2K\x1b[?25h"  # takes a half-drawn progress bar away and shows the cursor again
+
+_last_words: list[Callable[[], str]] = [lambda: NOTHING_BEGUN]
+
+
+def install() -> None:
+    """Lets a signal end this process in one line; one that was ignored before (nohup, a background job) stays ignored."""
+    for number in _signals():
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
+
+
+def ignore() -> None:
+    """After ``install``: from here on a signal changes nothing, for the last line is being said."""
+    for number in _signals():
+        if signal.getsignal(number) is _leave:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def saying(line: Callable[[], str]) -> Iterator[None]:
+    """What an interruption inside the block says.
+
+    Raises:
+        InterruptedRunError: In place of KeyboardInterrupt, where ``install`` was not called.
+    """
+    _last_words.append(line)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError(line()) from error
+    finally:
+        _last_words.pop()
 
 
 @contextmanager
 def resumable(folder: Path) -> Iterator[None]:
-    """Turns Ctrl-C into a message with the command that continues the run in ``folder``, once there is one.
+    """An interruption inside the block names the command that continues the run in ``folder``, once there is one."""
 
-    Raises:
-        InterruptedRunError: In place of KeyboardInterrupt.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as error:
+    def line() -> str:
         if not (folder / "config.toml").exists():
-            raise
-        raise InterruptedRunError(
-            f"stopped; all up to the last checkpoint is kept: continue with `scansearch resume {folder}`"
-        ) from error
+            return NOTHING_BEGUN
+        resume = f"scansearch resume {shlex.quote(str(folder))}"
+        return f"stopped; all up to the last checkpoint is kept: continue with `{resume}`"
+
+    with saying(line):
+        yield
+
+
+def _signals() -> list[signal.Signals]:
+    return [signal.Signals[name] for name in SIGNALS if name in signal.Signals.__members__]
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    line = runnable(_last_words[-1]()).encode(errors="backslashreplace") + b"\n"
+    for stream, text in ((1, b""), (2, line)):
+        try:
+            os.write(stream, (CLEAN_LINE if os.isatty(stream) else b"") + text)
+        except OSError:  # the terminal has gone; there is nobody left to tell
+            continue
+    os._exit(InterruptedRunError.exit_status)

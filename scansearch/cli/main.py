@@ -13,10 +13,12 @@ import typer
 
 from scansearch.cli import bench, doctor, export, models, plot, resume, run, scans, spaces, strategies
 from scansearch.cli.console import DEBUG_VARIABLE
+from scansearch.cli.program import program
+from scansearch.cli.streams import prepare
 from scansearch.cli.usage import OneLineGroup, unwrapped
 
 EPILOG = (
-    "Start here: [bold]scansearch run --space default8 --strategy darts[/bold] searches on real images, without a GPU and "
+    f"Start here: [bold]{program()} run --space default8 --strategy darts[/bold] searches on real images, without a GPU and "
     "without a download, and prints what to do next."
 )
 
@@ -62,7 +64,8 @@ def options(
 
 
 def main() -> None:
-    """Entry point of ``scansearch``. ``--debug`` counts wherever it stands."""
+    """Runs a command line. ``--debug`` counts wherever it stands."""
+    prepare()
     # Threads that wait for each other keep their core busy. Where another program wants it, as on any laptop, they then
     # wait for each other's turns: a step took three times as long. About 30 microseconds cost nothing otherwise.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch loads GNU's OpenMP

@@ -1,8 +1,11 @@
-"""The progress of a run on a terminal: one bar, one line an epoch."""
+"""The progress of a run on a terminal or in a notebook: one bar, one line an epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from types import TracebackType
 from typing import Any
@@ -11,10 +14,88 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from scansearch.cli.console import plain
+from scansearch.engine.events import Listener
 from scansearch.engine.events import Progress as Standing
+from scansearch.errors import explained
 
 EPOCH_HEADER = "epoch  train loss     acc  val loss     acc  entropy    margin  changes"
 """``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
+
+
+REDRAW = 0.5
+"""Seconds between two drawings of the bar in a notebook."""
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = sys.modules.get("IPython")
+    return "ipykernel" in sys.modules and shell is not None and shell.get_ipython() is not None
+
+
+@contextmanager
+def display(console: Console | None = None) -> Iterator[Shielded]:
+    """Shows a run as long as the block lasts: on ``console``, or where this process shows things.
+
+    A display that fails costs the run nothing; the listener tells why it failed.
+    """
+    notebook = console is None and in_notebook()
+    shown: RichListener = NotebookListener() if notebook else RichListener(console or Console(highlight=False))
+    shield = Shielded(shown)
+    shield.attempt(shown.__enter__)
+    try:
+        yield shield
+    finally:
+        shield.attempt(shown.__exit__, None, None, None)
+
+
+class Shielded:
+    """Passes events on until that fails, and then no more: a search does not end because it cannot be shown.
+
+    Args:
+        listener: Who is told.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.failure: str | None = None
+
+    def attempt(self, tell: Callable[..., Any], *arguments: Any) -> None:
+        """Calls ``tell`` unless something failed before."""
+        if self.failure is None:
+            try:
+                tell(*arguments)
+            except (
+                Exception
+            ) as error:  # a full disk behind a pipe, a terminal that has gone, a defect in a progress bar
+                self.failure = explained(error)
+
+    def checked(self, done: int, most: int) -> None:
+        """Passed on."""
+        self.attempt(self.listener.checked, done, most)
+
+    def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
+        """Passed on."""
+        self.attempt(self.listener.started, facts, progress)
+
+    def stepped(self, progress: Standing) -> None:
+        """Passed on."""
+        self.attempt(self.listener.stepped, progress)
+
+    def epoch_done(self, row: Mapping[str, Any]) -> None:
+        """Passed on."""
+        self.attempt(self.listener.epoch_done, row)
+
+    def judged(self, done: int, most: int, accuracy: float) -> None:
+        """Passed on."""
+        self.attempt(self.listener.judged, done, most, accuracy)
+
+    def tuned(self, done: int, most: int) -> None:
+        """Passed on."""
+        self.attempt(self.listener.tuned, done, most)
+
+    def warned(self, message: str) -> None:
+        """Passed on."""
+        self.attempt(self.listener.warned, message)
 
 
 class RichListener:
@@ -93,3 +174,46 @@ class RichListener:
     @staticmethod
     def _fields(progress: Standing) -> dict[str, Any]:
         return {"epoch": f"{progress.epoch}/{progress.epochs}", "loss": progress.loss, "accuracy": progress.accuracy}
+
+
+class NotebookListener(RichListener):
+    """The same in a notebook: the lines as text, and the bar redrawn in its place, without widgets."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(highlight=False, force_jupyter=True))
+        self.bar.disable = True  # rich's own live display would need ipywidgets
+        self.handle: Any = None
+        self.drawn = 0.0
+
+    def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
+        """Prints what will be searched, and draws the bar."""
+        super().started(facts, progress)
+        from IPython.display import display as show
+
+        self.handle = show(self.bar, display_id=True)
+
+    def stepped(self, progress: Standing) -> None:
+        """Moves the bar."""
+        super().stepped(progress)
+        self._redraw()
+
+    def judged(self, done: int, most: int, accuracy: float) -> None:
+        """Shows how far the choice among trained sub-networks is."""
+        super().judged(done, most, accuracy)
+        self._redraw()
+
+    def tuned(self, done: int, most: int) -> None:
+        """Shows how far the fine-tuning between decisions is."""
+        super().tuned(done, most)
+        self._redraw()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.drawn = 0.0
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if self.handle is not None and time.monotonic() - self.drawn > REDRAW:
+            self.handle.update(self.bar)
+            self.drawn = time.monotonic()

@@ -21,10 +21,10 @@ def command(
     """
     from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
-    from scansearch.cli.progress import RichListener
+    from scansearch.cli.progress import display
     from scansearch.engine.search import resume
 
     with resumable(run):
-        with RichListener(out) as listener:
+        with display(out) as listener:
             genotype = resume(run, listener)
-        finish(run, genotype)
+        finish(run, genotype, listener)

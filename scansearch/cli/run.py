@@ -50,7 +50,7 @@ def command(
     """
     from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
-    from scansearch.cli.progress import RichListener
+    from scansearch.cli.progress import display
     from scansearch.engine.run_folder import new_folder
     from scansearch.engine.search import start
     from scansearch.engine.settings import make_config
@@ -73,6 +73,6 @@ def command(
     )
     folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{strategy}-{data}")
     with resumable(folder):
-        with RichListener(out) as listener:
+        with display(out) as listener:
             genotype = start(made, folder, listener)
-        finish(folder, genotype)
+        finish(folder, genotype, listener)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype, published, published_names
@@ -18,7 +19,9 @@ def genotype_of(source: str) -> Genotype:
     if path.is_dir():
         found = path / "genotype.json"
         if not found.is_file():
-            raise ScansearchError(f"{path} holds no genotype yet; finish the search with `scansearch resume {path}`")
+            raise ScansearchError(
+                f"{path} holds no genotype yet; finish the search with `scansearch resume {quote(str(path))}`"
+            )
         return Genotype.load(found)
     if not path.exists() and source in published_names():
         return published(source)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scansearch.cli.console import guarded, out, plain, print_json, table
+from scansearch.cli.program import runnable
 from scansearch.errors import ScansearchError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _list(spaces: list[SearchSpace], *, json: bool) -> None:
         return
     rows = [(space.name, _keep(space.keep), len(space.candidates), space.description) for space in spaces]
     out.print(table(("space", "keep", "of", ""), rows))
-    out.print("\ncandidates of a space, layer by layer: scansearch spaces NAME")
+    out.print(runnable("\ncandidates of a space, layer by layer: `scansearch spaces NAME`"), soft_wrap=True)
 
 
 def _alike(bound: BoundSpace) -> list[tuple[list[int], LayerSpace]]:

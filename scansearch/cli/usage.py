@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from scansearch.cli.console import complain
+from scansearch.cli.console import complain, explain
 
 # The base of every error in how a command was called: click's, or the copy of click that newer typer carries.
 UsageError: Any = typer.BadParameter.__base__
@@ -40,6 +40,10 @@ class OneLineGroup(TyperGroup):
             message = error.format_message().rstrip(".")
             complain(f"{message[:1].lower()}{message[1:]}; see `{command} --help`", 2)
             sys.exit(2)
+        except OSError as error:  # the help itself cannot be written
+            message, status = explain(error)
+            complain(message, status)
+            sys.exit(status)
         sys.exit(result if isinstance(result, int) else 0)
 
 

@@ -1,30 +1,58 @@
-"""Ctrl-C and SIGTERM: the run finishes its step, saves and leaves; a second one leaves at once."""
+"""Ctrl-C, SIGTERM and a closed terminal in training: the run finishes its step, saves and leaves; a second one leaves at once."""
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from scansearch.errors import InterruptedRunError
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
 
 class StopRequest:
-    """Context manager that turns SIGINT and SIGTERM into a flag; outside the main thread it does nothing."""
+    """Context manager that turns these signals into a flag; outside the main thread it does nothing.
+
+    A signal that is ignored (under nohup, or in a shell's background job) stays ignored. A second one does what it would have
+    done without this.
+    """
 
     def __init__(self) -> None:
         self.requested: str | None = None
-        self._previous: dict[signal.Signals, Any] = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
+            for number in (signal.Signals[name] for name in SIGNALS if name in signal.Signals.__members__):
+                previous = signal.getsignal(number)
+                if previous not in (signal.SIG_IGN, None):  # None: it was set by other code than Python's
+                    self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
-            raise KeyboardInterrupt
+            signal.signal(number, self._previous[number])
+            signal.raise_signal(number)
         self.requested = signal.Signals(number).name
+
+    def heed(self, where: str, folder: Path, kept: str = "nothing is lost") -> None:
+        """Stops a run that has saved, if that was asked for.
+
+        Args:
+            where: How far the run has come, such as ``after step 4 of 6``.
+            folder: The run folder.
+            kept: What becomes of the work so far.
+
+        Raises:
+            InterruptedRunError: If a stop was asked for.
+        """
+        if self.requested:
+            command = f"scansearch resume {shlex.quote(str(folder))}"
+            raise InterruptedRunError(f"stopped by {self.requested} {where}; {kept}: continue with `{command}`")
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from scansearch.engine.interrupt import StopRequest
-from scansearch.errors import ScansearchError
+from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.models import Selection
 from scansearch.space import Choice
 
@@ -47,13 +47,21 @@ class Judge:
     def standalone(self, choice: Choice, epochs: int) -> float:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
         self._save_if(self.loop.judged > 0)
-        return self._count(self.alone(choice, epochs, self.stop))
+        try:
+            return self._count(self.alone(choice, epochs, self.stop))
+        except InterruptedRunError:  # it tells the steps of that training, not of the search
+            where = (
+                f"while genotype {self.loop.judged + 1} of at most {self.loop.strategy.judgements} was trained alone"
+            )
+            self.stop.heed(where, self.loop.folder.path, "that training begins again, all else is kept")
+            raise
 
     def tune(self, selections: Sequence[Selection], updates: int) -> None:
         """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
         self.asked += updates
         while self.loop.tuned < self.asked:
-            self._save_if(self.loop.tuned > 0 and self.loop.tuned % self.loop.settings.checkpoint_steps == 0)
+            due = self.loop.tuned > 0 and self.loop.tuned % self.loop.settings.checkpoint_steps == 0
+            self._heed(due, f"after update {self.loop.tuned} of {self.loop.strategy.tunings} of fine-tuning")
             self.loop.tune(selections)
             self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.tunings)
 
@@ -63,8 +71,13 @@ class Judge:
         return self.loop.judged > 0 and self.loop.judged % self.loop.settings.checkpoint_steps == 0
 
     def _save_if(self, due: bool) -> None:
+        judged = f"after {self.loop.judged} of at most {self.loop.strategy.judgements} genotypes were judged"
+        self._heed(due, judged if self.loop.judged else f"after step {self.loop.step} of {self.loop.plan.steps}")
+
+    def _heed(self, due: bool, where: str) -> None:
         if due or self.stop.requested:
-            self.loop.save_and_heed(self.stop)
+            self.loop.save()
+            self.stop.heed(where, self.loop.folder.path)
 
     def _count(self, accuracy: float) -> float:
         self.loop.judged += 1

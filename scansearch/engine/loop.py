@@ -24,7 +24,7 @@ from scansearch.engine.run_folder import Folder
 from scansearch.engine.settings import RunConfig
 from scansearch.engine.state import restore_state, state_of
 from scansearch.engine.strategy import Batch, Plan, Step, Strategy
-from scansearch.errors import DivergenceError, InterruptedRunError
+from scansearch.errors import DivergenceError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace
 
@@ -125,11 +125,7 @@ class SearchLoop:
     def save_and_heed(self, stop: StopRequest) -> None:
         """Saves, and stops if that was asked for."""
         self.save()
-        if stop.requested:
-            raise InterruptedRunError(
-                f"stopped by {stop.requested} after step {self.step} of {self.plan.steps}; nothing is lost: "
-                f"continue with `scansearch resume {self.folder.path}`"
-            )
+        stop.heed(f"after step {self.step} of {self.plan.steps}", self.folder.path)
 
     def _train_step(self) -> None:
         self.module.train()

@@ -9,7 +9,7 @@ from typing import Any
 from scansearch.engine.diagnostics import margin
 from scansearch.engine.loop import SearchLoop
 from scansearch.engine.rows import pareto_front
-from scansearch.engine.settings import RunConfig
+from scansearch.engine.settings import MACHINE, RunConfig
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.models.spec import LayerInfo
@@ -74,7 +74,18 @@ class Result:
         ]
         told = {key: value for key, value in self.named.to_dict().items() if key not in ("schema", "description")}
         space = {**told, "candidates": list(self.named.all_candidates)}
-        return Genotype.from_dict({"model": self.config.model, "space": space, "layers": layers, "search": search})
+        model = {"model": self.config.model, "options": self._options, "shape": self._shape}
+        return Genotype.from_dict({**model, "space": space, "layers": layers, "search": search})
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {name: value for name, value in self.config.model_settings.items() if name not in MACHINE}
+
+    @property
+    def _shape(self) -> dict[str, int]:
+        data = self.loop.data
+        height, width = data.image_size
+        return {"height": height, "width": width, "channels": data.channels, "classes": data.num_classes}
 
     def _sureness(self, choice: Choice) -> list[dict[str, Any]]:
         """Scores and margins of each layer."""

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any, Protocol
 
 import tomli_w
@@ -82,7 +83,7 @@ class RunFolder:
     def _check_new(self) -> None:
         if (self.path / "config.toml").exists():
             raise RunFolderError(
-                f"{self.path} holds a run already; continue it with `scansearch resume {self.path}` or choose another --out"
+                f"{self.path} holds a run already; continue it with `scansearch resume {quote(str(self.path))}` or choose another --out"
             )
         if self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir()))):
             raise RunFolderError(f"a run needs a new or empty folder, but {self.path} is not one; choose another --out")
@@ -128,7 +129,7 @@ class RunFolder:
         folder = cls(path)
         if not (folder.path / "config.toml").exists():
             raise RunFolderError(
-                f"{path} holds no run (it has no config.toml); start one with `scansearch run --out {path}`"
+                f"{path} holds no run (it has no config.toml); start one with `scansearch run --out {quote(str(path))}`"
             )
         found = folder._toml().get("format")
         if found != RUN_FORMAT:

@@ -9,6 +9,14 @@ from pathlib import Path
 from scansearch.genotype import Genotype
 
 
+def _always(_: Genotype) -> str | None:
+    return None
+
+
+def _nothing(_: Path) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Exporter:
     """Writes a genotype in the form that some other code loads.
@@ -16,10 +24,29 @@ class Exporter:
     Args:
         name: Name on the command line.
         description: One line for listings.
-        write: ``write(genotype, folder)`` writes the files and returns their paths; raises ScansearchError if the genotype
-            cannot be said in that form.
+        write: ``write(genotype, folder)`` writes the files and returns their paths; raises ScansearchError if ``applies``
+            would say why not.
+        applies: Says why a genotype cannot be said in that form, or ``None`` if it can.
+        of_run: Whether a search writes it by itself, into ``export/`` of its run folder.
+        owns: Whether an existing file is of this exporter's making. In ``export/`` of a run such a file is taken away when it
+            is not of the run's result.
     """
 
     name: str
     description: str
     write: Callable[[Genotype, Path], list[Path]]
+    applies: Callable[[Genotype], str | None] = _always
+    of_run: bool = True
+    owns: Callable[[Path], bool] = _nothing
+
+    def refresh(self, genotype: Genotype, folder: Path) -> tuple[list[Path], list[Path]]:
+        """Makes what this exporter has in the ``export/`` of a run that of the run's genotype.
+
+        Returns:
+            The files written, none if it does not apply, and those of an earlier result that are gone.
+        """
+        written = [] if self.applies(genotype) else self.write(genotype, folder)
+        stale = [path for path in sorted(folder.glob("*")) if path not in written and self.owns(path)]
+        for path in stale:
+            path.unlink()
+        return written, stale

@@ -15,4 +15,5 @@ def write(genotype: Genotype, folder: Path) -> list[Path]:
     return [path]
 
 
-GENOTYPE_JSON = Exporter("json", "genotype.json", write)
+# A run folder has its genotype.json already.
+GENOTYPE_JSON = Exporter("json", "genotype.json", write, of_run=False)

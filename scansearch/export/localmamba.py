@@ -7,45 +7,57 @@ LocalMamba registers a model by a decorated function whose name contains ``local
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scansearch.errors import UnsupportedError
+from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.export.exporter import Exporter
+from scansearch.export.localmamba_models import VMAMBA_DEPTHS, VimModel, VMambaModel, model_of
 from scansearch.files import write_text
 from scansearch.genotype import Genotype
 
 LOADABLE = re.compile(r"(h|v|w[1-9][0-9]*)(_flip)?")
 VIM, VMAMBA = "local_vim", "local_vssm"
 LONGEST_NAME = 80  # characters: with its endings it must stay a file name
-WIDTHS = {"local_vim_small": 384}
-DEFAULT_WIDTH = 192  # LocalVim-T; the paper searches at 128, and trains what it found at 192 and 384
-VMAMBA_DEPTHS = {15: [2, 2, 9, 2], 33: [2, 2, 27, 2]}
 IMAGE_SIZES = {"mmdet": (1024, 1024), "mmseg": (512, 512)}  # of LocalMamba's own settings
 VERSIONS = {"mmdet": "mmdet 3.3", "mmseg": "mmseg 1.2"}
+OURS = re.compile(rf"({VIM}|{VMAMBA})[a-z0-9_]*_searched(_mmdet|_mmseg)?\.py")
+FIRST_LINE = re.compile(r"# (Paste into lib/models/|Backbone settings for LocalMamba's )")
 
 
 def write(genotype: Genotype, folder: Path) -> list[Path]:
     """Writes the model function and the two backbone files.
 
     Raises:
-        UnsupportedError: If a layer uses an order that LocalMamba's code does not know, or the depth is not one of its models.
+        UnsupportedError: If a layer uses an order that LocalMamba's code does not know, or the model is not one of its own.
     """
     check_loadable(genotype)
-    hierarchical, name = is_vmamba(genotype), function_name(genotype)
-    backbone: Callable[[Genotype, str], dict[str, Any]] = _vmamba if hierarchical else _vim
-    files = {f"{name}.py": _classification(genotype, name)}
+    model, name = model_of(genotype), function_name(genotype)
+    files = {f"{name}.py": _classification(genotype, model, name)}
     for library in VERSIONS:
-        files[f"{name}_{library}.py"] = _config(backbone(genotype, library), library)
+        backbone = _vim(genotype, model, library) if isinstance(model, VimModel) else _vmamba(genotype, model)
+        files[f"{name}_{library}.py"] = _config(backbone, library, _remarks(model))
     for file, text in files.items():
         write_text(folder / file, text)
     return [folder / file for file in files]
 
 
-def is_vmamba(genotype: Genotype) -> bool:
-    """Whether the genotype belongs to a hierarchical model."""
-    return "vmamba" in (genotype.model or "") or any(layer.stage for layer in genotype.layers)
+def applies(genotype: Genotype) -> str | None:
+    """Why LocalMamba's code cannot have a genotype, or ``None`` if it can."""
+    try:
+        check_loadable(genotype)
+        model_of(genotype)
+    except ScansearchError as error:
+        return str(error)
+    return None
+
+
+def owns(path: Path) -> bool:
+    """Whether a file was written here: by its name and its first line."""
+    if not OURS.fullmatch(path.name) or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return FIRST_LINE.match(file.readline(200).decode(errors="replace")) is not None
 
 
 def check_loadable(genotype: Genotype) -> None:
@@ -69,7 +81,7 @@ def function_name(genotype: Genotype) -> str:
     A genotype may come from anywhere: whatever its model is called, only letters, digits and underscores go into the files.
     """
     base = re.sub(r"[^a-z0-9]+", "_", (genotype.model or "model").lower()).strip("_") or "model"
-    prefix = VMAMBA if is_vmamba(genotype) else VIM
+    prefix = VMAMBA if genotype.model in VMAMBA_DEPTHS else VIM
     base = base.replace("local_vmamba", VMAMBA)
     name = base if base.startswith(prefix) else f"{prefix}_{base}"
     return f"{name[:LONGEST_NAME].rstrip('_')}_searched"
@@ -80,34 +92,50 @@ def _directions(genotype: Genotype, indent: str) -> str:
     return "[\n" + "".join(rows) + f"{indent}]"
 
 
-def _classification(genotype: Genotype, name: str) -> str:
-    hierarchical = is_vmamba(genotype)
-    home = "local_vmamba.py" if hierarchical else "local_vim.py"
+def _classification(genotype: Genotype, model: VimModel | VMambaModel, name: str) -> str:
+    plain = isinstance(model, VimModel)
     lines = [
-        f"# Paste into lib/models/{home} of LocalMamba, and train with its scripts: --model timm_{name}",
+        f"# Paste into lib/models/{'local_vim.py' if plain else 'local_vmamba.py'} of LocalMamba, and train with its scripts: "
+        f"--model timm_{name}",
         "# Directions found by scansearch.",
+        *_remarks(model),
         "@register_model",
-        f"def {name}(pretrained=False, drop_path_rate={0.2 if hierarchical else 0.1}, **kwargs):",
+        f"def {name}({_parameters(model)}):",
         f"    directions = {_directions(genotype, '    ')}",
-        *(_vmamba_call(genotype) if hierarchical else _vim_call(genotype)),
+        *(_vim_call(model) if isinstance(model, VimModel) else _vmamba_call(model)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _vmamba_call(genotype: Genotype) -> list[str]:
+def _remarks(model: VimModel | VMambaModel) -> list[str]:
+    unsaid = model.unsaid if isinstance(model, VimModel) else ()
+    return [f"# Not as in the search, because this code has no other: {phrase}." for phrase in unsaid]
+
+
+def _parameters(model: VimModel | VMambaModel) -> str:
+    if isinstance(model, VMambaModel):
+        return "pretrained=False, drop_path_rate=0.2, **kwargs"
+    shape = model.shape
+    images = "" if shape is None else f"img_size={shape.height}, channels={shape.channels}, "
+    return f"pretrained=False, {images}drop_path_rate=0.1, **kwargs"
+
+
+def _vmamba_call(model: VMambaModel) -> list[str]:
     return [
         "    return VSSM(",
-        f"        dims=[96, 192, 384, 768], depths={_depths(genotype)}, ssm_d_state=16,",
+        f"        dims=[96, 192, 384, 768], depths={list(model.depths)}, ssm_d_state=16,",
         "        drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
         "    )",
     ]
 
 
-def _vim_call(genotype: Genotype) -> list[str]:
+def _vim_call(model: VimModel) -> list[str]:
+    images = "" if model.shape is None else "img_size=img_size, channels=channels, "
+    mixer = f"ssm_cfg={model.mixer!r}, " if model.mixer else ""
     return [
-        "    # embed_dim: 192 is LocalVim-T, 384 is LocalVim-S; the directions serve any width.",
+        "    # The sizes of the search. The directions serve any width: embed_dim=192 is LocalVim-T's, 384 LocalVim-S's.",
         "    return VisionMamba(",
-        f"        patch_size=16, embed_dim={_width(genotype)}, depth={len(genotype.layers)}, rms_norm=True,",
+        f"        {images}patch_size={model.patch_size}, embed_dim={model.embed_dim}, depth={model.depth}, {mixer}rms_norm=True,",
         "        residual_in_fp32=True, fused_add_norm=True, final_pool_type='mean', if_abs_pos_embed=True,",
         "        if_rope=True, if_rope_residual=True, bimamba_type='v2',",
         "        drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
@@ -115,20 +143,16 @@ def _vim_call(genotype: Genotype) -> list[str]:
     ]
 
 
-def _width(genotype: Genotype) -> int:
-    return WIDTHS.get(genotype.model or "", DEFAULT_WIDTH)
-
-
-def _vim(genotype: Genotype, library: str) -> dict[str, Any]:
-    depth = len(genotype.layers)
+def _vim(genotype: Genotype, model: VimModel, library: str) -> dict[str, Any]:
     return {
         "type": "MM_LocalVim",
         "directions": genotype.directions,
         "pretrained_ckpt": None,
         "img_size": IMAGE_SIZES[library],
-        "patch_size": 16,
-        "embed_dim": _width(genotype),
-        "depth": depth,
+        "patch_size": model.patch_size,
+        "embed_dim": model.embed_dim,
+        "depth": model.depth,
+        **({"ssm_cfg": model.mixer} if model.mixer else {}),
         "rms_norm": True,
         "residual_in_fp32": True,
         "fused_add_norm": True,
@@ -138,7 +162,7 @@ def _vim(genotype: Genotype, library: str) -> dict[str, Any]:
         "if_rope_residual": True,
         "bimamba_type": "v2",
         # Its detector builds a pyramid from the last layer, its segmenter takes the end of each quarter.
-        "out_indices": [depth - 1] if library == "mmdet" else _quarters(depth),
+        "out_indices": [model.depth - 1] if library == "mmdet" else _quarters(model.depth),
     }
 
 
@@ -147,23 +171,13 @@ def _quarters(depth: int) -> list[int]:
     return sorted({max(0, round(depth * part / 4) - 1) for part in (1, 2, 3, 4)})
 
 
-def _depths(genotype: Genotype) -> list[int]:
-    count = len(genotype.layers)
-    if count not in VMAMBA_DEPTHS:
-        raise UnsupportedError(
-            f"LocalMamba's LocalVMamba has 15 (T) or 33 (S) layers, but this genotype has {count}; "
-            f"search a model of that depth, or export --to json"
-        )
-    return VMAMBA_DEPTHS[count]
-
-
-def _vmamba(genotype: Genotype, _: str) -> dict[str, Any]:
+def _vmamba(genotype: Genotype, model: VMambaModel) -> dict[str, Any]:
     return {
         "type": "MM_LocalVSSM",
         "directions": genotype.directions,
         "pretrained": None,
         "dims": 96,
-        "depths": _depths(genotype),
+        "depths": list(model.depths),
         "ssm_d_state": 16,
         "ssm_dt_rank": "auto",
         "ssm_ratio": 2.0,
@@ -171,11 +185,12 @@ def _vmamba(genotype: Genotype, _: str) -> dict[str, Any]:
     }
 
 
-def _config(backbone: dict[str, Any], library: str) -> str:
+def _config(backbone: dict[str, Any], library: str, remarks: list[str]) -> str:
     # Its detection settings for LocalVim take their neck from the module `vitdet`.
     modules = ["vitdet", "model"] if library == "mmdet" and backbone["type"] == "MM_LocalVim" else ["model"]
     lines = [
         f"# Backbone settings for LocalMamba's {VERSIONS[library]} code; merge into a config that defines the rest.",
+        *remarks,
     ]
     if "rms_norm" in backbone:
         lines.append(
@@ -197,4 +212,10 @@ def _config(backbone: dict[str, Any], library: str) -> str:
     return "\n".join([*lines, "    ),", ")", ""])
 
 
-LOCALMAMBA = Exporter("localmamba", "a model function and mmdet / mmseg backbone settings for LocalMamba's code", write)
+LOCALMAMBA = Exporter(
+    "localmamba",
+    "a model function and mmdet / mmseg backbone settings for LocalMamba's code",
+    write,
+    applies=applies,
+    owns=owns,
+)

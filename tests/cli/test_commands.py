@@ -1,9 +1,14 @@
 """Every command does what its help says."""
 
 import json
+import shlex
+import shutil
+from itertools import takewhile
 
 import pytest
+import torch
 
+from scansearch.engine.run_folder import RunFolder
 from scansearch.genotype import Genotype
 from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
 from scansearch.space import SearchSpace
@@ -18,9 +23,35 @@ def test_run_leaves_everything_behind_and_says_where(finished):
     figures = {f"figures/{name}.{kind}" for name in ("heatmap", "alpha", "curves") for kind in ("png", "svg")}
     assert files | figures | {"genotype.json"} <= names(finished.path)
     assert any(name.startswith("export/") for name in names(finished.path))
-    for said in ("genotype.json", "figures/heatmap.png", "scansearch plot", "scansearch export", "validation images"):
+    for said in ("genotype.json", "figures/heatmap.png", "export/local_vim_nano_searched.py", "validation images"):
         assert said in finished.out
     assert Genotype.load(finished.path / "genotype.json").search["strategy"] == "darts"
+
+
+def after(text, line):
+    """The indented lines that follow a line."""
+    lines = text[text.index(line) :].splitlines()[1:]
+    return [found[2:] for found in takewhile(lambda found: found.startswith("  "), lines)]
+
+
+def test_the_lines_that_build_the_network_do_as_they_are_printed(finished):
+    found: dict = {}
+    exec("\n".join(after(finished.out, "next: build the network")), found)
+    assert found["network"](torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+    assert [tuple(layer) for layer in found["genotype"].directions] == found["network"].candidates
+
+
+def test_the_command_that_compares_with_chance_is_the_same_search_at_random(call, finished, monkeypatch):
+    (line,) = after(finished.out, "is it better than chance?")
+    seen = []
+    monkeypatch.setattr("scansearch.engine.search.start", lambda config, *more: seen.append(config) or 1 / 0)
+    words = shlex.split(line)
+    assert words[0] == "scansearch"
+    assert call(*words[1:]).status == 1
+    ours, other = RunFolder(finished.path).config, seen[0]
+    assert (ours.strategy, other.strategy) == ("darts", "random_search")
+    assert other.subject() == ours.subject()
+    assert (other.space, other.data, other.seed) == (ours.space, ours.data, ours.seed)
 
 
 def test_progress_is_one_aligned_line_an_epoch(finished):
@@ -51,7 +82,7 @@ def test_resume_of_a_finished_run_changes_nothing(call, finished):
     before = (finished.path / "genotype.json").read_bytes()
     result = call("resume", finished.path)
     assert result.status == 0
-    assert "next:" in result.out
+    assert "next: build" in result.out
     assert (finished.path / "genotype.json").read_bytes() == before
 
 
@@ -73,6 +104,19 @@ def test_export(call, finished, here):
     assert result.status == 0, result.err
     (written,) = (here / "export").iterdir()
     assert len(Genotype.load(written).layers) == 20
+
+
+def test_export_of_what_does_not_apply(call, refused, finished, here):
+    shutil.copytree(finished.path, here / "run")
+    Genotype.from_directions([["h"]] * 4, model="elsewhere").save(here / "run" / "genotype.json")
+    line = refused("export", "run", "--out", "made")
+    assert "the model 'elsewhere' of this genotype is not known here" in line
+    assert not (here / "made").exists()
+    (here / "run" / "export" / "notes.txt").write_text("mine")
+    result = call("export", "run", "--to", "localmamba")
+    assert result.status == 2
+    assert result.err.count("was of an earlier result and is gone") == 3
+    assert names(here / "run" / "export") == {"notes.txt"}
 
 
 def test_spaces(call):

@@ -7,10 +7,15 @@ import keyword
 import re
 
 import pytest
+from torch import nn
 
-from scansearch.errors import RunFolderError, UnsupportedError
+from scansearch.errors import RunFolderError, ScansearchError, UnsupportedError
 from scansearch.export.localmamba import LOCALMAMBA, function_name
+from scansearch.export.localmamba_models import VMAMBA_DEPTHS
 from scansearch.genotype import Genotype, published, published_names
+from scansearch.models import BackboneSpec, ModelSpec
+from scansearch.models.config import LocalVimConfig
+from scansearch.registry import MODELS
 
 SAFE = re.compile(r"(local_vim|local_vssm)[a-z0-9_]*_searched")
 HOSTILE = [
@@ -114,17 +119,104 @@ def test_local_vmamba_is_the_model_of_local_mamba(tmp_path):
     }  # fmt: skip
 
 
-def test_widths_of_local_vim():
-    from scansearch.export.localmamba import _vim
+def searched(model, layers, options=None, shape=(224, 224, 3, 1000), kept=("h", "w2_flip")):
+    height, width, channels, classes = shape
+    images = {"height": height, "width": width, "channels": channels, "classes": classes}
+    return Genotype.from_directions([list(kept)] * layers, model=model, options=options or {}, shape=images)
 
-    genotype = published("local_vim_tiny")
-    widths = {
-        name: _vim(genotype.model_copy(update={"model": name}), "mmdet")["embed_dim"]
-        for name in ("local_vim_tiny", "local_vim_small", "local_vim_search", "local_vim_micro", None)
-    }
-    assert widths == {
-        "local_vim_tiny": 192, "local_vim_small": 384, "local_vim_search": 192, "local_vim_micro": 192, None: 192,
-    }  # fmt: skip
+
+@pytest.mark.parametrize(
+    ("genotype", "network"),
+    [
+        (published("local_vim_tiny"), {"embed_dim": 192, "depth": 20, "patch_size": 16}),
+        (published("vim_tiny"), {"embed_dim": 192, "depth": 24, "patch_size": 16}),
+        (searched("local_vim_small", 20), {"embed_dim": 384, "depth": 20, "patch_size": 16}),
+        (searched("local_vim_search", 20), {"embed_dim": 128, "depth": 20, "patch_size": 16}),
+        (searched("local_vim_micro", 6, shape=(8, 8, 1, 10)), {"embed_dim": 32, "depth": 6, "patch_size": 1}),
+        (searched("local_vim_micro", 6, shape=(64, 64, 3, 2)), {"embed_dim": 32, "depth": 6, "patch_size": 4}),
+        (
+            searched("local_vim_tiny", 3, {"depth": 3, "embed_dim": 64, "patch_size": 8, "d_state": 4, "expand": 1}),
+            {"embed_dim": 64, "depth": 3, "patch_size": 8, "ssm_cfg": {"d_state": 4, "expand": 1}},
+        ),
+    ],
+)
+def test_the_network_is_the_one_that_was_searched(genotype, network, tmp_path):
+    snippet, *texts = export(genotype, tmp_path)
+    names = ("embed_dim", "depth", "patch_size", "ssm_cfg")
+    for settings in (build(snippet)[2], *(settings_of(text)["model"]["backbone"] for text in texts)):
+        assert {name: settings[name] for name in names if name in settings} == network
+    if genotype.shape:
+        images = {"img_size": genotype.shape.height, "channels": genotype.shape.channels}
+        assert {name: build(snippet)[2][name] for name in images} == images
+        assert build(snippet, img_size=32)[2]["img_size"] == 32
+
+
+@pytest.mark.parametrize(
+    ("genotype", "says"),
+    [
+        (searched("local_vim_tiny", 20), []),
+        (searched("local_vim_tiny", 20, {"attention": "channel_spatial"}), ["attention over channels alone"]),
+        (searched("local_vim_tiny", 20, {"class_token": "middle"}), ["the mean of the tokens"]),
+        (searched("local_vim_tiny", 20, {"reduction": 4, "windows": "padded"}, kept=("h", "w3")), ["attention"]),
+    ],
+)
+def test_what_local_mamba_does_otherwise_stands_in_the_files(genotype, says, tmp_path):
+    for text in export(genotype, tmp_path):
+        remarks = [line for line in text.splitlines() if line.startswith("# Not as in the search")]
+        assert len(remarks) == len(says)
+        assert all(phrase in remark for phrase, remark in zip(says, remarks, strict=True))
+
+
+def test_windows_that_local_mamba_fills_up_stand_in_the_files(tmp_path):
+    layers = [{"grid": [14, 14], "directions": ["w3", "h"]}] * 20
+    genotype = Genotype.from_dict({"model": "local_vim_tiny", "options": {}, "layers": layers})
+    assert all("windows filled up with zero tokens" in text for text in export(genotype, tmp_path))
+
+
+@pytest.fixture
+def own_network():
+    """A model of the user's own, known in this process."""
+    spec = BackboneSpec("own", "mine", lambda num_classes, image_size, in_channels: nn.Identity())
+    MODELS.register("own", spec)
+    yield "own"
+    MODELS.unregister("own")
+
+
+@pytest.mark.parametrize(
+    ("genotype", "says"),
+    [
+        (searched("own", 4), "'own' is another network"),
+        (searched("elsewhere", 4), "model 'elsewhere' of this genotype is not known here"),
+        (Genotype.from_directions([["h"]] * 20), "this genotype names no model"),
+        (searched("local_vim_tiny", 4), "local_vim_tiny with these options has 20 layers, but this genotype has 4"),
+        (searched("local_vim_micro", 6, shape=(32, 64, 3, 2)), "takes square images, .* 32 x 64"),
+        (Genotype.from_directions([["h"]] * 6, model="local_vim_micro"), "does not say how large they were"),
+        (searched("local_vim_tiny", 20, {"nonsense": 1}), "unknown option of model local_vim_tiny 'nonsense'"),
+        (searched("local_vim_tiny", 20, {"patch_size": "big"}), "model option patch_size takes"),
+        (searched("local_vmamba_tiny", 4), "stages of 2, 2, 9, 2 layers"),
+    ],
+)
+def test_a_network_that_local_mamba_does_not_have_is_refused_with_the_reason(own_network, genotype, says, tmp_path):
+    reason = LOCALMAMBA.applies(genotype)
+    assert re.search(says, reason)
+    assert "\n" not in reason
+    with pytest.raises(ScansearchError) as caught:
+        LOCALMAMBA.write(genotype, tmp_path / "out")
+    assert str(caught.value) == reason
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_an_earlier_result_go_and_those_of_others_stay(tmp_path):
+    export(published("local_vim_tiny"), tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "local_vim_mine_searched.py").write_text("# my own\n")
+    ours = {path.name for path in tmp_path.iterdir() if LOCALMAMBA.owns(path)}
+    assert ours == {f"local_vim_tiny_searched{kind}.py" for kind in ("", "_mmdet", "_mmseg")}
+    written, gone = LOCALMAMBA.refresh(searched("local_vim_small", 20), tmp_path)
+    assert {path.name for path in gone} == ours
+    written_again, gone = LOCALMAMBA.refresh(searched("elsewhere", 4), tmp_path)
+    assert (written_again, set(gone)) == ([], set(written))
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "local_vim_mine_searched.py"}
 
 
 def test_detection_and_segmentation_settings_of_local_vim(tmp_path):
@@ -160,7 +252,7 @@ def test_detection_and_segmentation_settings_of_local_vmamba(name, depths, tmp_p
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 6, 7, 24])
 def test_the_outputs_are_layers_that_there_are(depth, tmp_path):
-    genotype = Genotype.from_directions([["h", "w3_flip"]] * depth)
+    genotype = searched("local_vim_tiny", depth, {"depth": depth}, kept=("h", "w3_flip"))
     for text in export(genotype, tmp_path)[1:]:
         outputs = settings_of(text)["model"]["backbone"]["out_indices"]
         assert outputs == sorted(set(outputs))
@@ -188,16 +280,25 @@ def test_a_direction_that_was_never_checked_is_refused_too(order, tmp_path):
 
 def test_a_hierarchical_genotype_of_another_depth_is_refused_in_one_line(tmp_path):
     layers = [{"stage": stage, "directions": ["h", "v"]} for stage in (0, 1, 2, 3)]
-    with pytest.raises(UnsupportedError, match=r"^LocalMamba's LocalVMamba has 15 .*but this genotype has 4; .*$"):
-        LOCALMAMBA.write(Genotype.from_dict({"layers": layers}), tmp_path)
+    with pytest.raises(
+        UnsupportedError, match=r"^LocalMamba's local_vmamba_tiny has stages .*but the 4 layers .*; .*$"
+    ):
+        LOCALMAMBA.write(Genotype.from_dict({"model": "local_vmamba_tiny", "layers": layers}), tmp_path)
 
 
 @pytest.mark.parametrize("model", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_the_model_is_called_the_files_are_safe(model, tmp_path):
     fields = {"model": model, "search": {"note": "'''\nimport os"}, "extra": '"""\nimport os'}
-    genotype = Genotype.from_directions([["h", "v"]], **fields)
+    genotype = Genotype.from_directions([["h", "v"]], options={}, **fields)
     folder = tmp_path / "out"
-    texts = export(genotype, folder)
+    if model in MODELS:
+        texts = export(genotype.model_copy(update={"options": {"depth": 1}}), folder)
+    else:
+        MODELS.register(model, ModelSpec(model, "of a stranger", LocalVimConfig(patch_size=16, depth=1)))
+        try:
+            texts = export(genotype, folder)
+        finally:
+            MODELS.unregister(model)
     name, _, settings = build(texts[0])
     assert SAFE.fullmatch(name)
     assert name.isidentifier()
@@ -210,8 +311,8 @@ def test_whatever_the_model_is_called_the_files_are_safe(model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_vmamba_by_any_name_is_registered_where_local_mamba_looks_for_it():
-    for model in ("vmamba_tiny", "my vmamba", "local_vmamba_tiny", "x" * 200 + "vmamba"):
+def test_a_vmamba_is_registered_where_local_mamba_looks_for_it():
+    for model in VMAMBA_DEPTHS:
         name = function_name(Genotype.from_directions([["h"]], model=model))
         assert name.startswith("local_vssm")
         assert SAFE.fullmatch(name)

@@ -1,0 +1,142 @@
+"""Which network of LocalMamba's code a genotype is for: its sizes are those that were searched, never a default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from scansearch.errors import UnsupportedError
+from scansearch.genotype import Genotype, ImageShape
+from scansearch.registry import MODELS
+
+if TYPE_CHECKING:
+    from scansearch.models.config import LocalVimConfig
+
+VMAMBA_DEPTHS = {"vmamba_tiny": (2, 2, 9, 2), "local_vmamba_tiny": (2, 2, 9, 2), "local_vmamba_small": (2, 2, 27, 2)}
+PUBLISHED_VIMS: dict[str, dict[str, int]] = {"vim_tiny": {"patch_size": 16, "embed_dim": 192, "depth": 24}}
+"""Models of published genotypes that cannot be searched here."""
+MIXER_OPTIONS = {"d_state": 16, "expand": 2, "d_conv": 4, "dt_rank": "auto"}
+"""What LocalMamba's mixer is told through ``ssm_cfg``, and what it takes without."""
+JSON_HINT = "export --to json always works"
+
+
+@dataclass(frozen=True)
+class VMambaModel:
+    """A LocalVMamba: the depths of its four stages; width and state are the same in all published ones."""
+
+    depths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class VimModel:
+    """A LocalVim.
+
+    Args:
+        embed_dim: Width.
+        depth: Layers.
+        patch_size: Pixels of a patch's side.
+        shape: Images and classes of the search, if they are known.
+        mixer: Options of the mixer that differ from LocalMamba's own.
+        unsaid: What LocalMamba's code does otherwise than the network that was searched, a phrase each.
+    """
+
+    embed_dim: int
+    depth: int
+    patch_size: int
+    shape: ImageShape | None
+    mixer: dict[str, Any] = field(default_factory=dict)
+    unsaid: tuple[str, ...] = ()
+
+
+def model_of(genotype: Genotype) -> VimModel | VMambaModel:
+    """LocalMamba's network for a genotype.
+
+    Raises:
+        UnsupportedError: If its code has none, or the genotype does not say enough.
+    """
+    name, layers = genotype.model, len(genotype.layers)
+    if name is None:
+        raise UnsupportedError(
+            "LocalMamba's files need the width of the network, but this genotype names no model; add one, such as "
+            f'"model": "local_vim_tiny", to its JSON ({JSON_HINT})'
+        )
+    if name in VMAMBA_DEPTHS:
+        return _vmamba(name, genotype)
+    config = _vim_config(name, genotype.options or {})
+    if config.depth != layers:
+        raise UnsupportedError(
+            f"{name} with these options has {config.depth} layers, but this genotype has {layers}; add its depth to the "
+            f"genotype's options ({JSON_HINT})"
+        )
+    return VimModel(
+        embed_dim=config.embed_dim,
+        depth=layers,
+        patch_size=_patch(config, genotype.shape),
+        shape=_square(genotype.shape),
+        mixer={key: getattr(config, key) for key, theirs in MIXER_OPTIONS.items() if getattr(config, key) != theirs},
+        unsaid=_unsaid(config, genotype),
+    )
+
+
+def _vmamba(name: str, genotype: Genotype) -> VMambaModel:
+    depths, stages = VMAMBA_DEPTHS[name], [layer.stage for layer in genotype.layers]
+    wanted = [stage for stage, depth in enumerate(depths) for _ in range(depth)]
+    if stages not in (wanted, [0] * len(wanted)):  # a list of lists has no stages
+        raise UnsupportedError(
+            f"LocalMamba's {name} has stages of {', '.join(map(str, depths))} layers, but the {len(stages)} layers of this "
+            f"genotype are others; search a model of that shape ({JSON_HINT})"
+        )
+    return VMambaModel(depths)
+
+
+def _vim_config(name: str, options: dict[str, Any]) -> LocalVimConfig:
+    from scansearch.models.config import LocalVimConfig
+
+    if name in PUBLISHED_VIMS:
+        return LocalVimConfig(**{**PUBLISHED_VIMS[name], **options})
+    if name not in MODELS:
+        raise UnsupportedError(
+            f"LocalMamba's code has LocalVim and LocalVMamba, and the model {name!r} of this genotype is not known here to be "
+            f"one of them; install the package that has it ({JSON_HINT})"
+        )
+    config = getattr(MODELS.get(name), "config", None)
+    if not isinstance(config, LocalVimConfig):
+        raise UnsupportedError(
+            f"LocalMamba's code has LocalVim and LocalVMamba, but {name!r} is another network; build it with "
+            f"scansearch.build ({JSON_HINT})"
+        )
+    configured: LocalVimConfig = MODELS.get(name).configure(**options).config
+    return configured
+
+
+def _patch(config: LocalVimConfig, shape: ImageShape | None) -> int:
+    if config.patch_size != "auto":
+        return config.patch_size
+    if shape is None:
+        raise UnsupportedError(
+            "the patch size of this network depends on its images, but this genotype does not say how large they were; add "
+            f"patch_size to its options ({JSON_HINT})"
+        )
+    return config.patch((shape.height, shape.width))
+
+
+def _square(shape: ImageShape | None) -> ImageShape | None:
+    if shape is not None and shape.height != shape.width:
+        raise UnsupportedError(
+            f"LocalMamba's LocalVim takes square images, but this genotype was searched on {shape.height} x {shape.width}; "
+            f"build it with scansearch.build ({JSON_HINT})"
+        )
+    return shape
+
+
+def _unsaid(config: LocalVimConfig, genotype: Genotype) -> tuple[str, ...]:
+    found = []
+    if config.attention != "channel" or config.reduction != 8:
+        found.append("attention over channels alone, reduced by 8")
+    if config.class_token != "none":
+        found.append("the mean of the tokens in the place of a class token")
+    windows = {int(n.removesuffix("_flip")[1:]) for layer in genotype.directions for n in layer if n[0] == "w"}
+    grids = [layer.grid for layer in genotype.layers if layer.grid]
+    if config.windows == "cut" and any(side % size for size in windows for grid in grids for side in grid):
+        found.append("windows filled up with zero tokens at the edge of the grid")
+    return tuple(found)

@@ -1,0 +1,97 @@
+"""What follows from a genotype: the exported files, then the figures. The same, whoever ran the search."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scansearch.engine.events import Silent
+from scansearch.engine.log import Logged
+from scansearch.errors import ScansearchError, explained
+from scansearch.genotype import Genotype
+from scansearch.registry import EXPORTERS, REPORTS
+
+
+@dataclass
+class Finished:
+    """What became of the files.
+
+    Args:
+        files: Those written.
+        notes: What does not apply to this run and why, and what of an earlier result was taken away; a line each.
+        failures: What could not be written and why, and the command that does it again; a line each.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def attempt(self, what: str, again: str) -> Iterator[None]:
+        """Makes a failure of the block one line: the search is done, and nothing that comes after may end it."""
+        try:
+            yield
+        except (
+            Exception
+        ) as error:  # figures and exporters are plug-ins, and draw with other packages: anything can happen
+            self.failures.append(f"{what} failed ({explained(error)}); `{again}` does it again")
+
+
+def finish(folder: str | Path, genotype: Genotype) -> Finished:
+    """Writes the exports and the figures of a run whose search is done; whatever fails costs only itself.
+
+    Args:
+        folder: The run folder; its ``genotype.json`` is there.
+        genotype: What is in it.
+    """
+    folder, done = Path(folder), Finished()
+    shown = shlex.quote(str(folder))
+    for name in EXPORTERS.names():
+        with done.attempt(f"the export to {name}", f"scansearch export {shown} --to {name}"):
+            _export(name, genotype, folder / "export", done)
+    with done.attempt("drawing", f"scansearch plot {shown}"):
+        _draw_all(folder, done)
+    with done.attempt("writing log.txt", f"scansearch resume {shown}"):
+        log = Logged(Silent(), folder / "log.txt")
+        for line in (*done.notes, *done.failures):
+            log.warned(line)
+    return done
+
+
+def _export(name: str, genotype: Genotype, folder: Path, done: Finished) -> None:
+    exporter = EXPORTERS.get(name)
+    if not exporter.of_run:
+        return
+    if reason := exporter.applies(genotype):
+        done.notes.append(f"no files for {name}: {reason}")
+    written, gone = exporter.refresh(genotype, folder)
+    done.files += written
+    done.notes += [f"{path} was of an earlier result and is gone" for path in gone]
+
+
+def _draw_all(folder: Path, done: Finished) -> None:
+    """Every figure for itself, so that one which fails does not cost the others; the first reason is told."""
+    failed: dict[str, Exception] = {}
+    for name in REPORTS.names():
+        try:
+            _draw(name, folder, done)
+        except Exception as error:
+            failed[name] = error
+    if failed:
+        raise ScansearchError(f"{', '.join(failed)}: {explained(next(iter(failed.values())))}")
+
+
+def _draw(name: str, folder: Path, done: Finished) -> None:
+    from scansearch.report import ReportSource, render
+
+    source, figures = ReportSource.open(folder), folder / "figures"
+    if REPORTS.get(name).applies(source) is None:
+        done.files += render(source, figures, [name])
+        return
+    for path in (figures / f"{name}.png", figures / f"{name}.svg"):
+        if path.exists():
+            path.unlink()
+            done.notes.append(f"{path} was of an earlier result and is gone")

@@ -1,0 +1,49 @@
+"""Commands are printed as they can be typed."""
+
+import os
+
+import pytest
+
+from scansearch.cli.program import program, runnable
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A program in ``.venv/bin`` of the working directory."""
+    script = tmp_path / ".venv" / "bin" / "scansearch"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.defpath)
+    return script
+
+
+def test_the_path_that_was_typed(installed, monkeypatch):
+    monkeypatch.setattr("sys.argv", [".venv/bin/scansearch"])
+    assert runnable("go on with `scansearch resume x`") == "go on with `.venv/bin/scansearch resume x`"
+
+
+def test_its_name_if_that_leads_there(installed, monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(installed)])
+    monkeypatch.setenv("PATH", f"{installed.parent}{os.pathsep}{os.defpath}")
+    assert program() == "scansearch"
+
+
+def test_the_path_if_its_name_leads_to_another(installed, tmp_path, monkeypatch):
+    other = tmp_path / "my other" / "scansearch"
+    other.parent.mkdir()
+    other.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(installed.parent))
+    monkeypatch.setattr("sys.argv", [str(other)])
+    assert program() == f"'{other}'"
+
+
+def test_as_a_module(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/somewhere/scansearch/__main__.py", "run"])
+    monkeypatch.setattr("sys.orig_argv", [".venv/bin/python", "-m", "scansearch", "run"])
+    assert program() == ".venv/bin/python -m scansearch"
+
+
+def test_under_another_programs_name(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    assert program() == "scansearch"
