@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -17,16 +18,28 @@ def command(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/export, or export/ here")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace other files of the same names outside of RUN/export.")
+    ] = False,
 ) -> None:
     """Write a genotype in the forms that other code loads.
 
     `--to localmamba` writes a model function for LocalMamba's classification code and backbone settings for its detection
-    and segmentation code.
+    and segmentation code. Outside of RUN/export, the files' names begin with the source's.
     """
     from scansearch.cli.source import genotype_of
+    from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
 
-    genotype = genotype_of(source)
-    folder = out_folder or (Path(source) / "export" if Path(source).is_dir() else Path("export"))
-    for path in EXPORTERS.get(to).write(genotype, folder):
-        out.print(str(path), soft_wrap=True)
+    genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
+    own = path / "export" if path.is_dir() else None
+    folder = out_folder or own or Path("export")
+    with TemporaryDirectory(prefix="scansearch-export-") as draft:
+        files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(genotype, Path(draft))}
+    if own is not None and folder.resolve() == own.resolve():
+        written = place(files, folder, overwrite=True)
+    else:
+        title = path.resolve().name if path.is_dir() else path.stem
+        written = place(files, folder, source=title, overwrite=overwrite)
+    for made in written:
+        out.print(str(made), soft_wrap=True, markup=False)
