@@ -1,4 +1,4 @@
-"""Probabilities of every layer's candidates over the epochs."""
+"""Scores of every layer's candidates over the epochs."""
 
 from __future__ import annotations
 
@@ -12,51 +12,59 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pandas import DataFrame
 
+from scansearch.colours import GREY, DirectionStyle, direction_styles
+from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
 from scansearch.figures import (
-    GREY,
-    HEADING,
-    DirectionStyle,
-    direction_styles,
+    MARGIN,
     epoch_axis,
     heading,
+    heading_height,
     lay_out_below_heading,
     new_figure,
     text_width,
 )
 from scansearch.report import Report, ReportSource
 
+MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 40, 200
+"""Panels, lines in a panel, and points on a line."""
 MOST_NAMED = 16
-"""Candidates up to which one legend names them all; beyond, every panel names what it keeps."""
+"""Candidates up to which one legend names them all; beyond, every panel names what it keeps, up to this many."""
 WIDTH, PANEL_HEIGHT, LEGEND_ROW = 7.0, 1.5, 0.16  # inches
 LEGEND: dict[str, Any] = {"handlelength": 2.2, "handletextpad": 0.5, "columnspacing": 1.4}  # in font sizes
 
 
 def draw(source: ReportSource) -> Figure:
     """One small panel a layer; the directions kept in the end are drawn strong, a flip is dashed."""
-    table = source.scores
+    table = _of_some_epochs(source.scores)
     layers = sorted(table["layer"].unique())
     names = list(dict.fromkeys(table["direction"]))
-    styles = direction_styles(names)
+    many = len(names) > MOST_NAMED
+    styles = None if many else direction_styles(names)
     columns = _columns(len(layers))
     width = WIDTH * max(columns, 2) / max(columns, 3)
-    many = len(names) > MOST_NAMED
     rows, legend_rows = math.ceil(len(layers) / columns), 0 if many else _legend_rows(names, width)
-    height = HEADING + PANEL_HEIGHT * rows + LEGEND_ROW * legend_rows + 0.25
-    figure = new_figure(width, height)
-    lay_out_below_heading(figure)
+    lines = source.heading_lines(_told(source.scores, table), width - 2 * MARGIN)
+    figure = new_figure(width, heading_height(lines) + PANEL_HEIGHT * rows + LEGEND_ROW * legend_rows + 0.25)
+    lay_out_below_heading(figure, heading_height(lines))
     grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
     for axes, layer in zip(grid, layers, strict=False):
-        _panel(axes, table[table["layer"] == layer], None if many else styles)
+        _panel(axes, table[table["layer"] == layer], styles)
         axes.set_title(f"layer {int(layer) + 1}", loc="left")
-    _axes(list(grid), len(layers), columns)
+    _axes(list(grid), len(layers), columns, source.facts.score_name)
+    if not (drawable(table["probability"]) < 0).any():
+        grid[0].set_ylim(bottom=0)
     epoch_axis(grid[0], table["epoch"])
-    if not many:
-        lines = [Line2D([], [], **_line(styles[name]), linewidth=1.5) for name in names]
+    if styles:
+        handles = [Line2D([], [], **_line(styles[name]), linewidth=1.5) for name in names]
         entries = math.ceil(len(names) / legend_rows)
-        figure.legend(lines, names, loc="outside lower center", ncols=entries, frameon=False, **LEGEND)
-    strong = "coloured" if many else "strong"
-    heading(figure, source.title, f"{strong} lines: kept at the end; dotted: uniform")
+        figure.legend(handles, names, loc="outside lower center", ncols=entries, frameon=False, **LEGEND)
+    heading(figure, source.title, lines)
     return figure
+
+
+def _of_some_epochs(table: DataFrame) -> DataFrame:
+    epochs = np.sort(table["epoch"].unique())
+    return table[table["epoch"].isin(epochs[thinned(len(epochs), MOST_EPOCHS)])]
 
 
 def _columns(layers: int) -> int:
@@ -72,12 +80,11 @@ def _legend_rows(names: Sequence[str], width: float) -> int:
     return math.ceil(len(names) / max(1, int((width - 0.3) / entry)))
 
 
-def _axes(grid: Sequence[Axes], layers: int, columns: int) -> None:
-    grid[0].set_ylim(bottom=0)
+def _axes(grid: Sequence[Axes], layers: int, columns: int, score_name: str) -> None:
     for axes in grid[layers:]:
         axes.set_visible(False)
-    for axes in grid[::columns]:
-        axes.set_ylabel("probability")
+    for axes in grid[:layers:columns]:
+        axes.set_ylabel(score_name)
     for axes in grid[max(0, layers - columns) : layers]:
         axes.set_xlabel("epoch")
         axes.tick_params(labelbottom=True)
@@ -90,37 +97,68 @@ def _line(style: DirectionStyle) -> dict[str, Any]:
 def _panel(axes: Axes, table: DataFrame, styles: dict[str, DirectionStyle] | None) -> None:
     """One layer; without styles, only what it keeps has colours, and is named here."""
     last = table[table["epoch"] == table["epoch"].max()]
-    kept = set(last["direction"][last["kept"] == 1])
-    own = styles or direction_styles(list(dict.fromkeys(last["direction"][last["kept"] == 1])))
-    axes.axhline(1 / len(last), color=GREY, linewidth=0.6, linestyle=":")
-    for name, line in table.groupby("direction", sort=False):
+    kept = list(dict.fromkeys(last["direction"][last["kept"] == 1]))
+    own = styles or direction_styles(kept[:MOST_NAMED])
+    if _shares(last):
+        axes.axhline(1 / len(last), color=GREY, linewidth=0.6, linestyle=":")
+    shown = _strongest(last, kept)
+    for name, line in table[table["direction"].isin(shown)].groupby("direction", sort=False, observed=True):
         strong = name in kept
         axes.plot(
             line["epoch"],
-            line["probability"],
+            drawable(line["probability"]),
             **(_line(own[str(name)]) if str(name) in own else {"color": GREY}),
-            label=str(name) if strong and styles is None else None,
+            label=str(name) if styles is None and str(name) in own else None,
             marker="o" if len(line) == 1 else None,
             markersize=2.5,
             linewidth=1.5 if strong else 0.8,
             alpha=1.0 if strong else 0.4 if styles else 0.25,
             zorder=3 if strong else 2,
         )
-    if styles is None:
+    if styles is None and kept:
         axes.margins(y=0.12)
         axes.legend(
             loc="upper left", frameon=False, fontsize=5.5, handlelength=1.6, labelspacing=0.2, borderaxespad=0.1
         )
 
 
+def _shares(last: DataFrame) -> bool:
+    """Whether scores are shares of 1, so that there is such a thing as a uniform one."""
+    values = drawable(last["probability"])
+    return bool((values >= 0).all()) and math.isclose(float(values.sum()), 1.0, abs_tol=1e-3)
+
+
+def _strongest(last: DataFrame, kept: Sequence[str]) -> set[str]:
+    """What is kept, and of the others those with the largest scores in the end, so many that a panel can show."""
+    ranked = last.sort_values("probability", ascending=False, kind="stable")["direction"]
+    return set([*kept, *(name for name in ranked if name not in set(kept))][:MOST_LINES])
+
+
+def _told(table: DataFrame, drawn: DataFrame) -> list[str]:
+    last = drawn[drawn["epoch"] == drawn["epoch"].max()]
+    names = drawn["direction"].nunique()
+    strong = "coloured" if names > MOST_NAMED else "strong"
+    dotted = any(_shares(layer) for _, layer in last.groupby("layer"))
+    most = int(last["layer"].value_counts().max())
+    return [
+        f"{strong} lines: kept at the end{'; dotted: uniform' if dotted else ''}",
+        *told_left_out(MOST_LINES, most, "candidates of a layer"),
+        *told_left_out(drawn["epoch"].nunique(), table["epoch"].nunique(), "epochs"),
+        *told_not_finite(table, ["probability"]),
+    ]
+
+
 def applies(source: ReportSource) -> str | None:
-    """It needs at least one finished epoch, and candidates that ever differ."""
+    """It needs at least one finished epoch, candidates that ever differ, and at most ``MOST_LAYERS`` layers."""
     table = source.scores
     if table.empty:
         return "there is no finished epoch of a run to draw"
-    if (table.groupby(["epoch", "layer"])["probability"].nunique() == 1).all():
+    if (count := table["layer"].nunique()) > MOST_LAYERS:
+        return f"it shows at most {MOST_LAYERS} layers, but this run has {count:,}"
+    scores = table.groupby(["epoch", "layer"])["probability"]
+    if (scores.max() == scores.min()).all():
         return "all candidates were alike in every epoch: this strategy has no alpha"
     return None
 
 
-ALPHA = Report("alpha", "probabilities of each layer's candidates over the epochs", draw, applies)
+ALPHA = Report("alpha", "scores of each layer's candidates over the epochs", draw, applies)

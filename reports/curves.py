@@ -2,40 +2,63 @@
 
 from __future__ import annotations
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from scansearch.figures import GREY, epoch_axis, heading, lay_out_below_heading, new_figure
+from scansearch.colours import GREY
+from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.figures import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
 from scansearch.report import Report, ReportSource
+from scansearch.report_facts import SearchFacts
 
 VALIDATION = "#0f4c81"
-PARTS = (("train", GREY, "training (with augmentation)"), ("val", VALIDATION, "validation"))
+PARTS = {"train": GREY, "val": VALIDATION}
+MOST_EPOCHS = 2000
+WIDTH, HEIGHT = 6.4, 2.18  # inches below the heading
 
 
 def draw(source: ReportSource) -> Figure:
-    """Loss left, accuracy right; training grey, validation blue."""
-    table = source.metrics
-    figure = new_figure(6.4, 2.6)
-    lay_out_below_heading(figure)
-    panels = figure.subplots(1, 2)
-    for axes, what, factor in zip(panels, ("loss", "accuracy"), (1, 100), strict=True):
-        for key, colour, name in PARTS:
-            values = table[f"{key}_{what}"] * factor
-            axes.plot(
-                table["epoch"], values, color=colour, marker="o" if len(values) == 1 else None, markersize=3, label=name
-            )
+    """Loss left, accuracy right; training grey, validation blue. Of very many epochs, evenly spaced ones."""
+    whole = source.metrics
+    table = whole.iloc[thinned(len(whole), MOST_EPOCHS)]
+    lines = source.heading_lines(_told(whole, len(table), source.facts), WIDTH - 2 * MARGIN)
+    figure = new_figure(WIDTH, HEIGHT + heading_height(lines))
+    lay_out_below_heading(figure, heading_height(lines))
+    names = {"train": _training(source.facts), "val": "validation"}
+    for axes, what, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("", " (%)"), strict=True):
+        for key, colour in PARTS.items():
+            values = drawable(table[f"{key}_{what}"]) * (100 if unit else 1)
+            _line(axes, table, values, colour, names[key])
         epoch_axis(axes, table["epoch"])
         axes.set_xlabel("epoch")
-        axes.set_ylabel(what + (" (%)" if factor == 100 else ""))
-    panels[0].legend(frameon=False)
-    heading(figure, source.title, _facts(table))
+        axes.set_ylabel(what + unit)
+    figure.axes[0].legend(frameon=False)
+    heading(figure, source.title, lines)
     return figure
 
 
-def _facts(table: DataFrame) -> str:
+def _line(axes: Axes, table: DataFrame, values: np.ndarray, colour: str, name: str) -> None:
+    axes.plot(table["epoch"], values, color=colour, marker="o" if len(table) == 1 else None, markersize=3, label=name)
+
+
+def _training(facts: SearchFacts) -> str:
+    return "training (augmented images)" if facts.augmented else "training"
+
+
+def _told(table: DataFrame, shown: int, facts: SearchFacts) -> list[str]:
     last = table.iloc[-1]
     epochs = int(last["epoch"])
-    return f"validation accuracy {last['val_accuracy'] * 100:.1f} % after {epochs} epoch{'s' * (epochs != 1)}"
+    columns = [f"{key}_{what}" for key in PARTS for what in ("loss", "accuracy")]
+    lifted = [f"label smoothing {facts.label_smoothing:g}"] if facts.label_smoothing else []
+    lifted += facts.mixed
+    return [
+        f"validation accuracy {last['val_accuracy'] * 100:.1f} % after {epochs} epoch{'s' * (epochs != 1)}",
+        *([f"{' and '.join(lifted)} lift{'s' * (len(lifted) == 1)} the training loss only"] if lifted else []),
+        *told_left_out(shown, len(table), "epochs"),
+        *told_not_finite(table, columns),
+    ]
 
 
 def applies(source: ReportSource) -> str | None:

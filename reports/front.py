@@ -2,55 +2,78 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
+from pandas import DataFrame
 
-from scansearch.figures import GREY, KEPT, heading, lay_out_below_heading, new_figure
+from scansearch.colours import GREY, KEPT
+from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.figures import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 from scansearch.report import Report, ReportSource
+
+MOST_DOTS = 5000
+MOST_NUMBERS = 40
+"""Genotypes of a front up to which each has its number."""
+WIDTH, HEIGHT = 4.6, 2.48  # inches below the heading
 
 
 def draw(source: ReportSource) -> Figure:
-    """A dot for each genotype; the line joins those on the front, numbered as in ``genotypes.csv``."""
+    """A dot for each genotype; the line joins those on the front, numbered as in ``genotypes.csv``. Of very many, a part."""
     table = source.genotypes
     front = table[table["front"] == 1].sort_values("cost")
-    figure = new_figure(4.6, 2.9)
-    lay_out_below_heading(figure)
+    some = table.iloc[thinned(len(table), MOST_DOTS)]
+    lines = source.heading_lines(_told(table, front, len(some)), WIDTH - 2 * MARGIN)
+    figure = new_figure(WIDTH, HEIGHT + heading_height(lines))
+    lay_out_below_heading(figure, heading_height(lines))
     axes = figure.subplots()
+    dots: dict[str, Any] = {"marker": "o", "markersize": 2.5, "markeredgewidth": 0}
+    axes.plot(_cost(some), _accuracy(some), linestyle="none", color=GREY, alpha=0.6, **dots)
+    _draw_front(axes, front.iloc[thinned(len(front), MOST_DOTS)])
+    _label(axes, str(table["unit"].iloc[0]))
+    heading(figure, source.title, lines)
+    return figure
+
+
+def _draw_front(axes: Axes, front: DataFrame) -> None:
     axes.plot(
-        table["cost"],
-        table["accuracy"] * 100,
-        linestyle="none",
-        marker="o",
-        markersize=2,
-        markeredgewidth=0,
-        color=GREY,
-        alpha=0.6,
+        _cost(front), _accuracy(front), color=KEPT, drawstyle="steps-post", marker="o", markersize=3, label="front"
     )
-    axes.plot(
-        front["cost"],
-        front["accuracy"] * 100,
-        color=KEPT,
-        drawstyle="steps-post",
-        marker="o",
-        markersize=3,
-        label="front",
-    )
-    for number, cost, accuracy in zip(front["number"], front["cost"], front["accuracy"] * 100, strict=True):
+    if len(front) > MOST_NUMBERS:
+        return
+    for number, cost, accuracy in zip(front["number"], _cost(front), _accuracy(front), strict=True):
         axes.annotate(
             str(number), (cost, accuracy), (0, 3), textcoords="offset points", ha="center", fontsize=5.5, color=KEPT
         )
-    unit = str(table["unit"].iloc[0])
+
+
+def _cost(table: DataFrame) -> np.ndarray:
+    return drawable(table["cost"])
+
+
+def _accuracy(table: DataFrame) -> np.ndarray:
+    return drawable(table["accuracy"]) * 100
+
+
+def _label(axes: Axes, unit: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=unit == "directions"))
     if unit == "FLOPs":
         axes.xaxis.set_major_formatter(EngFormatter())
     axes.set_xlabel(f"cost ({unit})" if unit != "directions" else "directions kept, all layers together")
     axes.set_ylabel("validation accuracy (%)")
     axes.margins(y=0.12)
-    axes.legend(frameon=False, loc="lower right")
-    heading(
-        figure, source.title, f"{len(table):,} genotypes judged, {len(front)} of them on the front of accuracy and cost"
-    )
-    return figure
+    axes.legend(frameon=False, loc="best")
+
+
+def _told(table: DataFrame, front: DataFrame, shown: int) -> list[str]:
+    return [
+        f"{len(table):,} genotypes judged, {len(front):,} of them on the front of accuracy and cost",
+        *told_left_out(shown, len(table), "dots"),
+        *told_not_finite(table, ["accuracy", "cost"]),
+    ]
 
 
 def applies(source: ReportSource) -> str | None:
@@ -59,6 +82,8 @@ def applies(source: ReportSource) -> str | None:
         return "no genotypes were judged in this run, or it has not ended"
     if not {"cost", "unit", "front"} <= set(source.genotypes.columns):
         return "this run is of an earlier version, which did not tell costs"
+    if not (source.genotypes["front"] == 1).any():
+        return "no genotype of this run is marked as on the front"
     costs = source.genotypes["cost"].nunique()
     return "all genotypes that this run judged cost the same" if costs == 1 else None
 

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
-from scansearch.figures import GREY, KEPT, heading, lay_out_below_heading, new_figure
+from scansearch.colours import GREY, KEPT
+from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.figures import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 from scansearch.report import Report, ReportSource
+
+MOST_DOTS = 5000
+WIDTH, HEIGHT = 4.6, 2.18  # inches below the heading
 
 
 def draw(source: ReportSource) -> Figure:
-    """A dot for each genotype; the line is the best so far."""
+    """A dot for each genotype, of very many for evenly spaced ones; the line is the best so far of all."""
     table = source.genotypes
-    number, accuracy = table["number"], table["accuracy"] * 100
-    figure = new_figure(4.6, 2.6)
-    lay_out_below_heading(figure)
+    number, accuracy = drawable(table["number"]), drawable(table["accuracy"]) * 100
+    at = thinned(len(table), MOST_DOTS)
+    lines = source.heading_lines(_told(table, len(at)), WIDTH - 2 * MARGIN)
+    figure = new_figure(WIDTH, HEIGHT + heading_height(lines))
+    lay_out_below_heading(figure, heading_height(lines))
     axes = figure.subplots()
-    axes.plot(number, accuracy, linestyle="none", marker="o", markersize=2, markeredgewidth=0, color=GREY, alpha=0.6)
-    axes.plot(number, accuracy.cummax(), color=KEPT, drawstyle="steps-post", label="best so far")
+    dots: dict[str, Any] = {"marker": "o", "markersize": 2.5, "markeredgewidth": 0}
+    axes.plot(number[at], accuracy[at], linestyle="none", color=GREY, alpha=0.6, **dots)
+    best = np.fmax.accumulate(accuracy)
+    axes.plot(number[at], best[at], color=KEPT, drawstyle="steps-post", label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("genotypes judged")
     axes.set_ylabel("validation accuracy (%)")
-    axes.legend(frameon=False, loc="lower right")
-    heading(figure, source.title, _facts(table))
+    axes.legend(frameon=False, loc="best")
+    heading(figure, source.title, lines)
     return figure
 
 
-def _facts(table: DataFrame) -> str:
+def _told(table: DataFrame, shown: int) -> list[str]:
     accuracy = table["accuracy"] * 100
-    return f"{len(table):,} genotypes judged: median {accuracy.median():.1f} %, best {accuracy.max():.1f} %"
+    return [
+        f"{len(table):,} genotypes judged: median {accuracy.median():.1f} %, best {accuracy.max():.1f} %",
+        *told_left_out(shown, len(table), "dots"),
+        *told_not_finite(table, ["accuracy"]),
+    ]
 
 
 def applies(source: ReportSource) -> str | None:

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from scansearch.colours import GREY, INK
 from scansearch.errors import ScansearchError
-from scansearch.figures import GREY, HEADING, INK, Note, draw_notes, heading, new_figure, note_rows, shorten, text_width
+from scansearch.figures import HEADING, Note, draw_notes, heading, new_figure, note_rows, shorten, text_width
 from scansearch.scan_figures import ScanFigure, draw_path, path_axes, path_ends, percent
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import measure
@@ -61,7 +62,7 @@ def draw(names: Sequence[str], grid: tuple[int, int]) -> Figure:
         top += _row_height(layout.cell * grid[0])
     count = sum(len(members) for row in layout.rows for _, members in row)
     facts = f"{count} order{'s' * (count != 1)} on {grid[0]} × {grid[1]} tokens, coloured by time"
-    heading(figure, "Scan orders", facts, EDGE)
+    heading(figure, "Scan orders", [facts], EDGE)
     draw_notes(figure, note_rows(_legend(), layout.size[0] - EDGE), EDGE)
     return figure
 

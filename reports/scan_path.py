@@ -11,8 +11,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from scansearch.colours import GREY, INK
 from scansearch.errors import ScansearchError
-from scansearch.figures import GREY, HEADING, INK, NOTE_ROW, Note, draw_notes, heading, new_figure, note_rows
+from scansearch.figures import HEADING, NOTE_ROW, Note, draw_notes, heading, new_figure, note_rows
 from scansearch.scan_figures import ScanFigure, draw_path, path_axes, path_ends, percent, time_colours
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import Locality, measure
@@ -44,7 +45,7 @@ def draw(names: Sequence[str], grid: tuple[int, int]) -> Figure:
     draw_path(axes, ScanOrder(name).indices(height, width).numpy(), grid, cell)
     _ticks(axes)
     _colour_bar(figure, (LEFT + width * cell + 0.14, bottom), height * cell, height * width)
-    heading(figure, name, f"{ScanOrder(name).family.name} · {height} × {width} tokens", LEFT)
+    heading(figure, name, [f"{ScanOrder(name).family.name} · {height} × {width} tokens"], LEFT)
     draw_notes(figure, notes, LEFT)
     return figure
 

@@ -13,20 +13,18 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from scansearch.colours import GREY, blues, readable_on
 from scansearch.errors import ScansearchError
 from scansearch.figures import (
     FACTS_SIZE,
-    GREY,
     HEADING,
     MARGIN,
     NOTE_ROW,
     Note,
-    blues,
     draw_notes,
     heading,
     new_figure,
     note_rows,
-    readable_on,
     text_width,
 )
 from scansearch.registry import unknown_name
@@ -104,7 +102,7 @@ def draw(names: Sequence[str], grid: tuple[int, int], *, measure: str = "tau") -
     _marks(figure.axes[0], found, relations, layout.cell)
     _tree(figure, layout, found)
     _colour_bar(figure, layout)
-    heading(figure, f"{len(names)} scan orders on {grid[0]} × {grid[1]} tokens: similarity", MEASURES[measure])
+    heading(figure, f"{len(names)} scan orders on {grid[0]} × {grid[1]} tokens: similarity", [MEASURES[measure]])
     draw_notes(figure, layout.notes, MARGIN)
     return figure
 

@@ -1,4 +1,4 @@
-"""How every figure looks: type, colours of directions, a colour map, and saving byte for byte the same.
+"""How every figure looks: type, headings, notes, and files that are byte for byte the same.
 
 Figures are plain matplotlib objects. Nothing here needs a display, touches pyplot or changes matplotlib's global settings.
 """
@@ -6,41 +6,29 @@ Figures are plain matplotlib objects. Nothing here needs a display, touches pypl
 from __future__ import annotations
 
 import io
-import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-import numpy as np
+import scansearch.plain_matplotlib  # noqa: F401
+
+# isort: split
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
-from scansearch.files import write_bytes
+from scansearch.colours import GREY, INK, KEPT
 
-INK, GREY, PALE = "#1f2328", "#6e7781", "#eceff2"
-KEPT = "#c8501e"  # vermilion: clear of every blue, in print and to colour-blind readers
 DPI = 300
 
-# After Okabe and Ito, whose colours stay apart for colour-blind readers, a little softer for filled areas.
-_BASE_COLOURS = {"h": "#2570ae", "v": "#d76c26", "w2": "#2a9d78", "w7": "#a9669f"}
-_OTHER_COLOURS = ("#c68a00", "#56b4e9", "#7f5539", "#5b5f97", "#4d4d4d", "#8fb339", "#d1495b", "#00798c")
-# Lines of a colour's first, second, ... user: an order, and its flip.
-_DASHES: tuple[tuple[tuple[float, ...] | None, tuple[float, ...]], ...] = (
-    (None, (3.2, 1.6)),
-    ((1.0, 1.2), (4.0, 1.2, 1.0, 1.2)),
-)
-
 TITLE_SIZE, FACTS_SIZE = 7.5, 6.0  # points
-HEADING = 0.42  # inches at the top of a figure that its heading takes
+HEADING, HEADING_LINE = 0.42, 0.12  # inches at the top of a figure that its heading takes, and each further line of it
 MARGIN = 0.08
 NOTE_ROW, NOTE_GAP, MARK = 0.14, 0.16, 0.11  # inches: a row of notes, the space between two, and a note's mark
 
@@ -106,7 +94,7 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
     """The text if it fits in ``width`` inches, else its two ends with an ellipsis between."""
-    text = " ".join(text.split())
+    text = printable(text)
     if text_width(text, size, weight) <= width:
         return text
 
@@ -117,20 +105,44 @@ def shorten(text: str, width: float, size: float, weight: str = "normal") -> str
     return ends(too_many + 2)
 
 
-def heading(figure: Figure, title: str, facts: str, left: float = MARGIN) -> None:
-    """A bold title and a line of facts in grey, at the top left of a figure.
+def printable(text: str) -> str:
+    """The text in one line, without the characters that a figure cannot show; a folder may have them in its name."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def wrapped(parts: Sequence[str], width: float, size: float = FACTS_SIZE, *, joint: str = " · ") -> list[str]:
+    """Parts joined in lines of at most ``width`` inches; a part that is longer is shortened."""
+    lines: list[str] = []
+    for part in (shorten(part, width, size) for part in parts):
+        if lines and text_width(joined := f"{lines[-1]}{joint}{part}", size) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines
+
+
+def heading_height(lines: Sequence[str]) -> float:
+    """Inches that a heading with these lines below its title takes; ``HEADING`` with one."""
+    return HEADING + HEADING_LINE * (len(lines) - 1)
+
+
+def heading(figure: Figure, title: str, lines: Sequence[str], left: float = MARGIN) -> None:
+    """A bold title and lines of facts in grey, at the top left of a figure.
 
     Args:
-        figure: The figure; it keeps ``HEADING`` inches free for this.
+        figure: The figure; it keeps ``heading_height(lines)`` inches free for this.
         title: Shortened if it is wider than the figure.
-        facts: One line.
-        left: Where both begin, in inches.
+        lines: Facts, shortened likewise.
+        left: Where all begin, in inches.
     """
     width, height = figure.get_size_inches()
     room, x = width - left - MARGIN, left / width
-    title, facts = shorten(title, room, TITLE_SIZE, "bold"), shorten(facts, room, FACTS_SIZE)
-    figure.text(x, 1 - 0.1 / height, title, va="top", fontsize=TITLE_SIZE, fontweight="bold")
-    figure.text(x, 1 - 0.24 / height, facts, va="top", fontsize=FACTS_SIZE, color=GREY)
+    figure.text(
+        x, 1 - 0.1 / height, shorten(title, room, TITLE_SIZE, "bold"), va="top", fontsize=TITLE_SIZE, fontweight="bold"
+    )
+    for number, line in enumerate(lines):
+        y = 1 - (0.24 + HEADING_LINE * number) / height
+        figure.text(x, y, shorten(line, room, FACTS_SIZE), va="top", fontsize=FACTS_SIZE, color=GREY)
 
 
 @dataclass(frozen=True)
@@ -183,84 +195,17 @@ def epoch_axis(axes: Axes, epochs: Iterable[float]) -> None:
         axes.set_xlim(first - 0.5, last + 0.5)
 
 
-def lay_out_below_heading(figure: Figure) -> None:
-    """Lets matplotlib arrange axes and legends in what the heading leaves."""
+def lay_out_below_heading(figure: Figure, taken: float = HEADING) -> None:
+    """Lets matplotlib arrange axes and legends in what the heading leaves, which takes so many inches."""
     height = figure.get_size_inches()[1]
-    figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, 1 - HEADING / height))
+    figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, 1 - taken / height))
 
 
-def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Writes ``name.png`` and ``name.svg``; the same figure gives the same bytes.
-
-    Raises:
-        RunFolderError: If the disk is full or refuses.
-    """
-    paths = []
+def figure_files(figure: Figure, name: str) -> dict[str, bytes]:
+    """``name.png`` and ``name.svg``; the same figure gives the same bytes."""
+    files = {}
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
         data = io.BytesIO()
         figure.savefig(data, format=kind, dpi=DPI, metadata=metadata)
-        paths.append(folder / f"{name}.{kind}")
-        write_bytes(paths[-1], data.getvalue())
-    return paths
-
-
-@dataclass(frozen=True)
-class DirectionStyle:
-    """How a direction is drawn: an order and its flip share a colour, the flip is dashed."""
-
-    colour: str
-    dashes: tuple[float, ...] | None
-
-
-def base_of(name: str) -> str:
-    """A direction's name without its flip."""
-    return name.removesuffix("_flip")
-
-
-def direction_styles(names: Sequence[str]) -> dict[str, DirectionStyle]:
-    """A style for each direction, whatever the order of the names; LocalMamba's eight look the same in every figure."""
-    styles = {base: (colour, _DASHES[0]) for base, colour in _BASE_COLOURS.items()}
-    for number, base in enumerate(sorted({base_of(name) for name in names} - set(_BASE_COLOURS))):
-        # The name decides its colour, so that it is the same in another space too, unless another has it here.
-        first, count = zlib.crc32(base.encode()), len(_OTHER_COLOURS)
-        order = [_OTHER_COLOURS[(first + step) % count] for step in range(count)]
-        used = [colour for colour, _ in styles.values()]
-        styles[base] = (min(order, key=used.count), _DASHES[number // count % len(_DASHES)])
-    return {n: DirectionStyle(styles[base_of(n)][0], styles[base_of(n)][1][n.endswith("_flip")]) for n in names}
-
-
-def blues(levels: int = 256) -> ListedColormap:
-    """From near-white to a deep blue in equal perceptual steps: a straight line in OKLab (B. Ottosson, 2020)."""
-    start, end = (_to_oklab(np.array(to_rgb(colour))) for colour in ("#f4f7fa", "#0f4c81"))
-    steps = np.linspace(0, 1, levels)[:, None]
-    return ListedColormap(_from_oklab(start + steps * (end - start)), name="scansearch_blues")
-
-
-def readable_on(colour: Any) -> str:
-    """Ink or white, whichever contrasts more with a background (WCAG relative luminance)."""
-    linear = _linear(np.array(to_rgb(colour)))
-    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
-    return INK if luminance > 0.22 else "white"
-
-
-_TO_CONES = np.array(
-    [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]]
-)  # fmt: skip
-_TO_LAB = np.array(
-    [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099], [0.0259040371, 0.7827717662, -0.8086757660]]
-)  # fmt: skip
-
-
-def _linear(rgb: np.ndarray) -> np.ndarray:
-    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-
-
-def _to_oklab(rgb: np.ndarray) -> np.ndarray:
-    lab: np.ndarray = _TO_LAB @ np.cbrt(_TO_CONES @ _linear(rgb))
-    return lab
-
-
-def _from_oklab(lab: np.ndarray) -> np.ndarray:
-    cones = (lab @ np.linalg.inv(_TO_LAB).T) ** 3
-    linear = np.clip(cones @ np.linalg.inv(_TO_CONES).T, 0, 1)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+        files[f"{name}.{kind}"] = data.getvalue()
+    return files

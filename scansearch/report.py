@@ -11,19 +11,14 @@ from typing import TYPE_CHECKING
 
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
+from scansearch.outputs import place
 from scansearch.registry import REPORTS
+from scansearch.report_facts import SearchFacts
+from scansearch.report_tables import COLUMNS, empty_table, read_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
-
-COLUMNS = {
-    "metrics.csv": ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"),
-    "layers.csv": ("epoch", "layer", "entropy", "margin"),
-    "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
-    "genotypes.csv": ("number", "accuracy", "directions"),
-}
-TEXT = {"direction", "directions"}  # columns that hold no numbers
 
 
 @dataclass(frozen=True)
@@ -83,39 +78,19 @@ class ReportSource:
         """Why there is no genotype, and what to do about it."""
         return f"this run has no genotype yet; finish it with `scansearch resume {quote(str(self.run))}`"
 
+    @cached_property
+    def facts(self) -> SearchFacts:
+        """What was searched, with what."""
+        return SearchFacts.of(self.run, self.genotype)
+
+    def heading_lines(self, facts: Sequence[str], width: float) -> list[str]:
+        """The lines below a figure's title: what the search was, then these facts; each at most ``width`` inches."""
+        from scansearch.figures import wrapped
+
+        return [*wrapped(self.facts.subject, width), *wrapped(facts, width)]
+
     def _table(self, name: str) -> DataFrame:
-        import pandas as pd
-
-        if self.run is None or not (self.run / name).is_file():
-            return pd.DataFrame(columns=list(COLUMNS[name]))
-        path = self.run / name
-        try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:  # pandas' parser errors and undecodable bytes are ValueErrors
-            reason = (str(error).splitlines() or ["empty"])[0]
-            raise ScansearchError(
-                f"{path}: cannot read this table: {reason}; restore it or start the run anew"
-            ) from error
-        missing = [column for column in COLUMNS[name] if column not in table]
-        if missing:
-            raise ScansearchError(
-                f"{path}: a table of a run has the columns {', '.join(COLUMNS[name])}, but {missing[0]} is missing; "
-                f"restore it or start the run anew"
-            )
-        _check_numbers(table, path, [column for column in COLUMNS[name] if column not in TEXT])
-        return table
-
-
-def _check_numbers(table: DataFrame, path: Path, columns: list[str]) -> None:
-    import pandas as pd
-
-    for column in columns:
-        table[column] = numbers = pd.to_numeric(table[column], errors="coerce")
-        if numbers.isna().any():
-            line = int(numbers.isna().to_numpy().argmax()) + 2  # the header is line 1
-            raise ScansearchError(
-                f"{path}: line {line} has no number for {column}; restore the table or start the run anew"
-            )
+        return read_table((self.run or Path()) / name) if self.run else empty_table(name)
 
 
 def presentable(genotype: Genotype) -> Genotype:
@@ -124,12 +99,12 @@ def presentable(genotype: Genotype) -> Genotype:
     A genotype written by other hands may keep, and score, what its space does not list.
     """
     kept = [name for layer in genotype.layers for name in layer.directions]
-    rows = list(dict.fromkeys([*genotype.candidates, *kept]))
+    rows = dict.fromkeys([*genotype.candidates, *kept])
     layers = []
     for layer in genotype.layers:
         scores = {name: value for name, value in layer.scores.items() if name in rows}
         layers.append(layer.model_copy(update={"scores": scores}))
-    space = {**(genotype.space or {}), "candidates": rows}
+    space = {**(genotype.space or {}), "candidates": list(rows)}
     return genotype.model_copy(update={"space": space, "layers": tuple(layers)})
 
 
@@ -159,30 +134,50 @@ class Report:
     applies: Callable[[ReportSource], str | None] = _always
 
 
-def render(source: ReportSource, out_dir: str | Path, names: Sequence[str] | None = None) -> list[Path]:
-    """Draws reports into ``out_dir`` as NAME.png and NAME.svg, without a display.
+def render(
+    source: ReportSource, out_dir: str | Path, names: Sequence[str] | None = None, *, overwrite: bool = False
+) -> list[Path]:
+    """Draws reports as PNG and SVG, without a display.
+
+    In the run's own ``figures`` they are called NAME.png and NAME.svg, and replace those that are there. Elsewhere the source's
+    title comes first, as in ``first-heatmap.png``, so that figures of several sources may lie in one folder.
 
     Args:
         source: What to report on.
         out_dir: Folder for the files; made if need be.
         names: Reports to draw; every one that applies, if not given.
+        overwrite: Replace other files of the same names outside the run's own folder.
 
     Returns:
         The files written.
 
     Raises:
-        ScansearchError: If a report is unknown, a named one does not apply, none applies, or the disk refuses.
+        ScansearchError: If a report is unknown, a named one does not apply, none applies, another file has its name, or the
+            disk refuses.
     """
-    from scansearch.figures import save_figure, style
+    from scansearch.figures import figure_files, style
 
-    chosen = [REPORTS.get(name) for name in dict.fromkeys(names or REPORTS.names())]
-    reasons = {report.name: report.applies(source) for report in chosen}
-    refused = {name: reason for name, reason in reasons.items() if reason}
-    if refused and (names or len(refused) == len(reasons)):
-        raise ScansearchError("; ".join(f"cannot draw {name}: {reason}" for name, reason in refused.items()))
+    reasons = refusals(source, names)
+    if reasons and (names or len(reasons) == len(REPORTS.names())):
+        raise ScansearchError("; ".join(f"cannot draw {name}: {reason}" for name, reason in reasons.items()))
+    folder = Path(out_dir)
+    own = source.run is not None and folder.resolve() == (source.run / "figures").resolve()
     written: list[Path] = []
-    for report in chosen:
-        if not reasons[report.name]:
+    for name in dict.fromkeys(names or REPORTS.names()):
+        if name not in reasons:
             with style():
-                written += save_figure(report.draw(source), Path(out_dir), report.name)
+                files = figure_files(REPORTS.get(name).draw(source), name)
+            written += place(files, folder, source="" if own else source.title, overwrite=own or overwrite)
     return written
+
+
+def refusals(source: ReportSource, names: Sequence[str] | None = None) -> dict[str, str]:
+    """Why reports (all, if not given) cannot be drawn of a source, by name; those that can are left out.
+
+    Raises:
+        ScansearchError: If a report is unknown.
+    """
+    import scansearch.plain_matplotlib  # noqa: F401
+
+    found = {name: REPORTS.get(name).applies(source) for name in dict.fromkeys(names or REPORTS.names())}
+    return {name: reason for name, reason in found.items() if reason}

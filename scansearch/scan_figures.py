@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scansearch.outputs import place
 from scansearch.registry import SCAN_FIGURES, SCAN_ORDERS
 from scansearch.scans import ScanOrder, Symmetry
 from scansearch.scans.locality import relation
@@ -49,7 +50,13 @@ class ScanFigure:
 
 
 def render_scans(
-    figure: str, names: Sequence[str], grid: tuple[int, int], folder: str | Path, **options: Any
+    figure: str,
+    names: Sequence[str],
+    grid: tuple[int, int],
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    **options: Any,
 ) -> list[Path]:
     """Draws a scan figure into ``folder`` as PNG and SVG, without a display.
 
@@ -58,20 +65,24 @@ def render_scans(
         names: Scan orders.
         grid: Rows and columns.
         folder: Where the files go; made if need be.
-        options: What this figure's ``draw`` takes besides.
+        overwrite: Replace pictures of the same name that show something else.
+        options: What this figure's ``draw`` takes besides; the files' names tell them.
 
     Returns:
         The files written, for example ``scan-hilbert-14x14.png``; a figure of several orders is called by its own name.
 
     Raises:
-        ScansearchError: If the figure or an order is unknown, it cannot be drawn, or the disk refuses.
+        ScansearchError: If the figure or an order is unknown, it cannot be drawn, another picture has its name, or the disk
+            refuses.
     """
-    from scansearch.figures import save_figure, style
+    from scansearch.figures import figure_files, style
 
     drawn: ScanFigure = SCAN_FIGURES.get(figure)
-    subject = re.sub(r"[^\w.+-]", "-", names[0]) if len(names) == 1 else drawn.name
+    subject = names[0] if len(names) == 1 else drawn.name
+    told = "-".join(["scan", subject, *map(str, options.values()), f"{grid[0]}x{grid[1]}"])
     with style():
-        return save_figure(drawn.draw(names, grid, **options), Path(folder), f"scan-{subject}-{grid[0]}x{grid[1]}")
+        files = figure_files(drawn.draw(names, grid, **options), re.sub(r"[^\w.+-]", "-", told))
+    return place(files, Path(folder), overwrite=overwrite)
 
 
 def catalogue(height: int, width: int) -> list[str]:
@@ -152,8 +163,8 @@ def draw_path(axes: Axes, visited: np.ndarray, grid: tuple[int, int], cell: floa
             )
         )
     axes.scatter(cols, rows, s=(1.5 * unit) ** 2, c=colours, linewidths=0, zorder=3)
-    for place, marker in ((-1, "s"), (0, "o")):
+    for end, marker in ((-1, "s"), (0, "o")):
         axes.scatter(
-            cols[place], rows[place], s=max(2.2, 2.3 * unit) ** 2, marker=marker, facecolors=["white"], edgecolors=[colours[place]],
+            cols[end], rows[end], s=max(2.2, 2.3 * unit) ** 2, marker=marker, facecolors=["white"], edgecolors=[colours[end]],
             linewidths=max(0.5, 0.45 * unit), zorder=4, clip_on=False,
         )  # fmt: skip

@@ -35,6 +35,7 @@ class Sigmoid(GradientStrategy):
 
     description = "a sigmoid gate for each candidate, no competition (FairDARTS); for keep = [least, most]"
     when = "layers may keep different numbers of directions"
+    score_name = "gate"
     Settings = SigmoidSettings
     settings: SigmoidSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": FAIR, "bilevel": FAIR, "unrolled": FAIR}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -18,24 +19,32 @@ def command(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/export, or export/ here")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace other files of the same names outside of RUN/export.")
+    ] = False,
 ) -> None:
     """Write a genotype in the forms that other code loads.
 
     `--to localmamba` writes a model function for LocalMamba's classification code and backbone settings for its detection
-    and segmentation code.
+    and segmentation code. Outside of RUN/export, the files' names begin with the source's.
     """
     from scansearch.cli.source import genotype_of
+    from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
 
-    genotype, exporter, run = genotype_of(source), EXPORTERS.get(to), Path(source)
-    reason, written = exporter.applies(genotype), []
-    if run.is_dir() and out_folder is None:
-        written, gone = exporter.refresh(genotype, run / "export")
-        for path in gone:
-            err.print(f"[yellow]note:[/] {plain(path)} was of an earlier result and is gone", soft_wrap=True)
-    elif not reason:
-        written = exporter.write(genotype, out_folder or Path("export"))
-    if reason:
+    genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
+    if reason := exporter.applies(genotype):
         raise UnsupportedError(reason)
-    for path in written:
-        out.print(plain(path), soft_wrap=True)
+    own = path / "export" if path.is_dir() else None
+    folder = out_folder or own or Path("export")
+    if own is not None and folder.resolve() == own.resolve():
+        written, gone = exporter.refresh(genotype, own)
+        for old in gone:
+            err.print(f"[yellow]note:[/] {plain(old)} was of an earlier result and is gone", soft_wrap=True)
+    else:
+        with TemporaryDirectory(prefix="scansearch-export-") as draft:
+            files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(genotype, Path(draft))}
+        title = path.resolve().name if path.is_dir() else path.stem
+        written = place(files, folder, source=title, overwrite=overwrite)
+    for made in written:
+        out.print(plain(made), soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli.console import guarded, out, plain
+from scansearch.cli.console import err, guarded, out, plain
 
 
 @guarded
@@ -22,19 +22,28 @@ def command(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/figures, or here")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace other files of the same names outside of RUN/figures.")
+    ] = False,
 ) -> None:
     """Draw the figures of a run or a genotype, as PNG and SVG.
+
+    Outside of RUN/figures, their names begin with the source's: `first-heatmap.png`.
 
     The heatmap shows layers x candidates with the chosen cells marked (Fig. 4 of LocalMamba); alpha and curves show how a run
     got there. Try `scansearch plot local_vim_tiny` for the published one.
     """
     from scansearch.cli.source import genotype_of
-    from scansearch.report import ReportSource, render
+    from scansearch.report import ReportSource, refusals, render
 
     path = Path(source)
     if path.is_dir():
         found, folder = ReportSource.open(path), path / "figures"
     else:
         found, folder = ReportSource(run=None, genotype=genotype_of(source), title=path.stem), Path()
-    for figure in render(found, out_folder or folder, report or None):
+    for figure in render(found, out_folder or folder, report or None, overwrite=overwrite):
         out.print(plain(figure), soft_wrap=True)
+    reasons = refusals(found, report or None)
+    for reason in dict.fromkeys(reasons.values()):
+        names = ", ".join(name for name in reasons if reasons[name] == reason)
+        err.print(f"[dim]not drawn: {names}: {plain(reason)}[/]", soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -22,6 +22,13 @@ COLUMNS = {
 }
 
 Grid = tuple[int, int]
+
+
+class Place(NamedTuple):
+    """Where pictures go."""
+
+    folder: Path
+    overwrite: bool
 
 
 @guarded
@@ -42,6 +49,9 @@ def command(
     out_folder: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Where pictures go.", show_default="here")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace pictures of the same name that show something else.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON for other programs, and no picture.")] = False,
 ) -> None:
     """List scan orders and how local they are; with a name, show and draw when each token of a grid is visited.
@@ -52,15 +62,15 @@ def command(
     size, chosen = parse_grid(grid), list(dict.fromkeys(names or []))
     compare = similarity or len(chosen) > 1
     _check_options(chosen, gallery, compare, by, out_folder, json)
-    folder = out_folder or Path()
-    if gallery and not json:
+    place = None if json else Place(out_folder or Path(), overwrite)
+    if gallery and place:
         names = _catalogue(size)
         _check_measured(len(names), size)
-        _print_paths(_draw("gallery", names, size, folder))
+        _print_paths(_draw("gallery", names, size, place))
     elif compare:
-        _compare(chosen or _catalogue(size), size, by or "tau", None if json else folder)
+        _compare(chosen or _catalogue(size), size, {"measure": by} if by else {}, place)
     elif chosen:
-        _show(chosen[0], size, None if json else folder)
+        _show(chosen[0], size, place)
     else:
         _list(size, json)
 
@@ -116,15 +126,15 @@ def _list(grid: Grid, json: bool) -> None:
     out.print("\nevery order also comes transposed (_t), mirrored (_lr, _ud) and backwards (_flip)", soft_wrap=True)
 
 
-def _show(name: str, grid: Grid, folder: Path | None) -> None:
+def _show(name: str, grid: Grid, place: Place | None) -> None:
     from scansearch.scans import ScanOrder
 
     order, measures = ScanOrder(name), _measures([name], grid)
-    if folder is None:
+    if place is None:
         indices = order.indices(*grid).tolist()
         print_json({"name": name, "grid": list(grid), "indices": indices, "measures": measures[name]})
         return
-    written = _draw("path", [name], grid, folder)
+    written = _draw("path", [name], grid, place)
     also = f", which is {plain(order.canonical)}" if order.canonical != name else ""
     out.print(f"[bold]{plain(name)}[/]{also} on {grid[0]} x {grid[1]}: when each token is visited", soft_wrap=True)
     digits = len(str(grid[0] * grid[1] - 1))
@@ -140,17 +150,17 @@ def _show(name: str, grid: Grid, folder: Path | None) -> None:
     _print_paths(written)
 
 
-def _compare(names: Sequence[str], grid: Grid, by: str, folder: Path | None) -> None:
+def _compare(names: Sequence[str], grid: Grid, options: dict[str, str], place: Place | None) -> None:
     from scansearch.scans.locality import redundant, similarity
 
-    if folder is None:
+    if place is None:
         tau, adjacency = similarity(names, *grid)
         facts: dict[str, Any] = {"grid": list(grid), "names": list(names)}
         facts |= {"kendall_tau": tau.tolist(), "shared_adjacency": adjacency.tolist()}
         print_json({**facts, "redundant": redundant(names, *grid), "measures": _measures(names, grid)})
         return
     _check_measured(len(names), grid)
-    written = _draw("similarity", names, grid, folder, measure=by)
+    written = _draw("similarity", names, grid, place, **options)
     _print_measures(_measures(names, grid), _print_header(names, grid))
     for first, second, how in redundant(names, *grid):
         says = "is the same as" if how == "identical" else "is the reverse of"
@@ -186,10 +196,10 @@ def _print_measures(measures: dict[str, dict[str, float]], width: int) -> None:
         out.print(plain(f"{f'  {name}':<{width}}{line}"), soft_wrap=True)
 
 
-def _draw(figure: str, names: Sequence[str], grid: Grid, folder: Path, **options: str) -> list[Path]:
+def _draw(figure: str, names: Sequence[str], grid: Grid, place: Place, **options: str) -> list[Path]:
     from scansearch.scan_figures import render_scans
 
-    return render_scans(figure, names, grid, folder, **options)
+    return render_scans(figure, names, grid, place.folder, overwrite=place.overwrite, **options)
 
 
 def _print_paths(paths: Sequence[Path]) -> None:

@@ -104,6 +104,8 @@ class Strategy(ABC):
     description: ClassVar[str] = ""
     when: ClassVar[str] = ""
     """When to use it rather than another, one line."""
+    score_name: ClassVar[str] = "score"
+    """What ``scores`` are, in a few words, for figures."""
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}
     """Named recipes: ``{"paper": {"train": {...}, "strategy": {...}}}``."""

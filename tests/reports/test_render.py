@@ -31,8 +31,9 @@ def refusal(*arguments):
     return str(caught.value)
 
 
-def check(paths, names):
-    assert [path.name for path in paths] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+def check(paths, names, stem="first--run"):
+    """Files outside of the run's own folder begin with its name, made fit for a file."""
+    assert [path.name for path in paths] == [f"{stem}-{name}.{kind}" for name in names for kind in ("png", "svg")]
     for path in paths:
         if path.suffix == ".png":
             assert path.read_bytes().startswith(PNG)
@@ -47,7 +48,7 @@ def test_a_run_gives_every_report(source, tmp_path):
 
 @pytest.mark.parametrize("name", published_names())
 def test_a_published_genotype_gives_the_heatmap(name, tmp_path):
-    check(render(ReportSource(None, published(name), name), tmp_path), ["heatmap"])
+    check(render(ReportSource(None, published(name), name), tmp_path), ["heatmap"], name)
 
 
 @pytest.mark.parametrize("name", ["alpha", "curves"])
@@ -195,13 +196,13 @@ def test_a_disk_that_refuses_is_one_line(source, tmp_path):
 def test_list_of_lists_is_drawn(tmp_path):
     path = tmp_path / "published.json"
     path.write_text('[["h", "v"], ["w2", "w2_flip"]]')
-    check(render(ReportSource.open(path), tmp_path / "out"), ["heatmap"])
+    check(render(ReportSource.open(path), tmp_path / "out"), ["heatmap"], "published")
 
 
 def test_a_third_partys_report(source, tmp_path):
     REPORTS.register("blank", Report("blank", "nothing", lambda _: Figure(figsize=(1, 1))))
     try:
         check(render(source, tmp_path, ["blank", "blank"]), ["blank"])
-        check(render(ReportSource(None, Genotype.from_directions([["h"]]), "g"), tmp_path), ["blank", "heatmap"])
+        check(render(ReportSource(None, Genotype.from_directions([["h"]]), "g"), tmp_path), ["blank", "heatmap"], "g")
     finally:
         REPORTS.unregister("blank")

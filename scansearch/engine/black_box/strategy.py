@@ -42,6 +42,7 @@ class BlackBoxSettings(StrategySettings):
 class BlackBox(Strategy):
     """Trains uniformly drawn sub-networks, then judges genotypes."""
 
+    score_name = "share of the best"
     Settings = BlackBoxSettings
     settings: BlackBoxSettings
     best: Choice

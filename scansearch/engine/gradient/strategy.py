@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 class GradientStrategy(Strategy):
     """Base of strategies that learn alpha by gradients."""
 
+    score_name = "probability"
     Settings = GradientSettings
     settings: GradientSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": BILEVEL, "unrolled": BILEVEL}
