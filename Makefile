@@ -20,7 +20,7 @@ help:
 	@echo "make test       build $(VENV), run ruff, mypy and pytest"
 	@echo "make test-slow  the long tests as well"
 	@echo "make lint       ruff and mypy alone"
-	@echo "make bench      every figure of the README's tables"
+	@echo "make bench      every speed and memory figure of docs/benchmarks.md"
 	@echo "make clean      remove $(VENV) and caches; runs/ stays"
 
 demo: $(VENV)/.installed

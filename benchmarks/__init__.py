@@ -1,4 +1,4 @@
-"""Every number that the README states about speed and memory, and the command that measures it: python -m benchmarks."""
+"""Every number in docs/benchmarks.md and docs/evidence.md, and the command that measures it: python -m benchmarks."""
 
 import os
 

@@ -22,7 +22,8 @@ from scipy.stats import mannwhitneyu, ttest_ind
 
 from benchmarks.comparison import plain_table
 from benchmarks.images import images
-from benchmarks.planted import CONFIDENCE, search
+from benchmarks.planted import CONFIDENCE
+from benchmarks.search import search
 from scansearch.data import Parts
 from scansearch.engine.events import Silent
 from scansearch.genotype import Genotype

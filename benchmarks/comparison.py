@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from rich.table import Table
+from rich.text import Text
 
 TARGETS: dict[tuple[str, str], dict[str, float]] = {
     ("scan", "c"): {"time-major": 15, "mambapy": 40, "unbind": 30},
@@ -112,6 +113,6 @@ def plain_table(columns: Sequence[str]) -> Table:
     return made
 
 
-def not_run(absent: dict[str, str]) -> str | None:
-    """The reasons of those that could not run, a line each."""
-    return "\n".join(f"{name} did not run: {reason}" for name, reason in absent.items()) or None
+def not_run(absent: dict[str, str]) -> Text | None:
+    """The reasons of those that could not run, a line each; in them, what is in brackets is no markup."""
+    return Text("\n".join(f"{name} did not run: {reason}" for name, reason in absent.items())) if absent else None

@@ -19,7 +19,8 @@ from scipy.stats import binomtest, hypergeom
 
 from benchmarks.comparison import not_run, plain_table
 from benchmarks.images import images
-from benchmarks.planted import CONFIDENCE, TINY, search, tried
+from benchmarks.planted import CONFIDENCE, TINY, tried
+from benchmarks.search import search
 from scansearch.data import Parts
 from scansearch.registry import SEARCH_SPACES, STRATEGIES
 
@@ -157,8 +158,8 @@ def few(parts: Parts, train: int, validation: int) -> Parts:
     total = len(parts.train)
     order = torch.from_numpy(np.random.default_rng(0).permutation(total))
     held_out = min(validation, total // 5)
-    splits = {"validation": order[:held_out], "train": order[held_out : held_out + train]}
-    return replace(parts, **{role: parts.train.subset(indices) for role, indices in splits.items()})
+    judges, learned = parts.train.subset(order[:held_out]), parts.train.subset(order[held_out : held_out + train])
+    return replace(parts, train=learned, validation=judges)
 
 
 def keep(strategy: str, seeds: Sequence[int], *, patch_size: int, tiny: bool = False) -> Kept:

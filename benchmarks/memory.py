@@ -26,13 +26,16 @@ PAGE = 4096 / MEGABYTE
 
 
 def run(*, tiny: bool = False) -> list[Comparison]:
-    """Comparisons in MB: what one forward and backward pass needs beyond the inputs, the network and the libraries."""
+    """Comparisons in MB: what one forward and backward pass needs beyond the inputs, the network and the libraries.
+
+    Of the strategies it is what a short search needs beyond the libraries. Tiny ones are all measured in this process.
+    """
     absent = absent_peers()
     scans = [name for name in ("cpu", *PEERS) if name not in absent]
     loops = [name for name in supernet_step.LOOPED_SCANS if name not in absent]
-    found = {name: [_in_fresh_process("scan", name, tiny)] for name in scans}
+    found = {name: [_peak("scan", name, tiny)] for name in scans}
     steps = ["ours", *(f"looped {name}" for name in loops)]
-    whole = {name: [_in_fresh_process("step", name, tiny)] for name in steps}
+    whole = {name: [_peak("step", name, tiny)] for name in steps}
     case = "tiny" if tiny else "full"
     absent_loops = {f"looped {name}": reason for name, reason in absent.items()}
     return [
@@ -46,7 +49,7 @@ def run(*, tiny: bool = False) -> list[Comparison]:
 def _many(tiny: bool) -> list[Comparison]:
     found, batch = [], 2 if tiny else many_directions.BATCH
     for count in many_directions.COUNTS[:1] if tiny else many_directions.COUNTS:
-        samples = {name: [_in_fresh_process(f"many {count}", name, tiny)] for name in many_directions.NAMES}
+        samples = {name: [_peak(f"many {count}", name, tiny)] for name in many_directions.NAMES}
         title = f"memory: {many_directions.title(count, batch)}"
         found.append(Comparison("memory", f"many {count}", title, "MB", samples, {}))
     return found
@@ -54,7 +57,8 @@ def _many(tiny: bool) -> list[Comparison]:
 
 def _strategies(tiny: bool) -> Comparison:
     batch = 2 if tiny else supernet_step.BATCH
-    samples = {case: [_in_fresh_process("strategies", case, tiny)] for case in strategies.CASES}
+    cases = strategies.CASES[:2] if tiny else strategies.CASES
+    samples = {case: [_peak("strategies", case, tiny)] for case in cases}
     return Comparison("memory", "strategies", f"memory: {strategies.title(batch)}", "MB", samples, {})
 
 
@@ -66,8 +70,12 @@ def _model(tiny: bool) -> str:
     return "nano" if tiny else "micro"
 
 
-def _in_fresh_process(benchmark: str, name: str, tiny: bool) -> float:
-    command = [sys.executable, "-m", "benchmarks.memory", benchmark, name, *(["--tiny"] if tiny else [])]
+def _peak(benchmark: str, name: str, tiny: bool) -> float:
+    return _measured(benchmark, name, tiny=True) if tiny else _in_fresh_process(benchmark, name)
+
+
+def _in_fresh_process(benchmark: str, name: str) -> float:
+    command = [sys.executable, "-m", "benchmarks.memory", benchmark, name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -124,15 +132,11 @@ def _measure_many(count: int, name: str, tiny: bool) -> float:
 
 
 def _measure_strategy(case: str, tiny: bool) -> float:
-    batch = 2 if tiny else supernet_step.BATCH
-    make = partial(strategies.updates, case, model=_model(tiny))
-    return measure(make(1), make(batch))
+    search = partial(strategies.updates, case, tiny=tiny)
+    return measure(partial(search, batch=2), partial(search, batch=2 if tiny else supernet_step.BATCH))
 
 
-def main(arguments: list[str]) -> None:
-    """Prints the memory of one contestant in MB, as JSON."""
-    torch.set_flush_denormal(True)
-    benchmark, name, *flags = arguments
+def _measured(benchmark: str, name: str, *, tiny: bool) -> float:
     kind, _, count = benchmark.partition(" ")
     measured: dict[str, Callable[[str, bool], float]] = {
         "scan": _measure_scan,
@@ -140,8 +144,14 @@ def main(arguments: list[str]) -> None:
         "many": partial(_measure_many, int(count or 0)),
         "strategies": _measure_strategy,
     }
-    found = measured[kind](name, "--tiny" in flags)
-    sys.stdout.write(json.dumps(found))
+    return measured[kind](name, tiny)
+
+
+def main(arguments: list[str]) -> None:
+    """Prints the memory of one contestant in MB, as JSON."""
+    torch.set_flush_denormal(True)
+    benchmark, name, *flags = arguments
+    sys.stdout.write(json.dumps(_measured(benchmark, name, tiny="--tiny" in flags)))
 
 
 if __name__ == "__main__":

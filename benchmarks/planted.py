@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -15,10 +13,9 @@ from rich.progress import track
 from rich.table import Table
 from scipy.stats import binomtest
 
-import scansearch
 from benchmarks.comparison import not_run, plain_table
+from benchmarks.search import search
 from scansearch.errors import ScansearchError
-from scansearch.genotype import Genotype
 from scansearch.registry import STRATEGIES
 from scansearch.testing.planted import GRID, PlantedProblem
 
@@ -143,12 +140,6 @@ def settings_of(strategy: str, *, tiny: bool = False) -> dict[str, Any]:
     """All settings of a strategy's searches here."""
     small = {"epochs": 1, "limit": 128, **TINY.get(strategy, {})} if tiny else {}
     return {**TRAIN, **SETTINGS.get(strategy, {}), **small}
-
-
-def search(**settings: Any) -> Genotype:
-    """``scansearch.search`` without a trace: the run folder is a temporary one."""
-    with TemporaryDirectory() as folder:
-        return scansearch.search(Path(folder) / "run", **settings)
 
 
 def find(strategy: str, seeds: Sequence[int], *, tiny: bool = False) -> Hits:

@@ -1,22 +1,25 @@
-"""What an update costs under each strategy: time and peak memory, against darts on the same supernet."""
+"""What an update costs under each strategy: time and peak memory, against darts on the same supernet.
+
+The updates are those of a real, short search of two epochs, timed from one ``stepped`` of its listener to the next: batches,
+augmentation, alpha and clipping are in them, logs and checkpoints are not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from itertools import pairwise
+from statistics import fmean
+from time import perf_counter
+from typing import Any
 
-import torch
-from torch.nn import functional as F
+from rich.console import Console
+from rich.progress import track
 
 from benchmarks.comparison import Comparison
-from benchmarks.supernet_step import BATCH, images, supernet
-from benchmarks.timing import interleaved
-from scansearch.engine.optim import weight_optimizer
-from scansearch.engine.settings import TrainSettings
-from scansearch.engine.strategy import Batch, Plan, Step
-from scansearch.registry import SEARCH_SPACES, STRATEGIES
+from benchmarks.search import search
+from benchmarks.supernet_step import BATCH
+from scansearch.engine.events import Progress, Silent
+from scansearch.registry import STRATEGIES
 
-FIRST = "darts"
 CASES = (
     "darts",
     "darts bilevel",
@@ -31,46 +34,58 @@ CASES = (
 """Strategies with different updates; a second word is the level. The black-box ones train like single_path."""
 UPDATES = 5
 """Updates in a sample: binary_gates moves alpha in every fifth."""
-PLAN = Plan(10, 10, 0)
-SHRUNK, LATE = 49, 80
-"""Where progressive drops candidates, and where the measured updates begin: alpha moves by then, under every strategy."""
+STEPS = UPDATES + 1
+"""Steps of an epoch. Those of the second count, but for its first, which begins with logs and a checkpoint."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    # In the second of two epochs alpha moves under every strategy, and progressive has dropped two of eight candidates.
+    "progressive": {"still": 0},
+    # As few judgements after training as there can be: they are no updates.
+    "single_path": {"population": 2, "generations": 0},
+    "fair_path": {"population": 2, "generations": 0},
+}
+"""What differs from the strategies' own settings."""
+TINY: dict[str, Any] = {"model": "local_vim_nano", "depth": 1, "patch_size": 2}
+CLASSES = 10
 
 
-def updates(case: str, batch: int, *, model: str = "micro", count: int = UPDATES) -> Callable[[], object]:
-    """A function that makes some updates of the weights, and of alpha, as the loop does."""
+class Clock(Silent):
+    """Notes when each step was done."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def stepped(self, progress: Progress) -> None:
+        """Notes the time."""
+        self.times.append(perf_counter())
+
+    @property
+    def updates(self) -> list[float]:
+        """Milliseconds of the last ``UPDATES`` updates."""
+        return [1e3 * (after - before) for before, after in pairwise(self.times[-STEPS:])]
+
+
+def updates(case: str, batch: int, *, tiny: bool = False) -> list[float]:
+    """Milliseconds of the updates of a search; of those of alpha too, where it moves."""
     name, _, level = case.partition(" ")
-    network, kind = supernet(model), STRATEGIES.get(name)
-    space = SEARCH_SPACES.get("default8").bind([network.grid] * len(network.candidates))
-    strategy = kind(kind.Settings(**({"level": level} if level else {})))
-    strategy.setup(network, space, PLAN)
-    optimizer = weight_optimizer(network, TrainSettings())
-    data = Batch(*images(batch))
-    moment = partial(
-        Step, schedule=0.5, train=data, held_out=data if strategy.held_out_share else None, optimizer=optimizer,
-        loss=lambda b, selections: F.cross_entropy(network(b.images, selections), b.targets),
-        backward=lambda loss: loss.backward(),
+    chosen, kind = {"level": level} if level else {}, STRATEGIES.get(name)
+    images = round(STEPS * batch / (1 - kind(kind.Settings(**chosen)).held_out_share))
+    own = {f"strategy.{key}": value for key, value in {**chosen, **SETTINGS.get(name, {})}.items()}
+    model, clock = TINY if tiny else {"model": "local_vim_micro"}, Clock()
+    search(
+        strategy=name, data="digits", listener=clock, epochs=2, batch_size=batch, limit=max(images, CLASSES),
+        validation_limit=max(batch, CLASSES), checkpoint_steps=100_000, **model, **own,
     )  # fmt: skip
-    strategy.after_epoch(moment(number=SHRUNK))
-
-    def run_once() -> None:
-        for number in range(LATE, LATE + count):
-            step = moment(number=number)
-            strategy.before_weights(step)
-            optimizer.zero_grad()
-            step.backward(step.loss(data, strategy.select(number)))
-            strategy.after_backward(step)
-            optimizer.step()
-
-    return run_once
+    return clock.updates
 
 
 def run(repeats: int, *, tiny: bool = False) -> list[Comparison]:
-    """Milliseconds of an update."""
-    batch, model = (2, "nano") if tiny else (BATCH, "micro")
-    torch.manual_seed(0)
-    samples = interleaved({case: updates(case, batch, model=model) for case in CASES}, repeats)
-    per_update = {case: [value / UPDATES for value in values] for case, values in samples.items()}
-    return [Comparison("strategies", model, title(batch), "ms", per_update, {})]
+    """Milliseconds of an update: in every round all strategies search in turn."""
+    batch = 2 if tiny else BATCH
+    samples: dict[str, list[float]] = {case: [] for case in CASES}
+    for _ in track(range(repeats), "searching", console=Console(stderr=True), transient=True):
+        for case in CASES:
+            samples[case].append(fmean(updates(case, batch, tiny=tiny)))
+    return [Comparison("strategies", "tiny" if tiny else "full", title(batch), "ms", samples, {})]
 
 
 def title(batch: int) -> str:

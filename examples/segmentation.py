@@ -92,7 +92,7 @@ def main() -> None:
         arguments.out, space="default8", model="small_unet", data="digit_masks", epochs=arguments.epochs, limit=400
     )
     for layer in genotype.layers:
-        print(f"{layer.grid[0]} x {layer.grid[1]}: {', '.join(layer.directions)}")
+        print(f"grid {layer.grid}: {', '.join(layer.directions)}")
     print(f"pixels right on validation images: {genotype.search['supernet_accuracy']:.1%}")
 
 

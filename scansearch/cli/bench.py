@@ -94,9 +94,11 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _configured(spec: Any, space: SearchSpace, assignments: Sequence[str]) -> tuple[Any, SearchSpace]:
+    from scansearch.engine.known_settings import space_settings
     from scansearch.engine.settings import SECTIONS, Overrides
 
-    overrides = Overrides({**{section: [] for section in SECTIONS}, "model": spec.options(), "space": ["keep"]})
+    keep = [option for option in space_settings() if option.name == "keep"]
+    overrides = Overrides({**{section: [] for section in SECTIONS}, "model": spec.options(), "space": keep})
     for assignment in assignments:
         overrides.assign(assignment)
     changed = {**space.to_dict(), **overrides.values["space"]}

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli import bench, doctor, export, models, plot, resume, run, scans, spaces, strategies
+from scansearch.cli import bench, datasets, doctor, export, models, plot, resume, run, scans, spaces, strategies
 from scansearch.cli.console import DEBUG_VARIABLE
 from scansearch.cli.program import program
 from scansearch.cli.streams import prepare
@@ -34,7 +34,7 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Search": (run, resume, export, plot),
-    "Look around": (spaces, strategies, scans, models, bench, doctor),
+    "Look around": (spaces, strategies, scans, models, datasets, bench, doctor),
 }
 for panel, modules in PANELS.items():
     for module in modules:

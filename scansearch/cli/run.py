@@ -17,7 +17,7 @@ def command(
     ] = "default8",
     strategy: Annotated[str, typer.Option(help="Search strategy (`scansearch strategies`).")] = "darts",
     model: Annotated[str, typer.Option(help="Model to search (`scansearch models`).")] = "local_vim_micro",
-    data: Annotated[str, typer.Option(help="digits, fashion-mnist, cifar10, cifar100, imagefolder or npz.")] = "digits",
+    data: Annotated[str, typer.Option(help="Data set (`scansearch datasets`).")] = "digits",
     data_root: Annotated[str, typer.Option(help="Folder (or file) of the data; digits needs none.")] = "",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="12")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
@@ -34,7 +34,11 @@ def command(
     preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as alpha_lr=3e-4; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting (`scansearch strategies NAME`), such as lr=0.01; repeatable.",
+        ),
     ] = None,
 ) -> None:
     """Search scan orders: the main job.

@@ -1,50 +1,75 @@
-"""``scansearch strategies``: the strategies there are, and their settings."""
+"""``scansearch strategies``: the strategies there are, and everything that can be set for a search with one."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scansearch.cli.console import guarded, out, plain, print_json, table
+from scansearch.cli.option_table import option_rows, option_table
+
+if TYPE_CHECKING:
+    from scansearch.engine.strategy import Strategy
+    from scansearch.options import Sections
 
 
 @guarded
 def command(
-    name: Annotated[str | None, typer.Argument(help="Show the settings and presets of this strategy.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show all that can be set for a search with this one.")] = None,
+    model: Annotated[str, typer.Option(help="With the options of this model.")] = "local_vim_micro",
+    data: Annotated[str, typer.Option(help="With the augmentation of this data set.")] = "digits",
     json: Annotated[bool, typer.Option("--json", help="JSON for other programs.")] = False,
 ) -> None:
-    """List search strategies; with a name, show its settings (for --set) and its presets (for --preset)."""
-    from scansearch.registry import STRATEGIES
+    """List search strategies; with a name, show every setting that --set takes, and the presets.
+
+    Examples:
+      scansearch strategies
+      scansearch strategies darts --model local_vim_tiny --data cifar10
+    """
+    from scansearch.engine.known_settings import known_settings
+    from scansearch.registry import DATASETS, MODELS, STRATEGIES
 
     if name is None:
-        found = [(n, STRATEGIES.get(n).description, STRATEGIES.get(n).when) for n in STRATEGIES.names()]
-        if json:
-            print_json([{"name": n, "description": d, "when": w} for n, d, w in found])
-        else:
-            out.print(table(("strategy", "what it does", "take it when"), found))
+        _list(json=json)
         return
     kind = STRATEGIES.get(name)
+    known = known_settings(kind, MODELS.get(model), DATASETS.get(data).augment)
     if json:
-        schema = kind.Settings.model_json_schema()
-        print_json(
-            {
-                "name": name,
-                "description": kind.description,
-                "when": kind.when,
-                "settings": schema,
-                "presets": kind.presets,
-            }
-        )
+        settings = {section: option_rows(options) for section, options in known.items()}
+        facts = {"name": name, "description": kind.description, "when": kind.when}
+        print_json({**facts, "settings": settings, "presets": kind.presets})
         return
+    headings = {
+        "strategy": f"settings of {name}",
+        "train": "train: how the weights of the supernet learn",
+        "augment": f"augment: what is done to training images; defaults of {data}",
+        "model": f"model: defaults of {model}",
+        "space": "space: changes of the --space; unset, it is as it is",
+    }
+    _show(name, kind, {heading: known[section] for section, heading in headings.items()})
+
+
+def _list(*, json: bool) -> None:
+    from scansearch.registry import STRATEGIES
+
+    found = [(n, STRATEGIES.get(n).description, STRATEGIES.get(n).when) for n in STRATEGIES.names()]
+    if json:
+        print_json([{"name": n, "description": d, "when": w} for n, d, w in found])
+        return
+    out.print(table(("strategy", "what it does", "take it when"), found))
+    out.print("\nall settings of a search, and the presets: scansearch strategies NAME")
+
+
+def _show(name: str, kind: type[Strategy], known: Sections) -> None:
     out.print(f"[bold]{plain(name)}[/]: {plain(kind.description)}")
-    out.print(f"take it when: {plain(kind.when)}\n" if kind.when else "")
-    rows = [(key, _default(field), field.description or "") for key, field in kind.Settings.model_fields.items()]
-    out.print(table(("setting", "default", ""), rows))
+    if kind.when:
+        out.print(f"take it when: {plain(kind.when)}")
+    out.print("each setting: --set NAME=VALUE, or NAME = VALUE in its section of a --config file")
+    for heading, options in known.items():
+        if options:
+            out.print(f"\n[bold]{plain(heading)}[/]")
+            out.print(option_table(options))
     for preset, sections in kind.presets.items():
         values = ", ".join(f"{key}={value}" for section in sections.values() for key, value in section.items())
-        out.print(f"\n--preset [bold]{plain(preset)}[/]: {plain(values)}")
-
-
-def _default(field: Any) -> str:
-    return "unset" if field.default is None else str(field.default)
+        out.print(f"\n[bold]--preset {plain(preset)}[/]: {plain(values)}")

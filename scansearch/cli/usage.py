@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Sequence
@@ -37,14 +38,37 @@ class OneLineGroup(TyperGroup):
             result = run()
         except UsageError as error:
             command = error.ctx.command_path if error.ctx else "scansearch"
-            message = error.format_message().rstrip(".")
-            complain(f"{message[:1].lower()}{message[1:]}; see `{command} --help`", 2)
+            complain(f"{_in_one_style(error)}; see `{command} --help`", 2)
             sys.exit(2)
         except OSError as error:  # the help itself cannot be written
             message, status = explain(error)
             complain(message, status)
             sys.exit(status)
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def _in_one_style(error: Any) -> str:
+    """What is wrong, and the nearest thing that there is, as our other errors say it."""
+    message = error.format_message().rstrip(".")
+    message = re.sub(r"\.? Did you mean (.*?)\?$", r" (did you mean \1?)", message)
+    option = getattr(error, "option_name", "") if hasattr(error, "possibilities") else ""
+    if option:
+        setting = option.lstrip("-").replace("-", "_")
+        nearest = difflib.get_close_matches(option, error.possibilities or (), n=1)
+        meant = f"--set {setting}=VALUE" if setting in _settings(error) else "".join(nearest)
+        message = f"no such option: {option}" + (f" (did you mean {meant}?)" if meant else "")
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+def _settings(error: Any) -> set[str]:
+    """Names that the command takes by ``--set``, of the default strategy and model."""
+    if error.ctx is None or error.ctx.info_name != "run":
+        return set()
+    from scansearch.engine.known_settings import known_settings
+    from scansearch.registry import DATASETS, MODELS, STRATEGIES
+
+    known = known_settings(STRATEGIES.get("darts"), MODELS.get("local_vim_micro"), DATASETS.get("digits").augment)
+    return {option.name for options in known.values() for option in options}
 
 
 def unwrapped(text: str) -> str:

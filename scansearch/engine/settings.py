@@ -11,6 +11,7 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.engine.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
 from scansearch.errors import ScansearchError
 from scansearch.files import first_problem, parse_toml
+from scansearch.options import Sections, unknown_option
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 
 RUN_FORMAT: Literal["scansearch/run/1"] = "scansearch/run/1"
@@ -148,26 +149,34 @@ class Overrides:
     """Settings by section, later layers winning over earlier ones.
 
     Args:
-        fields: The names that each section knows.
+        known: What can be set.
     """
 
-    def __init__(self, fields: dict[str, list[str]]) -> None:
-        self.fields = fields
+    def __init__(self, known: Sections) -> None:
+        self.known = known
+        self.fields = {section: [option.name for option in options] for section, options in known.items()}
         self.values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
 
     def update(self, layer: dict[str, Any], source: str) -> None:
         """Adds a layer of ``{section: {key: value}}``."""
         for section, values in layer.items():
             if section not in SECTIONS:
-                raise unknown_name(f"section in {source}", section, list(SECTIONS))
+                raise self._unknown_section(section, source)
             if not isinstance(values, dict):
                 raise ScansearchError(
                     f"{source}: {section} must be a section, [{section}], but got {section} = {values!r}"
                 )
             for key in values:
-                if key not in self.fields[section]:
-                    raise unknown_name(f"{section} setting in {source}", key, sorted(self.fields[section]))
+                self._require(section, key, f"{section} setting in {source}")
             self.values[section].update(values)
+
+    def _unknown_section(self, name: str, source: str) -> ScansearchError:
+        owners = [section for section in SECTIONS if name in self.fields[section]]
+        if owners:
+            return ScansearchError(
+                f"{source}: {name} must stand in its section, [{owners[0]}]; write that line above it"
+            )
+        return unknown_name(f"section in {source}", name, list(SECTIONS))
 
     def assign(self, assignment: str) -> None:
         """Adds one ``key=value`` or ``section.key=value`` of ``--set``."""
@@ -184,15 +193,18 @@ class Overrides:
     def _find(self, key: str) -> tuple[str, str]:
         section, dot, name = key.partition(".")
         if dot and section in SECTIONS:
-            if name not in self.fields[section]:
-                raise unknown_name(f"{section} setting", name, sorted(self.fields[section]))
+            self._require(section, name, f"{section} setting")
             return section, name
         owners = [section for section in SECTIONS if key in self.fields[section]]
         if len(owners) > 1:
             raise ScansearchError(f"setting {key!r} is ambiguous; write {' or '.join(f'{o}.{key}' for o in owners)}")
         if not owners:
-            raise unknown_name("setting", key, sorted({n for names in self.fields.values() for n in names}))
+            raise unknown_option("setting", key, self.known)
         return owners[0], key
+
+    def _require(self, section: str, name: str, kind: str) -> None:
+        if name not in self.fields[section]:
+            raise unknown_option(kind, name, self.known, section)
 
 
 def parse_value(text: str) -> Any:
@@ -223,16 +235,10 @@ def make_config(
     Raises:
         ScansearchError: For every unknown name or setting and every value out of range.
     """
+    from scansearch.engine.known_settings import known_settings
+
     kind, spec, dataset = STRATEGIES.get(strategy), MODELS.get(model), DATASETS.get(data)
-    overrides = Overrides(
-        {
-            "train": list(TrainSettings.model_fields),
-            "strategy": list(kind.Settings.model_fields),
-            "model": spec.options(),
-            "augment": list(AugmentSettings.model_fields),
-            "space": ["keep", "budget"],
-        }
-    )
+    overrides = Overrides(known_settings(kind, spec, dataset.augment))
     overrides.update({"augment": dataset.augment.model_dump()}, f"dataset {data}")
     if preset is not None:
         if preset not in kind.presets:

@@ -16,6 +16,7 @@ from torch import nn
 from scansearch.errors import ScansearchError
 from scansearch.models.searchable import SearchableModel, SearchableScan, Size, replaced
 from scansearch.models.spec import LayerInfo
+from scansearch.options import Option, takes
 from scansearch.registry import unknown_name
 from scansearch.space import SearchSpace, find_space
 
@@ -153,9 +154,12 @@ class BackboneSpec:
         parameters = inspect.signature(self.build).parameters.values()
         return {p.name: p.default for p in parameters if p.name not in SIZES and p.default is not p.empty}
 
-    def options(self) -> list[str]:
+    def options(self) -> list[Option]:
         """The options that ``configure`` takes."""
-        return list(self._defaults())
+        return [
+            Option(name, value, "" if value is None else takes(type(value)), f"An argument of {self.name}.")
+            for name, value in self._defaults().items()
+        ]
 
     def configure(self, **options: Any) -> BackboneSpec:
         """The same model with some options changed.

@@ -3,57 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args, get_origin, get_type_hints
+from dataclasses import Field, dataclass, field, fields
+from types import SimpleNamespace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from scansearch.errors import ScansearchError
 from scansearch.models.limits import OPTIONS, check_image_size, check_tokens
 from scansearch.ops.backends import check_name
+from scansearch.options import Option, takes
 
 MAX_AUTO_TOKENS = 256
 
 
+def _option(default: Any, description: str, **limits: float) -> Any:
+    return field(default=default, metadata={"description": description, "limits": [SimpleNamespace(**limits)]})
+
+
 @dataclass(frozen=True)
 class LocalVimConfig:
-    """Every option of a LocalVim.
+    """Every option of a LocalVim; ``options_of`` tells what each is."""
 
-    Args:
-        patch_size: Pixels of a patch's side; ``"auto"`` takes the smallest that divides the image and gives at most 256
-            tokens.
-        embed_dim: Width E of the residual stream; a multiple of 4.
-        depth: Number of layers.
-        d_state: States N of each channel.
-        expand: The mixer's inner width is D = expand * E.
-        d_conv: Taps of the causal convolution.
-        dt_rank: Rank of the step-size projection; ``"auto"`` is ceil(E / 16).
-        attention: SCAttn: ``"channel"`` as released, ``"channel_spatial"`` as in the paper, or ``"none"``.
-        reduction: SCAttn's reduction r.
-        class_token: ``"none"`` averages the tokens; ``"middle"`` reads a class token in the middle (no rotary then).
-        drop_path: Largest stochastic-depth rate.
-        dt_init: ``"mamba"`` starts step sizes log-uniform in [1e-3, 0.1]; ``"released"`` as LocalVim's code does, where a
-            later pass over all linear layers resets them to softplus(0) = 0.69.
-        windows: ``"cut"`` at the edge of the grid, or ``"padded"`` with zero tokens as LocalMamba's code does.
-        mixture: ``"keep"`` runs all selected directions of a layer in one grouped call and keeps them for the backward pass;
-            ``"recompute"`` adds them up in chunks and computes each again, in memory that does not grow with their
-            number; ``"auto"`` keeps up to 16 and recomputes more.
-        scan_backend: Backend of the selective scan.
-    """
-
-    patch_size: int | Literal["auto"] = "auto"
-    embed_dim: int = 192
-    depth: int = 20
-    d_state: int = 16
-    expand: int = 2
-    d_conv: int = 4
-    dt_rank: int | Literal["auto"] = "auto"
-    attention: Literal["channel", "channel_spatial", "none"] = "channel"
-    reduction: int = 8
-    class_token: Literal["none", "middle"] = "none"
-    drop_path: float = 0.0
-    dt_init: Literal["mamba", "released"] = "mamba"
-    windows: Literal["cut", "padded"] = "cut"
-    mixture: Literal["auto", "keep", "recompute"] = "auto"
-    scan_backend: str = "auto"
+    patch_size: int | Literal["auto"] = _option(
+        "auto", "Pixels of a patch's side. auto: the smallest that divides the image and gives at most 256 tokens."
+    )
+    embed_dim: int = _option(192, "Width E of the residual stream; a multiple of 4.")
+    depth: int = _option(20, "Number of layers.")
+    d_state: int = _option(16, "States N of each channel.")
+    expand: int = _option(2, "The mixer's inner width is D = expand * E.")
+    d_conv: int = _option(4, "Taps of the causal convolution.")
+    dt_rank: int | Literal["auto"] = _option("auto", "Rank of the step-size projection. auto: ceil(E / 16).")
+    attention: Literal["channel", "channel_spatial", "none"] = _option(
+        "channel", "SCAttn: channel as released, channel_spatial as in the paper, or none."
+    )
+    reduction: int = _option(8, "SCAttn's reduction r.")
+    class_token: Literal["none", "middle"] = _option(
+        "none", "none: the tokens are averaged. middle: a class token in the middle is read (no rotary then)."
+    )
+    drop_path: float = _option(0.0, "Largest stochastic-depth rate.", ge=0, lt=1)
+    dt_init: Literal["mamba", "released"] = _option(
+        "mamba",
+        "mamba: step sizes start log-uniform in [1e-3, 0.1]. released: as in LocalVim's code, where a later pass over all linear "
+        "layers resets them to softplus(0) = 0.69.",
+    )
+    windows: Literal["cut", "padded"] = _option(
+        "cut", "cut: windows end at the edge of the grid. padded: with zero tokens, as LocalMamba's code does."
+    )
+    mixture: Literal["auto", "keep", "recompute"] = _option(
+        "auto",
+        "keep: all selected directions of a layer run in one grouped call and are kept for the backward pass. recompute: they are "
+        "added up in chunks and computed again, in memory that does not grow with their number. auto: keep up to 16, "
+        "recompute more.",
+    )
+    scan_backend: str = _option("auto", "Backend of the selective scan: auto, or one that `scansearch doctor` names.")
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(LocalVimConfig).items():
@@ -122,6 +123,20 @@ def _smallest_patch(height: int, width: int) -> int:
             f"{height} x {width}; choose another image_size"
         )
     return fits[0]
+
+
+def options_of(config: LocalVimConfig) -> list[Option]:
+    """The options, with the values in ``config`` as defaults."""
+    hints = get_type_hints(LocalVimConfig)
+    return [
+        Option(f.name, getattr(config, f.name), _takes(f, hints[f.name]), f.metadata["description"])
+        for f in fields(config)
+    ]
+
+
+def _takes(option: Field[Any], hint: Any) -> str:
+    most = OPTIONS.get(option.name, 0)
+    return takes(hint, option.metadata["limits"]).replace("integer", f"integer 1 to {most}")
 
 
 def check_option(name: str, value: object, hint: object) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import ScansearchError
-from scansearch.models.config import LocalVimConfig
+from scansearch.models.config import LocalVimConfig, options_of
 from scansearch.models.limits import check_parameters, check_sizes
+from scansearch.options import Option
 from scansearch.registry import unknown_name
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class ModelSpec:
     description: str
     config: LocalVimConfig
 
-    def options(self) -> list[str]:
+    def options(self) -> list[Option]:
         """The options that ``configure`` takes."""
-        return [field.name for field in fields(self.config)]
+        return options_of(self.config)
 
     def configure(self, **options: Any) -> ModelSpec:
         """The same model with some options changed.
@@ -54,9 +55,10 @@ class ModelSpec:
         Raises:
             ScansearchError: If an option is unknown or its value is not allowed.
         """
+        known = [option.name for option in self.options()]
         for name in options:
-            if name not in self.options():
-                raise unknown_name(f"option of model {self.name}", name, self.options())
+            if name not in known:
+                raise unknown_name(f"option of model {self.name}", name, known)
         return replace(self, config=replace(self.config, **options))
 
     def layers(self, image_size: Size) -> tuple[LayerInfo, ...]:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from scansearch.errors import ScansearchError
 from scansearch.models import LayerInfo, Selection, Supernet
 from scansearch.models.mixer import channel_block
+from scansearch.options import Option
 from scansearch.registry import unknown_name
 from scansearch.scans import ScanOrder
 
@@ -163,9 +164,9 @@ class PlantedSpec:
     description: str = "the network of the planted problem: tests of strategies"
     config: PlantedConfig = PlantedConfig()
 
-    def options(self) -> list[str]:
+    def options(self) -> list[Option]:
         """The options that ``configure`` takes."""
-        return [field.name for field in fields(self.config)]
+        return [Option(f.name, getattr(self.config, f.name), "integer >= 1", "") for f in fields(self.config)]
 
     def configure(self, **options: Any) -> PlantedSpec:
         """The same model with some options changed.
@@ -173,9 +174,10 @@ class PlantedSpec:
         Raises:
             ScansearchError: If an option is unknown or no positive number.
         """
+        known = [option.name for option in self.options()]
         for name, value in options.items():
-            if name not in self.options():
-                raise unknown_name(f"option of model {self.name}", name, self.options())
+            if name not in known:
+                raise unknown_name(f"option of model {self.name}", name, known)
             if type(value) is not int or value < 1:
                 raise ScansearchError(f"{name} must be a number of at least 1, but got {value!r}")
         return replace(self, config=replace(self.config, **options))

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from scansearch.strategies.binary_gates import BinaryGates
 
 from benchmarks import __main__ as command
-from benchmarks import memory
+from benchmarks import memory, strategies
 from benchmarks.comparison import Comparison
 from benchmarks.timing import interleaved
+from scansearch.errors import ScansearchError
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +32,16 @@ def run(monkeypatch, *arguments, found):
     return command.main(["scan", *arguments])
 
 
-def test_the_scan_benchmark_runs_and_writes_json(tmp_path):
+@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # accuracies of tiny trainings are all alike
+@pytest.mark.parametrize("name", command.BENCHMARKS)
+def test_every_benchmark_runs(name, tiny_run):
+    run = tiny_run(name)
+    assert run.status == 0
+    assert run.results
+    assert all(result["title"] in run.shown for result in run.results)
+
+
+def test_the_command_tells_the_machine_and_names_the_peers(tmp_path):
     file = tmp_path / "figures.json"
     line = [sys.executable, "-m", "benchmarks", "scan", "--tiny", "--repeats", "1", "--json", str(file)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -38,6 +50,43 @@ def test_the_scan_benchmark_runs_and_writes_json(tmp_path):
     names = [row["name"] for row in result["rows"]] + list(result["absent"])
     assert sorted(names) == ["cpu", "mambapy", "time-major", "torch (ours)", "unbind"]
     assert all(name in done.stdout for name in (*names, "processor", "threads", "numba"))
+
+
+def test_memory_is_measured_in_a_process_of_its_own():
+    assert memory._in_fresh_process("many 8", "kept") > 10
+
+
+def test_a_measurement_that_fails_is_named(monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "Traceback ...\nKeyError: 'nothing'\n")
+    monkeypatch.setattr(memory.subprocess, "run", lambda *arguments, **options: failed)
+    with pytest.raises(ScansearchError, match="measuring the memory of scan x failed with status 1: KeyError"):
+        memory._in_fresh_process("scan", "x")
+
+
+def test_updates_are_those_of_the_second_epoch_and_alpha_moves_in_them(monkeypatch):
+    moved, clocks = [], []
+
+    def search(listener, **settings):
+        clocks.append(listener)
+        return real(listener=listener, **settings)
+
+    real, learn = strategies.search, BinaryGates._learn
+    monkeypatch.setattr(strategies, "search", search)
+    monkeypatch.setattr(
+        BinaryGates, "_learn", lambda self, step: (moved.append(len(clocks[0].times)), learn(self, step))
+    )
+    samples = strategies.updates("binary_gates", 2, tiny=True)
+    assert len(clocks[0].times) == 2 * strategies.STEPS
+    assert len(samples) == strategies.UPDATES
+    assert [step for step in moved if step > strategies.STEPS] == [10]
+
+
+def test_what_is_in_brackets_is_no_markup():
+    result = Comparison("scan", "c", "scan c", "ms", {"cpu": [1.0]}, {"nni": 'pip install "scansearch[nni]"'})
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(result.table())
+    assert "scansearch[nni]" in capture.get()
 
 
 def test_check_passes_when_every_ratio_holds(monkeypatch, capsys):

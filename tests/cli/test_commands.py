@@ -3,14 +3,19 @@
 import json
 import shlex
 import shutil
+from dataclasses import replace
 from itertools import takewhile
 
+import numpy as np
 import pytest
 import torch
 
+from scansearch.cli.console import out
+from scansearch.engine.known_settings import known_settings
 from scansearch.engine.run_folder import RunFolder
+from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
+from scansearch.registry import DATASETS, MODELS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
 from scansearch.space import SearchSpace
 
 
@@ -128,12 +133,27 @@ def test_spaces(call):
 def test_strategies(call):
     assert [s["name"] for s in json.loads(call("strategies", "--json").out)] == STRATEGIES.names()
     shown = json.loads(call("strategies", "darts", "--json").out)
-    assert "alpha_lr" in shown["settings"]["properties"]
+    assert "alpha_lr" in [option["name"] for option in shown["settings"]["strategy"]]
     assert "paper" in shown["presets"]
     text = call("strategies", "darts").out
     assert "alpha_lr" in text
     assert "--preset paper" in text
     assert "darts" in call("strategies").out
+
+
+@pytest.mark.parametrize("name", STRATEGIES.names())
+def test_every_setting_is_listed_with_its_default_and_what_it_takes(call, name, monkeypatch):
+    monkeypatch.setattr(out, "width", 250)
+    kind = STRATEGIES.get(name)
+    wanted = known_settings(kind, MODELS.get("local_vim_nano"), DATASETS.get("fashion-mnist").augment)
+    arguments = ("strategies", name, "--model", "local_vim_nano", "--data", "fashion-mnist")
+    rows = {line.split()[0]: line for line in call(*arguments).out.splitlines() if line.strip()}
+    for option in (option for options in wanted.values() for option in options):
+        default = "unset" if option.default is None else str(option.default).removesuffix(".0")
+        assert rows[option.name].split()[1] in (default, "''"), option
+        assert option.description.split("  ")[0][:40] in rows[option.name]
+    shown = json.loads(call(*arguments, "--json").out)["settings"]
+    assert shown == {section: [option._asdict() for option in options] for section, options in wanted.items()}
 
 
 def test_scans(call, here):
@@ -148,8 +168,39 @@ def test_models(call):
     listed = {model["name"]: model for model in json.loads(call("models", "--json").out)}
     assert list(listed) == MODELS.names()
     assert listed["local_vim_tiny"]["parameters"] == 7_994_152
-    assert "patch_size" in listed["local_vim_tiny"]["options"]
+    assert "patch_size" in [option["name"] for option in listed["local_vim_tiny"]["options"]]
     assert "7,994,152" in call("models").out
+    assert json.loads(call("models", "local_vim_tiny", "--json").out) == listed["local_vim_tiny"]
+    text = call("models", "local_vim_tiny").out
+    assert "7,994,152" in text
+    assert all(option["name"] in text for option in listed["local_vim_tiny"]["options"])
+
+
+def test_datasets(call, monkeypatch):
+    nowhere = replace(DATASETS.get("fashion-mnist"), read=lambda root: refuse("Fashion-MNIST was sought"))
+    monkeypatch.setitem(DATASETS._registered, "fashion-mnist", nowhere)
+    listed = {data["name"]: data for data in json.loads(call("datasets", "--json").out)}
+    assert list(listed) == DATASETS.names()
+    assert listed["digits"]["found"]
+    assert listed["digits"]["augment"] == {"shift": 0.125}
+    assert not listed["fashion-mnist"]["found"]
+    assert listed["fashion-mnist"]["missing"] == "Fashion-MNIST was sought"
+    text = call("datasets").out
+    assert all(word in text for word in (*DATASETS.names(), "scikit-learn", "shift=0.125, flip=0.5"))
+    assert "not found: Fashion-MNIST was sought" in call("datasets", "fashion-mnist").out
+
+
+def test_a_data_set_is_read_as_a_run_reads_it(call, here):
+    assert "1,257 train images, 270 validation images, 270 test images" in call("datasets", "digits").out
+    np.savez("mine.npz", images=np.zeros((60, 6, 8, 3), np.uint8), labels=np.arange(60) % 3)
+    facts = json.loads(call("datasets", "npz", "--data-root", "mine.npz", "--json").out)
+    assert (facts["found"], facts["channels"], facts["image_size"]) == (True, 3, [6, 8])
+    assert facts["classes"] == ["0", "1", "2"]
+    assert sum(facts["images"].values()) == 60
+
+
+def refuse(message):
+    raise ScansearchError(message)
 
 
 def test_doctor(call):

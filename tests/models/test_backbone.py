@@ -57,7 +57,7 @@ def masked():
 
 
 def test_options_are_the_build_functions_keywords():
-    assert MINE.options() == ["channels", "mixers"]
+    assert [option.name for option in MINE.options()] == ["channels", "mixers"]
     wide = MINE.configure(channels=8, mixers=3)
     assert [info.grid for info in wide.layers((4, 6))] == [(4, 6)] * 3
     network = wide.network([["h"], ["v", "h"], ["w2"]], num_classes=5, image_size=(4, 6), in_channels=1)

@@ -1,0 +1,31 @@
+"""A search of a benchmark: the real one, as `scansearch run` makes it, but without a trace and without figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from scansearch.engine.events import Listener
+from scansearch.engine.search import start
+from scansearch.engine.settings import make_config
+from scansearch.genotype import Genotype
+from scansearch.space import SearchSpace, find_space
+
+
+def search(
+    *,
+    strategy: str,
+    model: str,
+    data: str,
+    space: str | SearchSpace = "default8",
+    seed: int = 0,
+    listener: Listener | None = None,
+    **settings: Any,
+) -> Genotype:
+    """Searches in a temporary run folder; the arguments are those of ``scansearch.search``."""
+    config = make_config(
+        space=find_space(space), strategy=strategy, model=model, data=data, seed=seed, settings=settings
+    )
+    with TemporaryDirectory() as folder:
+        return start(config, Path(folder) / "run", listener)

@@ -1,0 +1,99 @@
+"""``scansearch datasets``: the data sets there are, where each comes from, and whether it is on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scansearch.cli.console import guarded, out, plain, print_json, table
+from scansearch.errors import ScansearchError
+
+if TYPE_CHECKING:
+    from scansearch.data import DatasetSpec, ImageData
+
+
+@guarded
+def command(
+    name: Annotated[str | None, typer.Argument(help="Read this one, and show its images and classes.")] = None,
+    data_root: Annotated[str, typer.Option(help="Folder (or file) of the data, as for `scansearch run`.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="JSON for other programs.")] = False,
+) -> None:
+    """List data sets: what each is, where it comes from, and whether it is on this machine.
+
+    With a name, the data are read as a run would read them: look at your own before you search.
+
+    Examples:
+      scansearch datasets
+      scansearch datasets imagefolder --data-root photos
+    """
+    from scansearch.registry import DATASETS
+
+    if name is None:
+        if data_root:
+            raise ScansearchError(f"--data-root needs the name of a data set; there is: {', '.join(DATASETS.names())}")
+        _list([_facts(DATASETS.get(found)) for found in DATASETS.names()], json=json)
+        return
+    spec = DATASETS.get(name)
+    read = _contents(spec.load(data_root or None)) if data_root or not _missing(spec) else {}
+    facts = {**_facts(spec), **({"found": True, "missing": None, **read} if read else {})}
+    if json:
+        print_json(facts)
+    else:
+        _show(facts)
+
+
+def _missing(spec: DatasetSpec) -> str | None:
+    """Why the data cannot be read without a data root, or nothing if they can."""
+    try:
+        spec.read(None)
+    except ScansearchError as error:
+        return str(error)
+    return None
+
+
+def _facts(spec: DatasetSpec) -> dict[str, Any]:
+    missing = _missing(spec)
+    augment = spec.augment.model_dump(exclude_defaults=True)
+    return {
+        "name": spec.name, "description": spec.description, "where": spec.where, "found": missing is None,
+        "missing": missing, "augment": augment,
+    }  # fmt: skip
+
+
+def _contents(data: ImageData) -> dict[str, Any]:
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {
+        "images": {role: len(split) for role, split in splits.items()},
+        "channels": data.channels,
+        "image_size": list(data.image_size),
+        "classes": list(data.class_names),
+    }
+
+
+def _list(facts: list[dict[str, Any]], *, json: bool) -> None:
+    if json:
+        print_json(facts)
+        return
+    rows = []
+    for fact in facts:
+        lines = (fact["description"], f"from: {fact['where']}", f"augmentation: {_settings(fact['augment'])}")
+        rows.append((fact["name"], "yes" if fact["found"] else "no", "\n".join(lines)))
+    out.print(table(("data", "found", ""), rows))
+    out.print("\nread one before you search: scansearch datasets NAME --data-root WHERE")
+
+
+def _show(facts: dict[str, Any]) -> None:
+    out.print(f"[bold]{plain(facts['name'])}[/]: {plain(facts['description'])}")
+    if facts["found"]:
+        height, width = facts["image_size"]
+        out.print(", ".join(f"{count:,} {role} images" for role, count in facts["images"].items()))
+        out.print(f"{height} x {width} pixels, {facts['channels']} channel{'' if facts['channels'] == 1 else 's'}")
+        out.print(f"{len(facts['classes'])} classes: {plain(', '.join(facts['classes']))}")
+    else:
+        out.print(f"not found: {plain(facts['missing'])}")
+    out.print(f"augmentation: {_settings(facts['augment'])}")
+
+
+def _settings(augment: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in augment.items()) or "none"

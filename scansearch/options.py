@@ -1,0 +1,79 @@
+"""What can be set: the one form in which listings show it and errors suggest it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from scansearch.errors import ScansearchError
+
+Sections = Mapping[str, Sequence["Option"]]
+"""Options by the name of their section."""
+MOST_HINTS = 3
+MOST_LISTED = 20
+_NAMES = {bool: "true | false", int: "integer", float: "number", str: "text"}
+_SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+class Option(NamedTuple):
+    """One thing that can be set.
+
+    Args:
+        name: Its name, as ``--set`` takes it.
+        default: Its value if nobody sets it.
+        takes: Its type and range, or its choices.
+        description: What it does.
+    """
+
+    name: str
+    default: Any
+    takes: str
+    description: str
+
+
+def takes(hint: Any, limits: Iterable[Any] = ()) -> str:
+    """What a type, and limits such as pydantic's ``Ge``, allow: ``"integer >= 1"``, ``"joint | bilevel"``."""
+    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    names = [_name(part) for part in parts if part is not type(None)]
+    bounds = {key: getattr(limit, key) for limit in limits for key in _SIGNS if hasattr(limit, key)}
+    if bounds.keys() == {"ge", "le"}:
+        return f"{names[0]} {bounds['ge']:g} to {bounds['le']:g}"
+    return " ".join([" | ".join(names), ", ".join(f"{_SIGNS[key]} {value:g}" for key, value in bounds.items())]).strip()
+
+
+def _name(part: Any) -> str:
+    if get_origin(part) is Literal:
+        return " | ".join(map(str, get_args(part)))
+    return _NAMES[part] if part in _NAMES else str(getattr(part, "__name__", part))
+
+
+def unknown_option(kind: str, key: str, sections: Sections, section: str | None = None) -> ScansearchError:
+    """The error for a setting that there is not: it suggests what may be meant.
+
+    Args:
+        kind: What ``key`` is called in the message.
+        key: The name that was given.
+        sections: Everything that can be set.
+        section: Where it was sought, if in one section only.
+    """
+    near = " or ".join(map(repr, _near(key, sections, section)))
+    hint = f" (did you mean {near}?)" if near else ""
+    known = sorted(o.name for name, options in sections.items() for o in options if section in (None, name))
+    listed = f"there is: {', '.join(known)}" if len(known) <= MOST_LISTED else "`scansearch strategies NAME` lists all"
+    return ScansearchError(f"unknown {kind} {key!r}{hint}; {listed}")
+
+
+def _near(key: str, sections: Sections, section: str | None) -> list[str]:
+    """Names like ``key``: the same in another section, else one that is spelt alike, else those that its words describe."""
+    everything = [(name, option) for name, options in sections.items() for option in options]
+    if section is not None and (elsewhere := [f"{name}.{o.name}" for name, o in everything if o.name == key]):
+        return elsewhere
+    spelt = [o.name for name, o in everything if section in (None, name)]
+    if section is None and "." in key:
+        spelt += [f"{name}.{o.name}" for name, o in everything]
+    words = set(re.findall(r"[a-z]+", key.lower()))
+    described = [o.name for _, o in everything if words and words <= set(re.findall(r"[a-z]+", o.description.lower()))]
+    return difflib.get_close_matches(key, spelt, n=1) or described[:MOST_HINTS]
