@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 MAX_JSON_BYTES = 32 * 1024 * 1024
+UNFINISHED: set[str] = set()
+"""Files that are being written under a temporary name: a process that leaves on the spot takes them away."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -28,6 +30,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        UNFINISHED.add(temporary)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -38,6 +41,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
+        finally:
+            UNFINISHED.discard(temporary)
         sync_folder(path.parent)
 
 
