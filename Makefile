@@ -25,9 +25,7 @@ help:
 
 demo: $(VENV)/.installed
 	@out=runs/demo; n=1; while [ -e "$$out" ]; do n=$$((n + 1)); out=runs/demo-$$n; done; \
-	echo "scansearch run --space default8 --strategy darts --out $$out"; \
-	$(BIN)/scansearch run --space default8 --strategy darts --out "$$out" && \
-	echo && echo "heatmap: $$out/figures/heatmap.png"
+	set -x; $(BIN)/scansearch run --space default8 --strategy darts --out "$$out"
 
 test: lint
 	$(BIN)/pytest $(PYTEST_ARGS)

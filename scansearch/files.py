@@ -27,6 +27,8 @@ MAX_INTEGER = 2**63 - 1
 _OPENING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _TEMPORARY = re.compile(r"\..+\.scansearch-[a-z0-9_]{8}\.tmp")
+UNFINISHED: set[str] = set()
+"""Files that are being written under a temporary name: a process that leaves on the spot takes them away."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -38,6 +40,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.scansearch-", suffix=".tmp")
+        UNFINISHED.add(temporary)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -48,6 +51,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
+        finally:
+            UNFINISHED.discard(temporary)
         sync_folder(path.parent)
 
 

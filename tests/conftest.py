@@ -19,3 +19,10 @@ def _a_clean_checkout():
     yield
     left = {path.name for path in set(root.glob("[!.]*")) - before}
     assert not left, f"tests left {sorted(left)} in the repository"
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(request, monkeypatch):
+    """A search draws its figures at the end, two seconds of work; where tests are of the search itself, it draws none."""
+    if request.path.parent.name in ("engine", "gradient", "models", "strategies", "testing"):
+        monkeypatch.setattr("scansearch.report.render", lambda *arguments: [])

@@ -144,7 +144,7 @@ def notebook(monkeypatch):
         return Handle() if display_id else None
 
     display = SimpleNamespace(display=show)
-    ipython = SimpleNamespace(get_ipython=lambda: object(), display=display)
+    ipython = SimpleNamespace(get_ipython=lambda: object(), display=display, version_info=(9, 0))
     for name, module in {"ipykernel": SimpleNamespace(), "IPython": ipython, "IPython.display": display}.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(Handle, "drawings", 0)

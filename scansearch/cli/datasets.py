@@ -75,11 +75,8 @@ def _list(facts: list[dict[str, Any]], *, json: bool) -> None:
     if json:
         print_json(facts)
         return
-    rows = []
-    for fact in facts:
-        lines = (fact["description"], f"from: {fact['where']}", f"augmentation: {_settings(fact['augment'])}")
-        rows.append((fact["name"], "yes" if fact["found"] else "no", "\n".join(lines)))
-    out.print(table(("data", "found", ""), rows))
+    rows = [(fact["name"], "yes" if fact["found"] else "no", fact["description"], fact["where"]) for fact in facts]
+    out.print(table(("data", "found", "what", "from"), rows))
     out.print("\nread one before you search: scansearch datasets NAME --data-root WHERE")
 
 

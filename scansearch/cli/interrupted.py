@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -80,4 +81,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
             os.write(stream, (CLEAN_LINE if os.isatty(stream) else b"") + text)
         except OSError:  # the terminal has gone; there is nobody left to tell
             continue
+    for path in getattr(sys.modules.get("scansearch.files"), "UNFINISHED", ()):
+        with suppress(OSError):
+            os.unlink(path)
     os._exit(InterruptedRunError.exit_status)

@@ -43,7 +43,9 @@ def prepare() -> None:
     _occupy()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper):
+        if stream is getattr(sys, f"__{name}__") and isinstance(
+            stream, io.TextIOWrapper
+        ):  # not a test's or a notebook's
             encoding, buffered = stream.encoding, not stream.write_through
             lines = stream.line_buffering
             made = Outlet(

@@ -56,7 +56,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 @needs_proc
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_signal_among_the_imports(here, tiny, number, times):
     process = begin(here, *tiny, "--out", "run")
@@ -99,6 +99,13 @@ def check_moment(here, tiny, moment, number, times):
     assert (errors == f"{interrupted.NOTHING_BEGUN}\n") != begun
 
 
+def test_a_file_that_is_being_written_leaves_nothing_behind(here):
+    code = raising("os", "fsync", signal.SIGTERM, 1)
+    status, errors = ended(begin(here, "export", "local_vim_tiny", "--to", "json", code=code))
+    assert (status, errors) == (130, f"{interrupted.NOTHING_BEGUN}\n")
+    assert not [path for path in here.rglob("*") if path.is_file()]
+
+
 def test_a_signal_when_the_search_is_done(here, tiny, call):
     check_moment(here, [*tiny, "--epochs", 1], "the figures", signal.SIGTERM, 1)
     assert (here / "a run" / "genotype.json").exists()
@@ -108,7 +115,7 @@ def test_a_signal_when_the_search_is_done(here, tiny, call):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_signal_at_any_moment(here, tiny, moment, number, times):
     check_moment(here, tiny, moment, number, times)
@@ -116,7 +123,7 @@ def test_a_signal_at_any_moment(here, tiny, moment, number, times):
 
 @needs_proc
 @pytest.mark.slow
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_signal_after_any_time(here, tiny, number, times):
     for delay in (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 2.5, 3, 4, 5, 6):
