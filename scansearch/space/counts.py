@@ -13,7 +13,9 @@ MOST_DIGITS = 1 << 14  # costs up to which the numbers are laid out one after th
 
 def convolve(one: Counts, other: Counts, limit: int | None) -> Counts:
     """Numbers of pairs by the sum of their costs, without those beyond the limit."""
-    highest = max(one, default=0) + max(other, default=0)
+    if not one or not other:
+        return {}
+    highest = max(one) + max(other)
     product = _dense(one, other, highest) if highest < MOST_DIGITS else _sparse(one, other)
     return {cost: n for cost, n in product if n and (limit is None or cost <= limit)}
 
@@ -26,7 +28,7 @@ def _dense(one: Counts, other: Counts, highest: int) -> Iterable[tuple[int, int]
 
 
 def _written(counts: Counts, width: int) -> int:
-    digits = bytearray(width * (max(counts, default=0) + 1))
+    digits = bytearray(width * (max(counts) + 1))
     for cost, n in counts.items():
         digits[cost * width : (cost + 1) * width] = n.to_bytes(width, "little")
     return int.from_bytes(digits, "little")

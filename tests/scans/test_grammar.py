@@ -185,5 +185,7 @@ def test_no_family_brings_a_name_that_would_be_markup_or_a_path(name):
 
 @pytest.mark.parametrize("name", ["random", "random:4294967296", "random:-1", "random:007", "random:" + "9" * 150])
 def test_a_seed_that_is_none_says_what_is(name):
-    with pytest.raises(ScansearchError, match="is random:SEED, with a whole number from 0 to 4294967295 without leading"):
+    with pytest.raises(
+        ScansearchError, match="is random:SEED, with a whole number from 0 to 4294967295 without leading"
+    ):
         ScanOrder(name)
