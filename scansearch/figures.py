@@ -25,6 +25,7 @@ from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
 from scansearch.files import write_bytes
+from scansearch.text import visible
 
 INK, GREY, PALE = "#1f2328", "#6e7781", "#eceff2"
 KEPT = "#c8501e"  # vermilion: clear of every blue, in print and to colour-blind readers
@@ -106,7 +107,7 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
     """The text if it fits in ``width`` inches, else its two ends with an ellipsis between."""
-    text = " ".join(text.split())
+    text = visible(" ".join(text.split()))
     if text_width(text, size, weight) <= width:
         return text
 
