@@ -24,6 +24,7 @@ from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
 from scansearch.colours import GREY, INK, KEPT
+from scansearch.text import visible
 
 DPI = 300
 
@@ -94,7 +95,7 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
     """The text if it fits in ``width`` inches, else its two ends with an ellipsis between."""
-    text = printable(text)
+    text = visible(" ".join(text.split()))
     if text_width(text, size, weight) <= width:
         return text
 
@@ -103,11 +104,6 @@ def shorten(text: str, width: float, size: float, weight: str = "normal") -> str
 
     too_many = bisect_left(range(3, len(text)), True, key=lambda keep: text_width(ends(keep), size, weight) > width)
     return ends(too_many + 2)
-
-
-def printable(text: str) -> str:
-    """The text in one line, without the characters that a figure cannot show; a folder may have them in its name."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def wrapped(parts: Sequence[str], width: float, size: float = FACTS_SIZE, *, joint: str = " · ") -> list[str]:

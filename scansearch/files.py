@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scansearch.errors import RunFolderError, ScansearchError
@@ -19,6 +20,9 @@ from scansearch.errors import RunFolderError, ScansearchError
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+_brief = Repr()  # looks at the first few entries of a list of a million
+_brief.maxlist = _brief.maxtuple = _brief.maxdict = 20
+_brief.maxstring = _brief.maxother = _brief.maxlong = 100
 MAX_JSON_BYTES = 32 * 1024 * 1024
 MAX_TOML_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
@@ -281,7 +285,7 @@ def first_problem(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(getattr(problem.get("ctx", {}).get("error"), "__cause__", None), ScansearchError):
         return f"{place + ': ' if place else ''}{message}"  # one of our own, which names the value itself
-    given = repr(problem["input"])
+    given = _brief.repr(problem["input"])
     given = given if len(given) <= 60 else given[:57] + "..."
     more = f" (and {error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
     return f"{place + ': ' if place else ''}{message[0].lower() + message[1:]}, got {given}{more}"

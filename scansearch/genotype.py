@@ -33,11 +33,11 @@ from scansearch.space import (
     check_directions,
     few,
 )
-from scansearch.text import LONGEST_NAME
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+LONGEST_MODEL = 1000  # characters: a model of one's own may be called anything
 GENOTYPE_SCHEMA: Literal["scansearch/genotype/1"] = "scansearch/genotype/1"
 
 _CANDIDATES_SCHEMA: dict[str, Any] = {
@@ -123,7 +123,7 @@ class Genotype(_Record):
     )
 
     schema_: Literal["scansearch/genotype/1"] = Field(default=GENOTYPE_SCHEMA, alias="schema")
-    model: str | None = Field(None, max_length=LONGEST_NAME, description="Model that was searched.")
+    model: str | None = Field(None, max_length=LONGEST_MODEL, description="Model that was searched.")
     options: dict[str, Any] | None = Field(None, description="Options of the model that were set.")
     shape: ImageShape | None = Field(None, description="Images and classes of the search.")
     space: dict[str, Any] | None = Field(

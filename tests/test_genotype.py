@@ -139,6 +139,31 @@ WRONG = {
     "grid in words": (layer(grid=["7", 7]), "layers.1.grid.0: input should be a valid integer, got '7'"),
     "stage": (layer(stage=-1), "layers.1.stage: input should be greater than or equal to 0, got -1"),
     "score": (layer(scores={"h": math.nan}), "layers.1.scores.h: input should be a finite number, got nan"),
+    "scores of nothing": (layer(scores={"x": 1}), "layers.1.scores: unknown scan order 'x'; there is, for example: "),
+    "score beyond the floats": (
+        layer(scores={"h": 10**400}),
+        "layers.1.scores.h: input should be a valid number, got 1000",
+    ),
+    "margin": (layer(margin=math.inf), "layers.1.margin: input should be a finite number, got inf"),
+    "margin yes": (layer(margin=True), "layers.1.margin: input should be a valid number, got True"),
+    "huge grid": (layer(grid=[2**63, 1]), "layers.1.grid.0: input should be less than or equal to 16777216, got 9223"),
+    "huge stage": (layer(stage=10**30), "layers.1.stage: input should be less than 1000, got 1000"),
+    "layers": ([["h"]] * 20_000, "layers: at most 1,000 layers are read, but there are 20,000, got "),
+    "directions": ([["h"] * 20_000], "layers.0.directions: at most 1,000 directions are read, but there are 20,000"),
+    "scores": (layer(scores=dict.fromkeys(map(str, range(5000)), 1)), "layers.1.scores: at most 1,000 scores are read"),
+    "candidates in number": (
+        {**layer(), "space": {"candidates": ["h"] * 5000}},
+        "space: at most 1,000 candidates are read, but there are 5,000",
+    ),
+    "model": ({**layer(), "model": "x" * 10**6}, "model: string should have at most 1000 characters, got 'xxx"),
+    "a long name": ([["x" * 10**6]], "layers.0.directions: a scan order is named by text of at most 200 characters"),
+    "a long key": (layer(scores={"x" * 10**6: "high"}), "layers.1.scores.xxx"),
+    "markup": ([["[hv]"]], "layers.0.directions: unknown scan order '[hv]'; there is, for example: "),
+    "escapes": ([["\x1b[2Jh"]], "layers.0.directions: unknown scan order '\\x1b[2Jh'"),
+    "an escape as a key": (
+        layer(**{"scores": {"\x1b[2J": "high"}}),
+        "layers.1.scores.\\x1b[2J: input should be a valid number",
+    ),
     "noise": (layer(above_noise="yes"), "layers.1.above_noise: input should be a valid boolean, got 'yes'"),
     "candidates": ({**layer(), "space": {"candidates": 8}}, "space: candidates must be a list of directions"),
     "candidate": (
@@ -183,7 +208,8 @@ def check_refused(tmp_path, content, rule):
     with pytest.raises(ScansearchError) as caught:
         Genotype.load(path)
     assert str(caught.value).startswith(f"{path}: {rule}")
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 5000
 
 
 @pytest.mark.parametrize(

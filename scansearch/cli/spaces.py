@@ -22,7 +22,7 @@ VIEWS = ("json", "optuna", "nni")
 def command(
     name: Annotated[str | None, typer.Argument(help="Show this space (a name, or a JSON or TOML file).")] = None,
     model: Annotated[str, typer.Option(help="On the layers of this model.")] = "local_vim_micro",
-    image_size: Annotated[int, typer.Option(help="For square images of this side.", min=1)] = 8,
+    image_size: Annotated[int, typer.Option(help="For square images of this side.", min=1, max=4096)] = 8,
     view: Annotated[
         str | None, typer.Option(metavar="FORM", help="Print the parameters of the space: json, optuna or nni.")
     ] = None,

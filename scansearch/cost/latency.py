@@ -26,6 +26,7 @@ ProgressBar = Callable[[int, int], None]
 Kinds = dict[Hashable, tuple[str, ...]]
 """The candidates of every kind of layer."""
 PROBES_PER_UNKNOWN = 2
+MOST_UNKNOWNS = 1000  # costs of one table: each takes two networks, which are built and timed in every round
 SEED = 0
 
 
@@ -67,7 +68,7 @@ def latency_table(
         A table in milliseconds a batch.
 
     Raises:
-        ScansearchError: If the number of layers is wrong, or the device does not work.
+        ScansearchError: If the number of layers is wrong, there are too many costs to measure, or the device does not work.
     """
     infos = spec.layers(image_size)
     if len(candidates) != len(infos):
@@ -118,6 +119,11 @@ def _design(kinds: Kinds, most: int) -> list[dict[Hashable, tuple[str, ...]]]:
     used = {key: np.zeros(len(names), dtype=int) for key, names in kinds.items()}
     # A kind with a single candidate always runs it: that cost cannot be told from the fixed one.
     unknowns = 1 + sum(len(names) for names in kinds.values() if len(names) > 1)
+    if unknowns > MOST_UNKNOWNS:
+        raise ScansearchError(
+            f"at most {MOST_UNKNOWNS:,} costs are measured together, but the candidates of layers that differ are {unknowns:,}; "
+            "take fewer candidates"
+        )
     design: list[dict[Hashable, tuple[str, ...]]] = []
     while len(design) < PROBES_PER_UNKNOWN * unknowns or _rank(design, kinds) < unknowns:
         probe = {}

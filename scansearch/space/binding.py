@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from scansearch.space.space import SearchSpace
 
 MOST_VISITS = 1 << 27  # tokens of all candidates on all grids: each order is laid out once, 8 bytes a token
+MOST_DIGITS = 4000  # of the number of genotypes: Python prints no number of more than 4,300
 MOST_WORK = 500_000_000  # steps through the layers' choices times units of a budget
 
 
@@ -27,6 +29,11 @@ def bind(
     _check_numbers(space, len(grids), set(stages))
     _check_size(space, grids, stages)
     layers = _layers(space, grids, stages)
+    if (digits := sum(math.log10(layer.size) for layer in layers)) > MOST_DIGITS:
+        raise ScansearchError(
+            f"space {space.name!r} has about 10^{digits:.0f} genotypes on the {len(layers):,} layers of this model, and at most "
+            f"10^{MOST_DIGITS} are counted; lower keep, or take fewer candidates or layers"
+        )
     if space.budget is None or costs is None:
         return BoundSpace(space.name, layers)
     budget = Budgeted.of(space.budget.limit, costs, [(layer.candidates, layer.most) for layer in layers])

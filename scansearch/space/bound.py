@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import accumulate
 from typing import overload
 
 import numpy as np
@@ -17,6 +15,7 @@ import torch
 from scansearch.errors import ScansearchError
 from scansearch.space.algebras import Best, Counts
 from scansearch.space.budget import Budgeted
+from scansearch.space.counts import RunningSums, convolve
 from scansearch.space.draws import below, chance, pick
 from scansearch.space.layer import LayerSpace
 
@@ -62,17 +61,12 @@ class BoundSpace(Sequence[LayerSpace]):
         """Number of choices by cost of the layers from each one on; the last entry is that of no layer."""
         suffixes: list[Counts] = [{0: 1}]
         for layer in reversed(self.layers):
-            suffixes.insert(0, _convolve(layer.counts, suffixes[0], self.limit))
+            suffixes.insert(0, convolve(layer.counts, suffixes[0], self.limit))
         return suffixes
 
     @cached_property
-    def _sums(self) -> list[tuple[list[int], list[int]]]:
-        """The same as running sums: costs in ascending order, and the number of choices up to each."""
-        ascending = [sorted(counts) for counts in self._suffixes]
-        return [
-            (costs, list(accumulate(counts[cost] for cost in costs)))
-            for costs, counts in zip(ascending, self._suffixes, strict=True)
-        ]
+    def _sums(self) -> list[RunningSums]:
+        return [RunningSums(counts) for counts in self._suffixes]
 
     @property
     def size(self) -> int:
@@ -88,7 +82,7 @@ class BoundSpace(Sequence[LayerSpace]):
         spent, chosen = 0, []
         for layer, rest in zip(self.layers, self._sums[1:], strict=True):
             costs = sorted(layer.counts)
-            weights = [layer.counts[cost] * _at_most(rest, self._left(spent + cost)) for cost in costs]
+            weights = [layer.counts[cost] * rest.at_most(self._left(spent + cost)) for cost in costs]
             cost = pick(costs, weights, generator)
             spent += cost
             chosen.append(layer.sample(generator, cost=cost))
@@ -291,21 +285,6 @@ def _exact(scores: torch.Tensor, threshold: float | None, number: int, candidate
         raise ScansearchError(f"scores must be finite, but layer {number} has {values}; the search diverged")
     base = sum(map(Fraction, values)) / len(values) if threshold is None else Fraction(threshold)
     return [round((Fraction(value) - base) * (1 << PRECISION)) for value in values]
-
-
-def _convolve(one: Counts, other: Counts, limit: int | None) -> Counts:
-    product: Counts = {}
-    for cost, n in one.items():
-        for more, m in other.items():
-            if limit is None or cost + more <= limit:
-                product[cost + more] = product.get(cost + more, 0) + n * m
-    return product
-
-
-def _at_most(sums: tuple[list[int], list[int]], limit: int | None) -> int:
-    costs, numbers = sums
-    place = len(costs) if limit is None else bisect_right(costs, limit)
-    return numbers[place - 1] if place else 0
 
 
 def _front(found: dict[int, tuple[int, Choice]]) -> dict[int, tuple[int, Choice]]:

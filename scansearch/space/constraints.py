@@ -11,8 +11,10 @@ A constraint is data, so that it can stand in a JSON or TOML file::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -75,13 +77,20 @@ class Count(_Constraint):
 
     def rule(self, candidates: Sequence[str], grid: Size) -> Rule:
         """The rule for a layer's candidates."""
-        named = [i for i, name in enumerate(candidates) if any(fnmatchcase(name, pattern) for pattern in self.of)]
+        pattern = _any_of(self.of)
+        named = [i for i, name in enumerate(candidates) if pattern.match(name)]
         return Rule(frozenset(frozenset({i}) for i in named), self.least, self.most)
 
     def __str__(self) -> str:
         bounds = [f"at least {self.least}"] if self.least else []
         bounds += [f"at most {self.most}"] if self.most is not None else []
         return f"{' and '.join(bounds)} of {', '.join(self.of)}"
+
+
+@lru_cache(maxsize=MOST_CONSTRAINTS)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One regular expression for names that one of the patterns matches: layers and candidates may be many."""
+    return re.compile("|".join(map(translate, patterns)))
 
 
 Constraint = Annotated[FlipPairs | Count, Field(discriminator="kind")]

@@ -101,13 +101,14 @@ class SearchSpace(BaseModel):
                     f"keep must be at most the number of candidates, but {where}space {self.name!r} keeps {most} of "
                     f"{len(candidates)}; lower keep or add candidates"
                 )
+        names = self.all_candidates
         for constraint in self.constraints:
             patterns = constraint.of if isinstance(constraint, Count) else ()
             for pattern in patterns:
-                if not any(fnmatchcase(name, pattern) for name in self.all_candidates):
+                if not any(fnmatchcase(name, pattern) for name in names):
                     raise ValueError(
                         f"a constraint counts {pattern!r}, but no candidate of space {self.name!r} matches it; its "
-                        f"candidates are {', '.join(self.all_candidates)}"
+                        f"candidates are {', '.join(names)}"
                     )
         return self
 

@@ -170,3 +170,13 @@ def test_devices(monkeypatch):
         find_device("toaster")
     with pytest.raises(ScansearchError, match=r"device 'meta' does not work here \(.*\); use --device cpu"):
         find_device("meta")
+
+
+def test_more_costs_than_can_be_measured_are_refused_before_a_network_is_built(hierarchy):
+    many = [tuple(f"random:{i}" for i in range(500))] * 2 + [tuple(f"random:{i}" for i in range(500, 1000))] * 3
+    measure = Fake()
+    with pytest.raises(
+        ScansearchError, match="at most 1,000 costs are measured together, but .* are 1,001; take fewer"
+    ):
+        measured(hierarchy, measure, many)
+    assert not measure.asked

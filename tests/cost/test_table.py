@@ -121,6 +121,16 @@ LAYER = DATA["layers"][0]
         ({"fixed": "50"}, "finite number of at least 0, got '50'"),
         ({"fixed": True}, "got True"),
         ({"fixed": math.nan}, "got nan"),
+        ({"fixed": 2**63}, "fixed: a cost is less than 2^63 (9.2e18), got 9223372036854775808"),
+        ({"fixed": 10**400}, "a cost is less than 2^63"),
+        ({"fixed": 1e308}, "a cost is less than 2^63"),
+        ({"image_size": [2**63, 1]}, "image_size.0: input should be less than or equal to 16777216"),
+        ({"image_size": [True, 1]}, "image_size.0: input should be a valid integer, got True"),
+        ({"layers": [LAYER] * 20_000}, "layers: at most 1,000 layers are read, but there are 20,000"),
+        (
+            {"layers": [{**LAYER, "directions": dict.fromkeys(map(str, range(5000)), 1)}]},
+            "layers.0.directions: at most 1,000 costs are read, but there are 5,000",
+        ),
         ({"layers": []}, "a cost table has at least one layer"),
         (
             {"layers": [{**LAYER, "directions": {}}]},
@@ -132,7 +142,7 @@ LAYER = DATA["layers"][0]
         ({"schema": "scansearch/cost/2"}, "schema"),
         ({"colour": 1}, "colour: extra inputs are not permitted"),
     ],
-    ids=str,
+    ids=lambda given: str(given)[:40],
 )
 def test_a_wrong_table_is_refused_in_one_line(fields, says):
     with pytest.raises(ScansearchError) as caught:

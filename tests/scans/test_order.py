@@ -7,6 +7,7 @@ from scansearch.errors import ScansearchError
 from scansearch.registry import SCAN_ORDERS
 from scansearch.scans import ScanFamily, ScanOrder, distinct, invert
 from scansearch.scans.family import MAX_TOKENS
+from scansearch.scans.order import _laid_out
 
 EIGHT = ("h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w7", "w7_flip")
 
@@ -229,3 +230,12 @@ def test_a_broken_plug_in_leaves_the_other_orders_usable(monkeypatch):
     assert ScanOrder("h").indices(1, 2).tolist() == [0, 1]
     with pytest.raises(ScansearchError, match=r"unknown scan order 'w2'; .*; family 'window' cannot be imported"):
         ScanOrder("w2")
+
+
+def test_orders_on_large_grids_are_not_remembered():
+    before = _laid_out.cache_info().misses
+    ScanOrder("h").indices(512, 512)
+    ScanOrder("w300").indices(8, 8, padded=True)
+    assert _laid_out.cache_info().misses == before
+    ScanOrder("h").indices(13, 97)
+    assert _laid_out.cache_info().misses == before + 1

@@ -1,0 +1,110 @@
+"""The examples of the pages on spaces, orders, costs and genotypes run as they are printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+import scansearch
+from scansearch.cli.main import app
+from scansearch.cost import costs_of
+from scansearch.engine.settings import make_config
+from scansearch.registry import MODELS
+from scansearch.space import SearchSpace, find_space
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = ("search-spaces", "scan-orders", "cost", "genotype")
+SHORT = ["--epochs", "1", "--set", "limit=64", "--set", "scan_backend=torch", "--set", "batch_size=32"]
+MEASURED = (
+    "bench --model",
+    "bench --space",
+    'table = "costs.json"',
+    "--strategy single_path",
+    "--gallery",
+    "--similarity",
+)
+"""Parts of commands that take minutes: they measure, search a wide space, or draw the whole catalogue."""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / f"{page}.md").read_text(), re.M | re.S)
+
+
+def example_spaces() -> dict[str, str]:
+    """The TOML examples by the name that the space has."""
+    found = blocks("search-spaces", "toml")
+    return {re.search(r'^name = "(\w+)"', text, re.M)[1]: text for text in found}
+
+
+def commands() -> list[str]:
+    lines = [line for page in PAGES for text in blocks(page, "sh") for line in text.splitlines()]
+    return [line for line in lines if line and not any(part in line for part in MEASURED)]
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """A folder with the files that the page on spaces tells to write."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in example_spaces().items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    return tmp_path
+
+
+def run(line: str, *more: str) -> None:
+    _, *arguments = shlex.split(line, comments=True)
+    result = CliRunner().invoke(app, [*arguments, *more])
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if not line.startswith("scansearch run")])
+def test_a_command_runs_as_printed(line, page, monkeypatch):
+    monkeypatch.setattr("scansearch.figures.DPI", 40)
+    run(line)
+
+
+SEARCHES = [line for line in commands() if line.startswith("scansearch run")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", SEARCHES)
+def test_a_search_runs_as_printed(line, page):
+    run(line, *SHORT)
+
+
+@pytest.mark.parametrize("line", SEARCHES)
+def test_the_space_of_a_search_fits_its_model_and_its_budget(line, page):
+    _, name, *arguments = shlex.split(line, comments=True)
+    given = typer.main.get_command(app).commands[name].make_context(name, arguments).params
+    config = make_config(
+        space=find_space(given["space"]),
+        strategy=given["strategy"],
+        model=given["model"],
+        data=given["data"],
+        assignments=given["settings"],
+    )
+    space, spec = SearchSpace.from_dict(config.space), MODELS.get(config.model)
+    sizes = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}  # of digits
+    infos = spec.layers(sizes["image_size"])
+    bound = space.bind([i.grid for i in infos], [i.stage for i in infos], costs_of(space, spec, **sizes))
+    assert bound.size > 1
+
+
+def test_the_space_of_four_stages_is_one_for_a_model_of_four_stages(page):
+    layers = scansearch.published("local_vmamba_tiny").layers
+    space = SearchSpace.load("four_stages.toml")
+    assert space.size([layer.grid for layer in layers], [layer.stage for layer in layers]) == 70**15
+    with pytest.raises(scansearch.ScansearchError, match="something about stage 3"):
+        space.bind([(8, 8)] * 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [(f"{name}-{i}", code) for name in PAGES for i, code in enumerate(blocks(name, "python"))],
+)
+def test_python_runs_as_printed(name, code, page):
+    exec(compile(code, name, "exec"), {"__name__": name})
