@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -40,21 +41,27 @@ class SCAttn(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Weighs x of shape (G, B, L, D); returns the same shape."""
+        return self.run(x, dict(self.named_parameters()))
+
+    def run(self, x: torch.Tensor, p: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """``forward`` with other tensors in the place of the parameters, by their names."""
         # Weights may be narrower than x, which the scan gives in float32: maps run in theirs, what multiplies x in its own.
-        scale, shift = self.norm.weight.to(x), self.norm.bias.to(x)
-        narrow = self.global_reduce.weight.dtype
+        scale, shift = p["norm.weight"].to(x), p["norm.bias"].to(x)
+        narrow = p["global_reduce.weight"].dtype
         # LN(x) itself is never stored: its scale and shift move into the maps that read it.
-        reduce = self.local_reduce.weight.to(x) * scale if self.spatial else scale.new_zeros(0, len(scale))
+        reduce = p["local_reduce.weight"].to(x) * scale if self.spatial else scale.new_zeros(0, len(scale))
         x, pooled, reduced = norm_reduce(x, reduce, backend=self.backend)
-        summary = F.gelu(self.global_reduce((pooled * scale + shift).to(narrow)))  # (G, B, D/r)
-        channel = self.channel_select(summary).sigmoid().to(x)
+        summary = F.gelu(_linear(p, "global_reduce", (pooled * scale + shift).to(narrow)))  # (G, B, D/r)
+        channel = _linear(p, "channel_select", summary).sigmoid().to(x)
         if not self.spatial:
             return x * channel[:, :, None]
-        local = F.gelu((reduced + self.local_reduce(shift.to(narrow))).to(narrow))  # (G, B, L, D/r)
-        return weigh(x, channel, self._tokens(local, summary).to(x), backend=self.backend)
-
-    def _tokens(self, local: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:
+        local = F.gelu((reduced + _linear(p, "local_reduce", shift.to(narrow))).to(narrow))  # (G, B, L, D/r)
         # The linear map of (local, global) joined is the sum of its two halves: the global half once a sequence.
-        own, shared = self.spatial_select.weight.chunk(2, dim=1)
-        together = F.linear(summary, shared, self.spatial_select.bias)  # (G, B, 1)
-        return (F.linear(local, own)[..., 0] + together).sigmoid()
+        own, shared = p["spatial_select.weight"].chunk(2, dim=1)
+        together = F.linear(summary, shared, p["spatial_select.bias"])  # (G, B, 1)
+        token = (F.linear(local, own)[..., 0] + together).sigmoid()
+        return weigh(x, channel, token.to(x), backend=self.backend)
+
+
+def _linear(p: Mapping[str, torch.Tensor], name: str, x: torch.Tensor) -> torch.Tensor:
+    return F.linear(x, p[f"{name}.weight"], p[f"{name}.bias"])

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from scansearch.errors import UnsupportedError
@@ -162,7 +161,7 @@ class ScanMixer(nn.Module):
         branches = self._branches(shared[0], shared[1], order, inverse, parameters)  # (G, B, L, D)
         if self.attn is not None:
             names = [name for name, _ in self.attn.named_parameters()]
-            branches = functional_call(self.attn, dict(zip(names, shared[2:], strict=True)), (branches,))
+            branches = self.attn.run(branches, dict(zip(names, shared[2:], strict=True)))
         if not weights:
             return branches.sum(0)
         return mixture(branches, weights[0].to(branches), backend=self.config.scan_backend)

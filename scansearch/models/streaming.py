@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from scansearch.ops.derivative import first_derivative_only
+from scansearch.ops.operator import recorded, transformed
 
 Run = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
 
@@ -26,9 +27,14 @@ def streamed_sum(run: Run, chunk: int, stacked: Sequence[torch.Tensor], shared: 
         stacked: Tensors with the branches as their first dimension; ``run`` gets the slices of its chunk.
         shared: Tensors that every chunk gets whole.
 
+    Where torch.compile, torch.export, torch.jit.trace or torch.func record the call, they keep all chunks: what is computed
+    again is theirs to choose.
+
     Returns:
         What ``run`` would return for all branches at once, up to rounding.
     """
+    if recorded() or transformed():
+        return _plain_sum(run, chunk, stacked, shared)
     result: torch.Tensor = _StreamedSum.apply(run, chunk, len(stacked), *stacked, *shared)
     return result
 
@@ -40,13 +46,7 @@ class _StreamedSum(torch.autograd.Function):
         ctx.kind = kind = tensors[count].device.type
         ctx.autocast = {"enabled": torch.is_autocast_enabled(kind), "dtype": torch.get_autocast_dtype(kind)}
         ctx.save_for_backward(*tensors)
-        stacked, shared = tensors[:count], tensors[count:]
-        total: torch.Tensor | None = None
-        for part in _chunks(len(stacked[0]), chunk):
-            value = run([tensor[part] for tensor in stacked], shared)
-            total = value if total is None else total.add_(value)
-        assert total is not None
-        return total
+        return _plain_sum(run, chunk, tensors[:count], tensors[count:])
 
     @staticmethod
     @first_derivative_only
@@ -65,6 +65,15 @@ class _StreamedSum(torch.autograd.Function):
                 if more is not None and total is not None:
                     total[slices[i]] += more
         return (None, None, None, *gradients)
+
+
+def _plain_sum(run: Run, chunk: int, stacked: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
+    total: torch.Tensor | None = None
+    for part in _chunks(len(stacked[0]), chunk):
+        value = run([tensor[part] for tensor in stacked], shared)
+        total = value if total is None else total + value
+    assert total is not None
+    return total
 
 
 def _chunks(count: int, size: int) -> list[slice]:

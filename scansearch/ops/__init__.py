@@ -9,9 +9,11 @@ All directions of a layer run in one call. Every operation takes ``backend``:
 * ``mamba_ssm``: the CUDA kernels of the package mamba-ssm, where it is installed;
 * ``auto``: the fastest of these that works for the tensors at hand.
 
-Importing this package does not import numba.
+Every kernel is an operator of torch, ``torch.ops.scansearch.*``: see ``operators.py``. Importing this package makes them known
+and does not import numba.
 """
 
+from scansearch.ops import operators  # noqa: F401  (a saved graph finds its operators once this package is imported)
 from scansearch.ops.backends import BackendStatus, backend_report, resolve_backend
 from scansearch.ops.mixing import mixture, norm_reduce, weigh
 from scansearch.ops.order import reorder_conv_silu, restore_gate, restore_order

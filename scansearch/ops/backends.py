@@ -25,6 +25,7 @@ MODULES = {
 
 _DTYPES = {"cpu": FLOATS[1:2], "mamba_ssm": FLOATS[1:]}
 """What a backend computes in, if not everything."""
+_LOADED: dict[str, ModuleType] = {}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class BackendStatus:
 def backend_report(device: str | torch.device = "cpu") -> list[BackendStatus]:
     """What works here for tensors on ``device``, as `scansearch doctor` shows it."""
     kind = torch.device(device).type
-    chosen = _automatic(kind, {torch.float32})
+    chosen = _automatic(kind, frozenset([torch.float32]))
     return [BackendStatus(name, *_status(name, kind), chosen=name == chosen) for name in MODULES]
 
 
@@ -60,15 +61,18 @@ def resolve_backend(name: str, *tensors: torch.Tensor | None) -> str:
         UnsupportedError: If it was asked for by name and does not compute in the tensors' type.
     """
     given = [tensor for tensor in tensors if tensor is not None]
-    kind, dtypes = given[0].device.type, {tensor.dtype for tensor in given}
+    return _resolved(name, given[0].device.type, frozenset(tensor.dtype for tensor in given))
+
+
+def _resolved(name: str, kind: str, dtypes: frozenset[torch.dtype]) -> str:
     if name == "auto":
         return _automatic(kind, dtypes)
     check_name(name)
     available, reason = _status(name, kind)
     if not available:
         raise BackendUnavailableError(f"backend {name!r} cannot run here: {reason}; use 'torch' or 'auto'")
-    if foreign := dtypes - set(_DTYPES.get(name, dtypes)):
-        raise UnsupportedError(f"backend {name!r} does not compute in {foreign.pop()}; use 'torch' or 'auto'")
+    if foreign := dtypes.difference(_DTYPES.get(name, dtypes)):
+        raise UnsupportedError(f"backend {name!r} does not compute in {next(iter(foreign))}; use 'torch' or 'auto'")
     return name
 
 
@@ -84,15 +88,29 @@ def check_name(name: str) -> None:
 
 def backend_for(name: str, *tensors: torch.Tensor | None) -> ModuleType:
     """The module that computes with ``tensors``; arguments and errors as ``resolve_backend``."""
-    return backend_module(resolve_backend(name, *tensors))
+    given = [tensor for tensor in tensors if tensor is not None]
+    return _LOADED[_loaded(name, given[0].device.type, tuple(tensor.dtype for tensor in given))]
 
 
 def backend_module(name: str) -> ModuleType:
     """The module behind the name of a backend."""
-    return importlib.import_module(MODULES[name])
+    if name not in _LOADED:
+        _LOADED[name] = importlib.import_module(MODULES[name])
+    return _LOADED[name]
 
 
-def _automatic(kind: str, dtypes: set[torch.dtype]) -> str:
+def _loaded(name: str, kind: str, dtypes: tuple[torch.dtype, ...]) -> str:
+    resolved = _resolved(name, kind, frozenset(dtypes))
+    backend_module(resolved)
+    return resolved
+
+
+# This is what torch.compiler.assume_constant_result does, which would import the compiler: torch.compile calls the function
+# and does not look inside, where modules are found and imported.
+_loaded._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def _automatic(kind: str, dtypes: frozenset[torch.dtype]) -> str:
     fast = {"cuda": "mamba_ssm", "cpu": "cpu"}.get(kind)
     if fast and dtypes <= set(_DTYPES[fast]) and _status(fast, kind)[0]:
         return fast

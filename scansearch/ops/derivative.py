@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 
 T = TypeVar("T")
+
+
+def refuse(*_: object) -> NoReturn:
+    """The derivative of a backward pass.
+
+    Raises:
+        RuntimeError: Always.
+    """
+    raise RuntimeError(
+        "scansearch's kernels have no second derivative, but create_graph=True asks for one; use differences of gradients"
+    )
 
 
 def refuse_second_derivative(*_: object) -> None:
@@ -18,9 +29,7 @@ def refuse_second_derivative(*_: object) -> None:
         RuntimeError: If the backward pass is recorded for a second derivative (``create_graph=True``).
     """
     if torch.is_grad_enabled():
-        raise RuntimeError(
-            "scansearch's kernels have no second derivative, but create_graph=True asks for one; use differences of gradients"
-        )
+        refuse()
 
 
 def first_derivative_only(backward: Callable[..., T]) -> Callable[..., T]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from scansearch.ops.operator import recorded, transformed
+
 
 def gather_rows(x: torch.Tensor, forward: torch.Tensor, backward: torch.Tensor) -> torch.Tensor:
     """``out[g, b, i] = x[g, b, forward[g, i]]``, 0 where that is -1.
@@ -17,6 +19,8 @@ def gather_rows(x: torch.Tensor, forward: torch.Tensor, backward: torch.Tensor) 
         forward: The row to take (G, L'), -1 for a row of zeros.
         backward: Its inverse (G, L), -1 for rows that are not taken.
     """
+    if recorded() or transformed():  # these take no such function; torch's own gather has its slow backward pass there
+        return _take(x, forward)
     result: torch.Tensor = _GatherRows.apply(x, forward, backward)
     return result
 

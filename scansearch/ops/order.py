@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.errors import ScansearchError
-from scansearch.ops.backends import backend_for, backend_module
+from scansearch.ops.backends import backend_for
 from scansearch.ops.shapes import expect, expect_rank, floating, same_device
 
 MAX_FUSED_TAPS = 4
@@ -50,10 +50,9 @@ def reorder_conv_silu(
     if weight.shape[2] == 0:
         raise ScansearchError(f"the convolution needs at least one tap, but weight has shape {tuple(weight.shape)}")
     _expect_tokens(x.shape[1], order.shape[1])
-    module = backend_for(backend, x, weight, bias)
     if backend == "auto" and weight.shape[2] > MAX_FUSED_TAPS:
-        module = backend_module("torch")
-    result: torch.Tensor = module.reorder_conv_silu(x, order, weight, bias)
+        backend = "torch"
+    result: torch.Tensor = backend_for(backend, x, weight, bias).reorder_conv_silu(x, order, weight, bias)
     return result
 
 

@@ -67,6 +67,17 @@ def check_scan(inputs: ScanInputs) -> None:
     floating(**inputs._asdict())
 
 
+def expect_float32(**tensors: torch.Tensor) -> None:
+    """Checks what a kernel reads memory as.
+
+    Raises:
+        ScansearchError: If a tensor holds anything else.
+    """
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32:
+            raise ScansearchError(f"{name} must hold float32 for this kernel, but got {tensor.dtype}")
+
+
 def floating(**tensors: torch.Tensor | None) -> None:
     """Checks that all tensors hold real numbers in floating point.
 
@@ -79,6 +90,20 @@ def floating(**tensors: torch.Tensor | None) -> None:
                 f"{name} must hold {', '.join(str(dtype).removeprefix('torch.') for dtype in FLOATS)}, but got "
                 f"{tensor.dtype}; convert it, for example with .float()"
             )
+
+
+def expect_range(name: str, indices: torch.Tensor, least: int, count: int) -> None:
+    """Checks the indices that a kernel reads memory by.
+
+    Raises:
+        ScansearchError: If one is below ``least``, or not below ``count``.
+    """
+    if indices.numel():
+        if indices.dtype != torch.int64:
+            raise ScansearchError(f"{name} must hold int64, but got {indices.dtype}; convert it with .long()")
+        low, high = (int(bound) for bound in torch.aminmax(indices))
+        if low < least or high >= count:
+            raise ScansearchError(f"{name} must hold numbers from {least} to {count - 1}, but got {low} to {high}")
 
 
 def same_device(**tensors: torch.Tensor | None) -> None:

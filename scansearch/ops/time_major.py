@@ -7,13 +7,14 @@ autograd would keep several tensors of a state's size for every step.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
-from scansearch.ops.derivative import first_derivative_only
 from scansearch.ops.gather import gather_rows
+from scansearch.ops.operator import needs_gradient
+from scansearch.ops.operators import STEPS
 from scansearch.ops.shapes import ScanInputs
 
 CHUNK = 8
@@ -32,7 +33,8 @@ def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
     if delta_bias is not None:
         raw = raw + delta_bias.to(precision)[:, None, None]
     step = F.softplus(raw) if delta_softplus else raw
-    y = _TimeMajorScan.apply(*(t.to(precision) for t in (u, step, A, B, C)))
+    given = [t.to(precision) for t in (u, step, A, B, C)]
+    y = STEPS(*given, needs_gradient(*given))
     if D is not None:
         y = torch.addcmul(y, D.to(precision)[:, None, None], u.to(precision))
     if z is not None:
@@ -86,31 +88,44 @@ def _inverse(order: torch.Tensor, tokens: int) -> torch.Tensor:
     return order.new_full((order.shape[0], tokens + 1), -1).scatter_(1, slots, positions)[:, :tokens]
 
 
-class _TimeMajorScan(torch.autograd.Function):
-    """y_t = sum_n C_t h_t, h_t = exp(delta_t A) h_(t-1) + delta_t u_t B_t; backward as in ``scansearch/ops/cpu/scan_backward.py``."""
+def kept_shape(shape: Sequence[int], states: int) -> tuple[int, int, int, int, int]:
+    """Shape of the states that the backward pass starts from, for u's ``shape``."""
+    groups, batch, length, channels = shape
+    return -(-length // CHUNK), groups, batch, channels, states
 
-    @staticmethod
-    def forward(
-        ctx: Any, u: torch.Tensor, delta: torch.Tensor, A: torch.Tensor, B: torch.Tensor, C: torch.Tensor
-    ) -> torch.Tensor:
-        y = torch.empty_like(u, memory_format=torch.contiguous_format)
-        h = u.new_zeros(*u.shape[:2], *A.shape[1:])  # (G, B, D, N)
-        kept = []
+
+def forward(
+    u: torch.Tensor, delta: torch.Tensor, A: torch.Tensor, B: torch.Tensor, C: torch.Tensor, keep: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """y_t = sum_n C_t h_t with h_t = exp(delta_t A) h_(t-1) + delta_t u_t B_t, and the state before every chunk."""
+    y, h = u.new_empty(u.shape), u.new_zeros(*u.shape[:2], *A.shape[1:])  # (G, B, D, N)
+    kept = u.new_empty(kept_shape(u.shape, A.shape[2]) if keep else 0)
+    with torch.autocast(u.device.type, enabled=False):
         for t in range(u.shape[2]):
-            if t % CHUNK == 0:
-                kept.append(h.clone())
+            if keep and t % CHUNK == 0:
+                kept[t // CHUNK] = h
             h.mul_(_decay(delta, A, t)).addcmul_(*_inflow(u, delta, B, t))
             y[:, :, t] = (h @ C[:, :, t, :, None])[..., 0]
-        ctx.save_for_backward(u, delta, A, B, C, *kept)
-        return y
+    return y, kept
 
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        u, delta, A, B, C, *kept = ctx.saved_tensors
-        du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))
-        dA = u.new_zeros(*u.shape[:2], *A.shape[1:])
-        dh = torch.zeros_like(dA)
+
+def backward(
+    dy: torch.Tensor,
+    u: torch.Tensor,
+    delta: torch.Tensor,
+    A: torch.Tensor,
+    B: torch.Tensor,
+    C: torch.Tensor,
+    keep: bool,
+    kept: torch.Tensor,
+) -> tuple[torch.Tensor, ...]:
+    """Gradients of u, delta, A, B and C; formulas as in ``scansearch/ops/cpu/scan_backward.py``."""
+    if not keep:
+        raise RuntimeError("the backward pass of scansearch::torch_scan needs a forward pass with keep=True")
+    du, ddelta, dB, dC = (t.new_empty(t.shape) for t in (u, delta, B, C))
+    dA = u.new_zeros(*u.shape[:2], *A.shape[1:])
+    dh = torch.zeros_like(dA)
+    with torch.autocast(u.device.type, enabled=False):
         for chunk in reversed(range(len(kept))):
             first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, u.shape[2])
             states, decays = _recompute(u, delta, A, B, kept[chunk], first, last)
@@ -125,7 +140,7 @@ class _TimeMajorScan(torch.autograd.Function):
                 dA.addcmul_(exponent, delta[:, :, t, :, None])
                 du[:, :, t] = through * delta[:, :, t]
                 ddelta[:, :, t] = exponent.mul_(A[:, None]).sum(-1).addcmul_(through, u[:, :, t])
-        return du, ddelta, dA.sum(1), dB, dC
+    return du, ddelta, dA.sum(1), dB, dC
 
 
 def _decay(delta: torch.Tensor, A: torch.Tensor, t: int) -> torch.Tensor:

@@ -1,8 +1,6 @@
-"""Reordering, causal convolution and SiLU of the ``cpu`` backend for autograd."""
+"""Reordering, causal convolution and SiLU of the ``cpu`` backend: tensors for its kernels, and the other way round."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -10,44 +8,60 @@ from torch.nn import functional as F
 from scansearch.errors import UnsupportedError
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.conv_kernels import TAPS, conv_backward, conv_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
 from scansearch.ops.cpu.simd import LANES
-from scansearch.ops.derivative import first_derivative_only
+from scansearch.ops.operators import CONV
+from scansearch.ops.shapes import expect, expect_float32, expect_range
+
+Tensor = torch.Tensor
 
 
-def reorder_conv_silu(x: torch.Tensor, order: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+def reorder_conv_silu(x: Tensor, order: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """See ``scansearch.ops.reorder_conv_silu``."""
     if weight.shape[2] > TAPS:
         raise UnsupportedError(
             f"backend 'cpu' convolves up to {TAPS} taps, but got {weight.shape[2]}; use backend 'torch' or 'auto'"
         )
-    taps = F.pad(weight, (TAPS - weight.shape[2], 0))
-    y: torch.Tensor = _ReorderConv.apply(whole_vectors(x), order.contiguous(), taps, bias)
-    return y[..., : x.shape[2]]
+    result: Tensor = CONV(x, weight, bias, order)
+    return result
 
 
-class _ReorderConv(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any, order: Any, weight: Any, bias: Any) -> torch.Tensor:
-        (batch, tokens, channels), (groups, length) = x.shape, order.shape
-        sizes = Sizes(groups, batch, length, tokens, channels, 0, blocks_of(channels), 1, 0)
-        taps = blocked(torch.cat([weight, bias[..., None]], 2).transpose(1, 2), TAPS + 1)
-        y = x.new_empty(groups, batch, length, channels)
-        if y.numel():
-            conv_forward(groups * batch, sizes, x[None], order[:, None, None], taps, y)
-        ctx.save_for_backward(x, order, taps)
-        ctx.sizes, ctx.width = sizes, weight.shape[1]
-        return y
+def forward(x: Tensor, weight: Tensor, bias: Tensor, order: Tensor) -> Tensor:
+    """The result (G, B, L', D)."""
+    groups, length = order.shape
+    expect("weight", weight, (groups, x.shape[2], weight.shape[2]), "(G, D, K)")
+    expect("bias", bias, (groups, x.shape[2]), "(G, D)")
+    expect_float32(x=x, weight=weight, bias=bias)
+    expect_range("order", order, -1, x.shape[1])
+    tokens, sizes = whole_vectors(x), _sizes(x, order)
+    y = x.new_empty(groups, x.shape[0], length, tokens.shape[2])
+    if y.numel():
+        conv_forward(groups * sizes.batch, sizes, tokens[None], _panel(order), _taps(weight, bias), y)
+    return cut(y, x.shape[2])
 
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
-        x, order, taps = ctx.saved_tensors
-        sizes: Sizes = ctx.sizes
-        dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
-        dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * LANES)
-        if dy.numel():
-            given = (x[None], order[:, None, None], taps, whole_vectors(dy))
-            conv_backward(sizes.batch, sizes, *given, dx[None], dtaps)
-        total = unblocked(dtaps, sizes, TAPS + 1)[..., : ctx.width]
-        return dx, None, total[:, :TAPS].transpose(1, 2), total[:, TAPS]
+
+def backward(dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of x, weight and bias."""
+    tokens, sizes, taps = whole_vectors(x), _sizes(x, order), _taps(weight, bias)
+    dx = torch.zeros_like(tokens, memory_format=torch.contiguous_format)
+    dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * LANES)
+    if dy.numel():
+        conv_backward(sizes.batch, sizes, tokens[None], _panel(order), taps, whole_vectors(dy), dx[None], dtaps)
+    total = unblocked(dtaps, sizes, TAPS + 1)[..., : x.shape[2]]
+    dweight = total[:, TAPS - weight.shape[2] : TAPS].transpose(1, 2).contiguous()
+    return cut(dx, x.shape[2]), dweight, total[:, TAPS].contiguous()
+
+
+def _panel(order: Tensor) -> Tensor:
+    return order.contiguous()[:, None, None]
+
+
+def _taps(weight: Tensor, bias: Tensor) -> Tensor:
+    filled = F.pad(weight, (TAPS - weight.shape[2], 0))
+    return blocked(torch.cat([filled, bias[..., None]], 2).transpose(1, 2), TAPS + 1)
+
+
+def _sizes(x: Tensor, order: Tensor) -> Sizes:
+    (batch, tokens, channels), (groups, length) = x.shape, order.shape
+    blocks = blocks_of(channels)
+    return Sizes(groups, batch, length, tokens, blocks * LANES, 0, blocks, 1, 0)

@@ -1,49 +1,56 @@
-"""Restoring the order of tokens, with or without the gate, in the ``cpu`` backend for autograd."""
+"""Restoring the order of tokens, with or without the gate, in the ``cpu`` backend: tensors for its kernels, and back."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
 from scansearch.ops.cpu.gate_kernels import gate_backward, gate_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
-from scansearch.ops.derivative import first_derivative_only
+from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.cpu.simd import LANES
 from scansearch.ops.gather import gather_rows
+from scansearch.ops.operators import GATE
+from scansearch.ops.shapes import expect, expect_float32, expect_range
+
+Tensor = torch.Tensor
 
 
-def restore_gate(y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+def restore_gate(y: Tensor, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
     """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
-    if z is None:
-        return gather_rows(y, inverse, order)
-    out: torch.Tensor = _RestoreGate.apply(whole_vectors(y), whole_vectors(z), inverse.contiguous())
-    return out[..., : y.shape[3]]
+    result: Tensor = gather_rows(y, inverse, order) if z is None else GATE(y, z, inverse)
+    return result
 
 
-class _RestoreGate(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, y: Any, z: Any, inverse: Any) -> torch.Tensor:
-        groups, batch, length, channels = y.shape
-        tokens = inverse.shape[1]
-        out = y.new_empty(groups, batch, tokens, channels)
-        sizes = Sizes(groups, batch, length, tokens, channels, 0, blocks_of(channels), 1, 0)
-        if out.numel():
-            gate_forward(batch, sizes, y, z[None], inverse[:, None, None], out)
-        ctx.save_for_backward(y, z, inverse)
-        ctx.sizes = sizes
-        return out
+def forward(y: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
+    """(G, B, L, D)."""
+    expect("z", z, (y.shape[1], inverse.shape[1], y.shape[3]), "(B, L, D)")
+    expect("inverse", inverse, (y.shape[0], inverse.shape[1]), "(G, L)")
+    expect_float32(y=y, z=z)
+    expect_range("inverse", inverse, 0, y.shape[2])
+    whole, sizes = whole_vectors(y), _sizes(y, inverse)
+    out = y.new_empty(*y.shape[:2], sizes.tokens, whole.shape[3])
+    if out.numel():
+        gate_forward(sizes.batch, sizes, whole, whole_vectors(z)[None], _panel(inverse), out)
+    return cut(out, y.shape[3])
 
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, dout: torch.Tensor) -> tuple[Any, ...]:
-        y, z, inverse = ctx.saved_tensors
-        sizes: Sizes = ctx.sizes
-        # Only positions of zero tokens stay unwritten, and only padded windows have them.
-        make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
-        dy = make(y, memory_format=torch.contiguous_format)
-        make = torch.empty_like if dout.numel() else torch.zeros_like
-        dz = make(z, memory_format=torch.contiguous_format)
-        if dout.numel():
-            given = (y, z[None], inverse[:, None, None], whole_vectors(dout))
-            gate_backward(sizes.batch, sizes, *given, dy, dz[None])
-        return dy, dz, None
+
+def backward(dout: Tensor, y: Tensor, z: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of y and z."""
+    if not dout.numel():
+        return y.new_zeros(y.shape), z.new_zeros(z.shape)
+    whole, gates, sizes = whole_vectors(y), whole_vectors(z), _sizes(y, inverse)
+    # Only positions of zero tokens stay unwritten, and only padded windows have them.
+    make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
+    dy = make(whole, memory_format=torch.contiguous_format)
+    dz = torch.empty_like(gates, memory_format=torch.contiguous_format)
+    gate_backward(sizes.batch, sizes, whole, gates[None], _panel(inverse), whole_vectors(dout), dy, dz[None])
+    return cut(dy, y.shape[3]), cut(dz, y.shape[3])
+
+
+def _panel(inverse: Tensor) -> Tensor:
+    return inverse.contiguous()[:, None, None]
+
+
+def _sizes(y: Tensor, inverse: Tensor) -> Sizes:
+    groups, batch, length, channels = y.shape
+    blocks = blocks_of(channels)
+    return Sizes(groups, batch, length, inverse.shape[1], blocks * LANES, 0, blocks, 1, 0)

@@ -1,42 +1,45 @@
-"""The mixture of normalised branches in the ``cpu`` backend for autograd."""
+"""The mixture of normalised branches in the ``cpu`` backend: tensors for its kernels, and the other way round."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
 from scansearch.ops.cpu.mixture_kernels import mixture_backward, mixture_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
-from scansearch.ops.derivative import first_derivative_only
+from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.operators import MIXTURE
+from scansearch.ops.shapes import expect, expect_float32
+
+Tensor = torch.Tensor
 
 
-def mixture(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def mixture(branches: Tensor, weights: Tensor) -> Tensor:
     """See ``scansearch.ops.mixture``."""
-    out: torch.Tensor = _Mixture.apply(whole_vectors(branches), weights, branches.shape[3])
-    return out[..., : branches.shape[3]]
+    result: Tensor = MIXTURE(branches, weights)
+    return result
 
 
-class _Mixture(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, branches: Any, weights: Any, channels: int) -> torch.Tensor:
-        groups, batch, tokens, width = branches.shape
-        sizes = Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)
-        out = branches.new_empty(batch, tokens, width)
-        if out.numel():
-            mixture_forward(batch, sizes, branches, weights[:, None, None, None], out[None])
-        ctx.save_for_backward(branches, weights)
-        ctx.sizes = sizes
-        return out
+def forward(branches: Tensor, weights: Tensor) -> Tensor:
+    """(B, L, D)."""
+    expect("weights", weights, (branches.shape[0],), "(G)")
+    expect_float32(branches=branches, weights=weights)
+    whole, sizes = whole_vectors(branches), _sizes(branches)
+    out = branches.new_empty(whole.shape[1:])
+    if out.numel():
+        mixture_forward(sizes.batch, sizes, whole, weights[:, None, None, None], out[None])
+    return cut(out, sizes.channels)
 
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, dout: torch.Tensor) -> tuple[Any, ...]:
-        branches, weights = ctx.saved_tensors
-        sizes: Sizes = ctx.sizes
-        dbranches = torch.empty_like(branches, memory_format=torch.contiguous_format)
-        dweights = weights.new_zeros(sizes.batch, sizes.groups)
-        if dout.numel():
-            given = (branches, weights[:, None, None, None], whole_vectors(dout)[None])
-            mixture_backward(sizes.batch, sizes, *given, dbranches, dweights[None, :, None])
-        return dbranches, dweights.sum(0), None
+
+def backward(dout: Tensor, branches: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of branches and weights."""
+    whole, sizes = whole_vectors(branches), _sizes(branches)
+    dbranches = torch.empty_like(whole, memory_format=torch.contiguous_format)
+    dweights = weights.new_zeros(sizes.batch, sizes.groups)
+    if dout.numel():
+        given = (whole, weights[:, None, None, None], whole_vectors(dout)[None])
+        mixture_backward(sizes.batch, sizes, *given, dbranches, dweights[None, :, None])
+    return cut(dbranches, sizes.channels), dweights.sum(0)
+
+
+def _sizes(branches: Tensor) -> Sizes:
+    groups, batch, tokens, channels = branches.shape
+    return Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)

@@ -65,6 +65,11 @@ def whole_vectors(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
+def cut(tensor: torch.Tensor, channels: int) -> torch.Tensor:
+    """``tensor`` without what ``whole_vectors`` added, contiguous as operators give their results."""
+    return tensor if tensor.shape[-1] == channels else tensor[..., :channels].contiguous()
+
+
 def panels_of(tensors: Sequence[torch.Tensor | None]) -> list[int]:
     """The five integers of each 4-d tensor's Panel, in a row; zeros for one that is not there.
 

@@ -1,49 +1,58 @@
-"""Pooling and reducing normalised tokens in the ``cpu`` backend for autograd."""
+"""Pooling and reducing normalised tokens in the ``cpu`` backend: tensors for its kernels, and the other way round."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
 from scansearch.ops import time_major
-from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
 from scansearch.ops.cpu.reduce_kernels import reduce_backward, reduce_forward
-from scansearch.ops.derivative import first_derivative_only
+from scansearch.ops.operators import NORM_REDUCE
+from scansearch.ops.shapes import expect, expect_float32
 
+Tensor = torch.Tensor
 MAX_FUSED_WEIGHTS = 4096
 """A larger map does not stay in the first-level cache: there a matrix product is faster."""
 
 
-def norm_reduce(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def norm_reduce(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """See ``scansearch.ops.norm_reduce``."""
-    if weight.numel() > MAX_FUSED_WEIGHTS or x.numel() == 0:
+    if weight.numel() > MAX_FUSED_WEIGHTS:
         return time_major.norm_reduce(x, weight)
-    channels = x.shape[3]
-    out, pooled, reduced = _NormReduce.apply(whole_vectors(x), whole_vectors(weight), channels)
-    return out[..., :channels], pooled[..., :channels], reduced
+    result: tuple[Tensor, Tensor, Tensor] = NORM_REDUCE(x, weight)
+    return result
 
 
-class _NormReduce(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any, weight: Any, channels: int) -> tuple[torch.Tensor, ...]:
-        groups, batch, tokens, width = x.shape
-        rows = weight.shape[0]
-        sizes = Sizes(groups, batch, tokens, tokens, channels, rows, blocks_of(channels), 1, 0)
-        pooled, reduced = x.new_empty(groups, batch, width), x.new_empty(groups, batch, tokens, rows)
-        reduce_forward(groups * batch, sizes, x, weight[None, None], pooled[:, :, None], reduced)
-        ctx.save_for_backward(x, weight)
-        ctx.sizes = sizes
-        return x.view_as(x), pooled, reduced
+def forward(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean (G, B, D) and the map (G, B, L, R) of the normalised tokens."""
+    expect("weight", weight, (weight.shape[0], x.shape[3]), "(R, D)")
+    expect_float32(x=x, weight=weight)
+    whole, rows, sizes = whole_vectors(x), whole_vectors(weight), _sizes(x, weight)
+    make = x.new_empty if x.numel() else x.new_zeros
+    pooled, reduced = make(*x.shape[:2], whole.shape[3]), make(*x.shape[:3], sizes.states)
+    if x.numel():
+        reduce_forward(sizes.groups * sizes.batch, sizes, whole, rows[None, None], pooled[:, :, None], reduced)
+    return cut(pooled, sizes.channels), reduced
 
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, g: torch.Tensor, dpooled: torch.Tensor, dreduced: torch.Tensor) -> tuple[Any, ...]:
-        x, weight = ctx.saved_tensors
-        sizes: Sizes = ctx.sizes
-        panels = sizes.groups * sizes.batch
-        dx = torch.empty_like(x, memory_format=torch.contiguous_format)
-        dweight = x.new_empty(panels, 1, *weight.shape)
-        given = (x, weight[None, None], whole_vectors(dpooled)[:, :, None], dreduced, whole_vectors(g))
-        reduce_backward(panels, sizes, *given, dx, dweight)
-        return dx, dweight.sum((0, 1)), None
+
+def backward(
+    dx: Tensor | None, dpooled: Tensor | None, dreduced: Tensor | None, x: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of x, with ``dx`` added that reaches it from elsewhere, and of weight."""
+    if not x.numel():
+        return x.new_zeros(x.shape), weight.new_zeros(weight.shape)
+    whole, rows, sizes = whole_vectors(x), whole_vectors(weight), _sizes(x, weight)
+    dpooled = x.new_zeros(*x.shape[:2], x.shape[3]) if dpooled is None else dpooled
+    dreduced = x.new_zeros(*x.shape[:3], sizes.states) if dreduced is None else dreduced
+    elsewhere = whole_vectors(x.new_zeros(x.shape) if dx is None else dx)
+    total = torch.empty_like(whole, memory_format=torch.contiguous_format)
+    panels = sizes.groups * sizes.batch
+    dweight = x.new_empty(panels, 1, *rows.shape)
+    given = (whole, rows[None, None], whole_vectors(dpooled)[:, :, None], dreduced, elsewhere)
+    reduce_backward(panels, sizes, *given, total, dweight)
+    return cut(total, sizes.channels), cut(dweight.sum((0, 1)), sizes.channels)
+
+
+def _sizes(x: Tensor, weight: Tensor) -> Sizes:
+    groups, batch, tokens, channels = x.shape
+    return Sizes(groups, batch, tokens, tokens, channels, weight.shape[0], blocks_of(channels), 1, 0)

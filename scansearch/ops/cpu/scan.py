@@ -1,76 +1,104 @@
-"""The selective scan of the ``cpu`` backend for autograd."""
+"""The selective scan of the ``cpu`` backend: tensors for its kernels, and the other way round."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
-from scansearch.ops import time_major
 from scansearch.ops.cpu.blocked import blocked, unblocked
 from scansearch.ops.cpu.kernel import thread_count
-from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
 from scansearch.ops.cpu.scan_backward import scan_backward
 from scansearch.ops.cpu.scan_forward import CHUNK, scan_forward
 from scansearch.ops.cpu.simd import LANES, STATES
 from scansearch.ops.cpu.vector_math import LOG2_E
-from scansearch.ops.derivative import first_derivative_only
-from scansearch.ops.shapes import ScanInputs
+from scansearch.ops.operator import needs_gradient
+from scansearch.ops.operators import SCAN
+from scansearch.ops.shapes import ScanInputs, check_scan, expect_float32
+
+Tensor = torch.Tensor
 
 
-def scan(inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
+def scan(inputs: ScanInputs, delta_softplus: bool) -> Tensor:
     """See ``selective_scan_grouped``."""
     u, delta, A, B, C, D, z, delta_bias = inputs
-    if u.numel() == 0 or A.shape[2] == 0:
-        return time_major.scan(inputs, delta_softplus)
     zeros = u.new_zeros(u.shape[0], u.shape[3])
-    extra = -A.shape[2] % STATES
-    B, C = (F.pad(t, (0, extra)) if extra else t for t in (B, C))
-    y: torch.Tensor = _Scan.apply(
-        whole_vectors(u),
-        whole_vectors(delta),
-        A,
-        B,
-        C,
-        zeros if D is None else D,
-        zeros if delta_bias is None else delta_bias,
-        delta_softplus,
-    )
-    y = y[..., : u.shape[3]]
+    given = (u, delta, A, B, C, zeros if D is None else D, zeros if delta_bias is None else delta_bias)
+    y: Tensor = SCAN(*given, delta_softplus, needs_gradient(*given))
     return y if z is None else y * F.silu(z)
 
 
-class _Scan(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, u: Any, delta: Any, A: Any, B: Any, C: Any, D: Any, bias: Any, softplus: bool) -> Any:
-        groups, batch, length, channels = u.shape
-        blocks, states, chunks = blocks_of(channels), B.shape[3], -(-length // CHUNK)
-        panels = groups * batch
-        splits = min(blocks, -(-2 * thread_count(panels * blocks) // panels))
-        sizes = Sizes(groups, batch, length, length, channels, states, blocks, splits, int(softplus))
-        # The kernel takes powers of two, and rates and constants with LANES channels innermost.
-        rates = blocked(A.transpose(1, 2) * LOG2_E, states)
-        constants = blocked(torch.stack([D, bias], 1), 2)
-        kept = u.new_empty(panels, blocks, chunks - 1, states * LANES) if any(ctx.needs_input_grad) else None
-        y = torch.empty_like(u, memory_format=torch.contiguous_format)
-        scan_forward(panels * splits, sizes, u, delta, y, B, C, rates, constants, kept)
-        ctx.save_for_backward(u, delta, B, C, rates, constants, kept)
-        ctx.sizes, ctx.given = sizes, A.shape
-        return y
+def kept_shape(shape: Sequence[int], states: int) -> tuple[int, int, int, int]:
+    """Shape of the states that the backward pass starts from, for u's ``shape``."""
+    groups, batch, length, channels = shape
+    return groups * batch, blocks_of(channels), max(0, -(-length // CHUNK) - 1), _whole_states(states) * LANES
 
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, dy: torch.Tensor) -> tuple[Any, ...]:
-        u, delta, B, C, rates, constants, kept = ctx.saved_tensors
-        sizes: Sizes = ctx.sizes
-        panels = sizes.groups * sizes.batch
-        du, ddelta, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (u, delta, B, C))
-        dA = u.new_empty(panels, sizes.blocks, 1, sizes.states * LANES)
-        dconstants = u.new_empty(panels, sizes.blocks, 1, 2 * LANES)
-        given = (u, delta, whole_vectors(dy), B, C, rates, constants, kept)
-        scan_backward(panels, sizes, *given, du, ddelta, dB, dC, dA, dconstants)
-        _, width, states = ctx.given
-        dA = unblocked(dA, sizes, sizes.states)[:, :states, :width].transpose(1, 2)
-        dD, dbias = unblocked(dconstants, sizes, 2)[..., :width].unbind(1)
-        return du, ddelta, dA, dB, dC, dD, dbias, None
+
+def forward(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, softplus: bool, keep: bool
+) -> tuple[Tensor, Tensor]:
+    """y, and the states at the start of every chunk but the first; nothing of these unless ``keep``."""
+    check_scan(ScanInputs(u, delta, A, B, C, D, None, bias))
+    expect_float32(u=u, delta=delta, A=A, B=B, C=C, D=D, bias=bias)
+    kept = u.new_empty(kept_shape(u.shape, A.shape[2]) if keep else 0)
+    if not u.numel():
+        return u.new_empty(u.shape), kept
+    x, raw, B, C, rates, constants = _prepared(u, delta, A, B, C, D, bias)
+    panels, blocks = u.shape[0] * u.shape[1], blocks_of(u.shape[3])
+    splits = min(blocks, -(-2 * thread_count(panels * blocks) // panels))
+    y = torch.empty_like(x, memory_format=torch.contiguous_format)
+    sizes = _sizes(x, B, splits, softplus)
+    scan_forward(panels * splits, sizes, x, raw, y, B, C, rates, constants, kept if keep else None)
+    return cut(y, u.shape[3]), kept
+
+
+def backward(
+    dy: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    softplus: bool,
+    keep: bool,
+    kept: Tensor,
+) -> tuple[Tensor, ...]:
+    """Gradients of u, delta, A, B, C, D and bias."""
+    if not keep:
+        raise RuntimeError("the backward pass of scansearch::cpu_scan needs a forward pass with keep=True")
+    if not u.numel():
+        return tuple(torch.zeros_like(t, memory_format=torch.contiguous_format) for t in (u, delta, A, B, C, D, bias))
+    (_, width, states), maps = A.shape, B.shape
+    x, raw, B, C, rates, constants = _prepared(u, delta, A, B, C, D, bias)
+    sizes = _sizes(x, B, 1, softplus)
+    panels = sizes.groups * sizes.batch
+    du, draw, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (x, raw, B, C))
+    dA = u.new_empty(panels, sizes.blocks, 1, sizes.states * LANES)
+    dconstants = u.new_empty(panels, sizes.blocks, 1, 2 * LANES)
+    given = (x, raw, whole_vectors(dy), B, C, rates, constants, kept)
+    scan_backward(panels, sizes, *given, du, draw, dB, dC, dA, dconstants)
+    dA = unblocked(dA, sizes, sizes.states)[:, :states, :width].transpose(1, 2).contiguous()
+    dD, dbias = (t.contiguous() for t in unblocked(dconstants, sizes, 2)[..., :width].unbind(1))
+    return cut(du, width), cut(draw, width), dA, cut(dB, maps[3]), cut(dC, maps[3]), dD, dbias
+
+
+def _whole_states(states: int) -> int:
+    return max(1, -(-states // STATES)) * STATES
+
+
+def _prepared(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+    """What the kernels read: powers of two, whole vectors of channels and states, constants with LANES innermost."""
+    states = _whole_states(A.shape[2])
+    if extra := states - A.shape[2]:
+        B, C = F.pad(B, (0, extra)), F.pad(C, (0, extra))
+    rates, constants = blocked(A.transpose(1, 2) * LOG2_E, states), blocked(torch.stack([D, bias], 1), 2)
+    return whole_vectors(u), whole_vectors(delta), B, C, rates, constants
+
+
+def _sizes(x: Tensor, B: Tensor, splits: int, softplus: bool) -> Sizes:
+    groups, batch, length, width = x.shape
+    return Sizes(groups, batch, length, length, width, B.shape[3], blocks_of(width), splits, int(softplus))

@@ -1,42 +1,49 @@
-"""Weights of channels and tokens in the ``cpu`` backend for autograd."""
+"""Weights of channels and tokens in the ``cpu`` backend: tensors for its kernels, and the other way round."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from scansearch.ops.cpu.panel import Sizes, blocks_of, whole_vectors
+from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.cpu.simd import LANES
 from scansearch.ops.cpu.weigh_kernels import weigh_backward, weigh_forward
-from scansearch.ops.derivative import first_derivative_only
+from scansearch.ops.operators import WEIGH
+from scansearch.ops.shapes import expect, expect_float32
+
+Tensor = torch.Tensor
 
 
-def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+def weigh(x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
     """See ``scansearch.ops.weigh``."""
-    out: torch.Tensor = _Weigh.apply(whole_vectors(x), whole_vectors(channel), token)
-    return out[..., : x.shape[3]]
+    result: Tensor = WEIGH(x, channel, token)
+    return result
 
 
-class _Weigh(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any, channel: Any, token: Any) -> torch.Tensor:
-        groups, batch, tokens, channels = x.shape
-        sizes = Sizes(groups, batch, tokens, tokens, channels, 0, blocks_of(channels), 1, 0)
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        if out.numel():
-            weigh_forward(groups * batch, sizes, x, channel[:, :, None], token[..., None], out)
-        ctx.save_for_backward(x, channel, token)
-        ctx.sizes = sizes
-        return out
+def forward(x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
+    """(G, B, L, D)."""
+    expect("channel", channel, (*x.shape[:2], x.shape[3]), "(G, B, D)")
+    expect("token", token, tuple(x.shape[:3]), "(G, B, L)")
+    expect_float32(x=x, channel=channel, token=token)
+    whole, sizes = whole_vectors(x), _sizes(x)
+    out = torch.empty_like(whole, memory_format=torch.contiguous_format)
+    if out.numel():
+        given = (whole, whole_vectors(channel)[:, :, None], token[..., None])
+        weigh_forward(sizes.groups * sizes.batch, sizes, *given, out)
+    return cut(out, x.shape[3])
 
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, dout: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        x, channel, token = ctx.saved_tensors
-        sizes: Sizes = ctx.sizes
-        make = torch.empty_like if dout.numel() else torch.zeros_like
-        dx, dchannel, dtoken = (make(t, memory_format=torch.contiguous_format) for t in (x, channel, token))
-        if dout.numel():
-            given = (x, channel[:, :, None], token[..., None], whole_vectors(dout))
-            weigh_backward(sizes.groups * sizes.batch, sizes, *given, dx, dchannel[:, :, None], dtoken[..., None])
-        return dx, dchannel, dtoken
+
+def backward(dout: Tensor, x: Tensor, channel: Tensor, token: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of x, channel and token."""
+    if not dout.numel():
+        return x.new_zeros(x.shape), channel.new_zeros(channel.shape), token.new_zeros(token.shape)
+    sizes, whole = _sizes(x), [whole_vectors(x), whole_vectors(channel), token]
+    dx, dchannel, dtoken = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in whole)
+    given = (whole[0], whole[1][:, :, None], token[..., None], whole_vectors(dout))
+    weigh_backward(sizes.groups * sizes.batch, sizes, *given, dx, dchannel[:, :, None], dtoken[..., None])
+    return cut(dx, x.shape[3]), cut(dchannel, x.shape[3]), dtoken
+
+
+def _sizes(x: Tensor) -> Sizes:
+    groups, batch, tokens, channels = x.shape
+    blocks = blocks_of(channels)
+    return Sizes(groups, batch, tokens, tokens, blocks * LANES, 0, blocks, 1, 0)
