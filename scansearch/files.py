@@ -108,6 +108,17 @@ def check_own(path: Path) -> None:
     raise RunFolderError(f"{path} must be a file of this folder alone, but it is {kind}; put a copy of the file there")
 
 
+def own_folder(path: Path) -> Path:
+    """The same path, where a run keeps its figures, say: behind a link would be somebody else's folder.
+
+    Raises:
+        RunFolderError: If there is something at ``path`` that is no folder itself.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise RunFolderError(f"{path} must be a folder of the run itself, not a link or a file; put a folder there")
+    return path
+
+
 def append_bytes(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Adds to a file, which is made if need be; with ``sync``, waits until it is on disk. Links are not followed.
 

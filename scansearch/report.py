@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scansearch.errors import ScansearchError
+from scansearch.files import read_bytes
 from scansearch.genotype import Genotype
 from scansearch.registry import REPORTS
 
@@ -22,6 +24,7 @@ COLUMNS = {
     "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
     "genotypes.csv": ("number", "accuracy", "directions"),
 }
+MAX_TABLE_BYTES = 256 * 1024 * 1024
 TEXT = {"direction", "directions"}  # columns that hold no numbers
 
 
@@ -88,9 +91,10 @@ class ReportSource:
         if self.run is None or not (self.run / name).is_file():
             return pd.DataFrame(columns=list(COLUMNS[name]))
         path = self.run / name
+        content = read_bytes(path, "table", MAX_TABLE_BYTES)
         try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:  # pandas' parser errors and undecodable bytes are ValueErrors
+            table = pd.read_csv(BytesIO(content))
+        except ValueError as error:  # pandas' parser errors and undecodable bytes are ValueErrors
             reason = (str(error).splitlines() or ["empty"])[0]
             raise ScansearchError(
                 f"{path}: cannot read this table: {reason}; restore it or start the run anew"

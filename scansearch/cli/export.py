@@ -24,9 +24,10 @@ def command(
     and segmentation code.
     """
     from scansearch.cli.source import genotype_of
+    from scansearch.files import own_folder
     from scansearch.registry import EXPORTERS
 
     genotype = genotype_of(source)
-    folder = out_folder or (Path(source) / "export" if Path(source).is_dir() else Path("export"))
+    folder = out_folder or (own_folder(Path(source) / "export") if Path(source).is_dir() else Path("export"))
     for path in EXPORTERS.get(to).write(genotype, folder):
         out.print(str(path), soft_wrap=True)

@@ -8,6 +8,8 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from scansearch.errors import ScansearchError
 
 MAX_AUTO_TOKENS = 256
+MAX_DEPTH = 1000
+MAX_OPTION = 65_536
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,9 @@ def check_option(name: str, value: object, hint: object) -> None:
     if value in choices or (str in parts and isinstance(value, str)) or (float in parts and number):
         return
     if int in parts and type(value) is int and value >= 1:  # bool is no int here
+        most = MAX_DEPTH if name == "depth" else MAX_OPTION
+        if value > most:
+            raise ScansearchError(f"model option {name} is at most {most:,}, but got {value!r}; make it smaller")
         return
     takes = [*(["an integer of at least 1"] if int in parts else []), *map(repr, choices)]
     takes += ["a number"] if float in parts else []

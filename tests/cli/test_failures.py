@@ -137,7 +137,10 @@ def test_checkpoint_of_other_settings(refused, interrupted):
     config = folder / "config.toml"
     config.write_text(config.read_text().replace("depth = 2", "depth = 3"))
     line = refused("resume", "run")
-    assert "run/config.toml says model_settings.depth = 3, but the checkpoint was made with model_settings.depth = 2" in line
+    assert (
+        "run/config.toml says model_settings.depth = 3, but the checkpoint was made with model_settings.depth = 2"
+        in line
+    )
 
 
 def test_damaged_checkpoint_falls_back_and_says_so(call, interrupted, finished):
