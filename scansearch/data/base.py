@@ -13,6 +13,7 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dense import DenseSplit
 from scansearch.data.holdout import NOUN, SPLIT_SEED, hold_out, sample
 from scansearch.data.pixels import SAMPLE, channel_statistics
+from scansearch.data.room import check_room
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.errors import ScansearchError
 
@@ -138,6 +139,7 @@ class DatasetSpec:
                 splits[role] = splits[role].subset(kept)
         fingerprints = {name: split.digest() for name, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
+        check_room(splits, *size)
         splits = {name: split.resized(*size) for name, split in splits.items()}
         mean, std = channel_statistics(splits["train"], None if isinstance(splits["train"], TensorSplit) else SAMPLE)
         return ImageData(
