@@ -30,6 +30,7 @@ MAX_INTEGER = 2**63 - 1
 # A pipe must not be waited for. Windows has neither flag, and translates line ends unless told otherwise.
 _OPENING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_DOTTED = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*)""" + f"{{{MAX_DEPTH}}}")
 _TEMPORARY = re.compile(r"\..+\.scansearch-[a-z0-9_]{8}\.tmp")
 UNFINISHED: set[str] = set()
 """Files that are being written under a temporary name: a process that leaves on the spot takes them away."""
@@ -117,6 +118,17 @@ def check_own(path: Path) -> None:
     raise RunFolderError(f"{path} must be a file of this folder alone, but it is {kind}; put a copy of the file there")
 
 
+def own_folder(path: Path) -> Path:
+    """The same path, where a run keeps its figures, say: behind a link would be somebody else's folder.
+
+    Raises:
+        RunFolderError: If there is something at ``path`` that is no folder itself.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise RunFolderError(f"{path} must be a folder of the run itself, not a link or a file; put a folder there")
+    return path
+
+
 def append_bytes(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Adds to a file, which is made if need be; with ``sync``, waits until it is on disk. Links are not followed.
 
@@ -197,12 +209,12 @@ def _amount(size: int) -> str:
     return f"{size >> 20:,} MB" if size >= 1 << 20 else f"{size:,} bytes"
 
 
-def check_document(data: object, source: str, form: str = "JSON") -> None:
+def check_document(data: object, source: str = "", form: str = "JSON") -> None:
     """Checks data of a document: nested at most 64 deep, integers of at most 64 bits, as printing and arithmetic need it.
 
     Args:
         data: Lists, dicts and what is in them.
-        source: With what the message begins.
+        source: With what the message begins, ``"space.json: "``.
         form: What they were written in.
 
     Raises:
@@ -211,12 +223,12 @@ def check_document(data: object, source: str, form: str = "JSON") -> None:
     level = [data]
     for _ in range(MAX_DEPTH):
         if any(type(item) is int and not -MAX_INTEGER - 1 <= item <= MAX_INTEGER for item in level):
-            raise ScansearchError(f"{source}: integers of at most 64 bits are read, but one is longer; make it smaller")
+            raise ScansearchError(f"{source}integers of at most 64 bits are read, but one is longer; make it smaller")
         lists = [v if isinstance(v, (list, tuple)) else v.values() for v in level if isinstance(v, (list, tuple, dict))]
         level = [child for children in lists for child in children]
         if not level:
             return
-    raise ScansearchError(f"{source}: {form} nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
+    raise ScansearchError(f"{source}{form} nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -240,7 +252,7 @@ def read_json(path: Path, what: str) -> Any:
         raise ScansearchError(
             f"{path}: a {what} is a shallow JSON document, but this one is nested too deeply"
         ) from error
-    check_document(data, str(path))
+    check_document(data, f"{path}: ")
     return data
 
 
@@ -255,11 +267,14 @@ def parse_toml(text: str) -> dict[str, Any]:
         import tomllib
     else:
         import tomli as tomllib
+    too_deep = ScansearchError(f"TOML nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
+    if _DOTTED.search(text):  # whose reading takes time with the square of their number
+        raise too_deep
     try:
         data = tomllib.loads(text)
     except RecursionError as error:
-        raise ScansearchError(f"TOML nested at most {MAX_DEPTH} deep is read, but this is nested too deeply") from error
-    check_document(data, "TOML", "TOML")
+        raise too_deep from error
+    check_document(data, form="TOML")
     return data
 
 

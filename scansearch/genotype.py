@@ -190,7 +190,7 @@ class Genotype(_Record):
         """Reads and checks a genotype, or a list of lists; problems come as one line that begins with ``source``."""
         if isinstance(data, list):
             data = {"layers": [{"directions": names} for names in data]}
-        check_document(data, source)
+        check_document(data, f"{source}: ")
         try:
             return cls.model_validate(data)
         except ScansearchError as error:

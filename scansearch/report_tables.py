@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import ScansearchError
+from scansearch.files import read_bytes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,13 +40,13 @@ def read_table(path: Path) -> DataFrame:
     import pandas as pd
 
     columns = COLUMNS[path.name]
-    if not path.is_file():
+    if not path.exists():
         return empty_table(path.name)
+    content = read_bytes(path, "table", MAX_TABLE_BYTES)
     try:
-        _check_size(path)
         # Blanks must not pass for the "nan" that a table may well hold.
-        table = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values={})
-    except (OSError, ValueError) as error:  # pandas' parser errors and undecodable bytes are ValueErrors
+        table = pd.read_csv(BytesIO(content), dtype=TEXT, keep_default_na=False, na_values={})
+    except ValueError as error:  # pandas' parser errors and undecodable bytes are ValueErrors
         reason = (str(error).splitlines() or ["empty"])[0]
         raise ScansearchError(f"{path}: cannot read this table: {reason}; restore it or start the run anew") from error
     missing = [column for column in columns if column not in table]
@@ -56,15 +58,6 @@ def read_table(path: Path) -> DataFrame:
     for column in (c for c in (*columns, "cost", "front") if c in table and c not in TEXT):
         _make_numbers(table, column, path)
     return table
-
-
-def _check_size(path: Path) -> None:
-    size = path.stat().st_size
-    if size > MAX_TABLE_BYTES:
-        raise ScansearchError(
-            f"{path}: figures are drawn of tables of at most {MAX_TABLE_BYTES >> 20} MB, but this one has {size >> 20} MB; "
-            f"draw a part of it with pandas"
-        )
 
 
 def _make_numbers(table: DataFrame, column: str, path: Path) -> None:

@@ -4,7 +4,18 @@ import os
 import pytest
 
 from scansearch.errors import RunFolderError, ScansearchError
-from scansearch.files import read_json, write_text
+from scansearch.files import (
+    append_bytes,
+    is_temporary,
+    own_folder,
+    parse_toml,
+    read_bytes,
+    read_json,
+    read_toml,
+    remove_left_overs,
+    truncate,
+    write_text,
+)
 
 
 def test_write_replaces_whole_and_leaves_nothing_behind(tmp_path):
@@ -47,3 +58,141 @@ def test_missing_and_huge(tmp_path, monkeypatch):
     monkeypatch.setattr("scansearch.files.MAX_JSON_BYTES", 100)
     with pytest.raises(ScansearchError, match="at most"):
         read_json(path, "genotype")
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def folder(path):
+    path.mkdir()
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("made", [pipe, folder, device])
+@pytest.mark.parametrize(
+    "read", [lambda p: read_json(p, "genotype"), read_toml, lambda p: read_bytes(p, "table", 10**6)]
+)
+def test_what_is_no_file_is_refused_at_once(tmp_path, made, read):
+    """A pipe that nobody writes into, and a device that never ends, used to hang."""
+    made(tmp_path / "x")
+    with pytest.raises(
+        ScansearchError, match="cannot read this .*: (is a directory|it is a pipe or a device)"
+    ) as caught:
+        read(tmp_path / "x")
+    assert str(caught.value).startswith(str(tmp_path / "x"))
+
+
+def test_a_link_that_somebody_names_is_read(tmp_path):
+    (tmp_path / "g.json").write_text("[1]")
+    (tmp_path / "link.json").symlink_to("g.json")
+    assert read_json(tmp_path / "link.json", "genotype") == [1]
+
+
+def test_toml_has_a_size(tmp_path):
+    (tmp_path / "x.toml").write_bytes(b"#" * (3 << 20))
+    with pytest.raises(ScansearchError, match="a TOML file is at most 2 MB, but this is 3 MB"):
+        read_toml(tmp_path / "x.toml")
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 5000 + "]" * 5000, ".".join("a" * 500_000) + " = 1", "a = " + "{a=" * 3000]
+)
+def test_toml_nested_deeply_is_one_line(tmp_path, text):
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(ScansearchError, match=r"x.toml: TOML nested at most 64 deep is read"):
+        read_toml(tmp_path / "x.toml")
+    with pytest.raises(ScansearchError, match="nested at most 64 deep"):
+        parse_toml(text)
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775809", "0x" + "f" * 20_000, "9" * 5000])
+def test_integers_have_64_bits(tmp_path, number):
+    (tmp_path / "x.toml").write_text(f"a = [{{b = {number}}}]")
+    with pytest.raises(ScansearchError, match="64 bits|exceeds the limit"):
+        read_toml(tmp_path / "x.toml")
+    if not number.startswith("0x"):
+        (tmp_path / "x.json").write_text(f'{{"a": [{{"b": {number}}}]}}')
+        with pytest.raises(ScansearchError, match="64 bits|too long"):
+            read_json(tmp_path / "x.json", "genotype")
+    (tmp_path / "y.json").write_text("[9223372036854775807, -9223372036854775808]")
+    assert read_json(tmp_path / "y.json", "genotype") == [2**63 - 1, -(2**63)]
+
+
+WRITES = {"append": lambda path: append_bytes(path, b"more"), "cut": lambda path: truncate(path, 0)}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_file_behind_a_link_stays_as_it_is(tmp_path, write, link):
+    (tmp_path / "theirs").write_text("dear mother")
+    getattr(tmp_path / "ours", link)(tmp_path / "theirs")
+    with pytest.raises(
+        RunFolderError, match=r"ours must be a file of this folder alone, but it is (a link|.*hard link)"
+    ):
+        write(tmp_path / "ours")
+    assert (tmp_path / "theirs").read_text() == "dear mother"
+
+
+def test_a_link_made_between_look_and_opening_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr("scansearch.files.check_own", lambda path: None)
+    (tmp_path / "theirs").write_text("dear mother")
+    (tmp_path / "ours").symlink_to("theirs")
+    for write in WRITES.values():
+        with pytest.raises(RunFolderError, match="cannot write"):
+            write(tmp_path / "ours")
+    assert (tmp_path / "theirs").read_text() == "dear mother"
+
+
+@pytest.mark.parametrize("made", [pipe, folder, device])
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_what_is_no_file_is_not_written(tmp_path, made, write):
+    made(tmp_path / "x")
+    with pytest.raises(RunFolderError, match="must be a file of this folder alone"):
+        write(tmp_path / "x")
+
+
+def test_files_are_added_to_and_cut(tmp_path):
+    append_bytes(tmp_path / "x", b"one", sync=True)
+    append_bytes(tmp_path / "x", b"two")
+    assert (tmp_path / "x").read_bytes() == b"onetwo"
+    truncate(tmp_path / "x", 3)
+    assert (tmp_path / "x").read_bytes() == b"one"
+
+
+THEIRS = (".log.txt.swp", ".gitignore.backup1", ".metrics.csv.abcdefgh", ".x.scansearch-abcdefgh", ".DS_Store.tmp")
+
+
+def test_only_what_a_kill_has_left_is_removed(tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", killed)
+    monkeypatch.setattr("os.unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "metrics.csv", "half")
+    monkeypatch.undo()
+    (left,) = tmp_path.iterdir()
+    assert is_temporary(left)
+    for name in THEIRS:
+        (tmp_path / name).write_text("theirs")
+    (tmp_path / ".y.scansearch-abcdefgh.tmp").mkdir()
+    (tmp_path / ".z.scansearch-abcdefgh.tmp").symlink_to("elsewhere")
+    remove_left_overs(tmp_path)
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {*THEIRS, ".y.scansearch-abcdefgh.tmp", ".z.scansearch-abcdefgh.tmp"}
+    remove_left_overs(tmp_path / "none")
+
+
+def test_a_folder_of_ones_own(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    (tmp_path / "file").write_text("")
+    assert own_folder(tmp_path / "there") == tmp_path / "there"
+    assert own_folder(tmp_path / "not yet") == tmp_path / "not yet"
+    for name in ("link", "file"):
+        with pytest.raises(RunFolderError, match="must be a folder of the run itself"):
+            own_folder(tmp_path / name)

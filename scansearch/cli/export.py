@@ -29,13 +29,14 @@ def command(
     and segmentation code. Outside of RUN/export, the files' names begin with the source's.
     """
     from scansearch.cli.source import genotype_of
+    from scansearch.files import own_folder
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
 
     genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
     if reason := exporter.applies(genotype):
         raise UnsupportedError(reason)
-    own = path / "export" if path.is_dir() else None
+    own = own_folder(path / "export") if path.is_dir() else None
     folder = out_folder or own or Path("export")
     if own is not None and folder.resolve() == own.resolve():
         written, gone = exporter.refresh(genotype, own)

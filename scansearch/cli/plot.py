@@ -34,14 +34,15 @@ def command(
     got there. Try `scansearch plot local_vim_tiny` for the published one.
     """
     from scansearch.cli.source import genotype_of
+    from scansearch.files import own_folder
     from scansearch.report import ReportSource, refusals, render
 
     path = Path(source)
     if path.is_dir():
-        found, folder = ReportSource.open(path), path / "figures"
+        found, folder = ReportSource.open(path), out_folder or own_folder(path / "figures")
     else:
-        found, folder = ReportSource(run=None, genotype=genotype_of(source), title=path.stem), Path()
-    for figure in render(found, out_folder or folder, report or None, overwrite=overwrite):
+        found, folder = ReportSource(run=None, genotype=genotype_of(source), title=path.stem), out_folder or Path()
+    for figure in render(found, folder, report or None, overwrite=overwrite):
         out.print(plain(figure), soft_wrap=True)
     reasons = refusals(found, report or None)
     for reason in dict.fromkeys(reasons.values()):

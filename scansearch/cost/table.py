@@ -165,7 +165,7 @@ class CostTable(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "cost table") -> CostTable:
         """Reads and checks a table; problems come as one line that begins with ``source``."""
-        check_document(data, source)
+        check_document(data, f"{source}: ")
         try:
             return cls.model_validate(data)
         except ScansearchError as error:

@@ -13,6 +13,7 @@ from scansearch.data.duplicates import describe_shared
 from scansearch.data.holdout import NOUN, SPLIT_SEED
 from scansearch.data.parts import Parts, Progress, check_splits
 from scansearch.data.pixels import SAMPLE, channel_statistics
+from scansearch.data.room import check_room
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.errors import ScansearchError
 
@@ -130,7 +131,8 @@ class DatasetSpec:
         notes += describe_shared(splits, portions, refuse_duplicates)
         fingerprints = {role: split.digest() for role, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
-        splits = {role: split.resized(*size) for role, split in splits.items()}
+        check_room(splits, *size)
+        splits = {name: split.resized(*size) for name, split in splits.items()}
         mean, std = channel_statistics(splits["train"], None if isinstance(splits["train"], TensorSplit) else SAMPLE)
         names = parts.class_names
         return ImageData(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from scansearch.engine.origin import Origin, check_origin, origin
 from scansearch.engine.settings import RUN_FORMAT, RunConfig, validated
 from scansearch.engine.tables import TABLES, TIMING, Tables
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
-from scansearch.files import check_own, is_temporary, read_toml, remove_left_overs, write_text, writing
+from scansearch.files import check_own, is_temporary, own_folder, read_toml, remove_left_overs, write_text, writing
 
 IN_PLACE = (*TABLES, *TIMING, "log.txt", ".lock")
 REPLACED = ("config.toml", "environment.json", "genotype.json")
@@ -92,15 +91,14 @@ class RunFolder:
         """Nothing of a run may lie, or be written, elsewhere."""
         for name in IN_PLACE:
             check_own(self.path / name)
-        for name, kind, is_kind in (
-            *((name, "a file", stat.S_ISREG) for name in REPLACED),
-            *((name, "a folder", stat.S_ISDIR) for name in FOLDERS),
-        ):
+        for name in REPLACED:
             path = self.path / name
-            if (path.is_symlink() or path.exists()) and not is_kind(path.lstat().st_mode):
+            if path.is_symlink() or (path.exists() and not path.is_file()):
                 raise RunFolderError(
-                    f"{path} must be {kind} of this run itself, not a link or another thing; put {kind} there"
+                    f"{path} must be a file of the run itself, not a link or a folder; put the file there"
                 )
+        for name in FOLDERS:
+            own_folder(self.path / name)
 
     @property
     def begun(self) -> bool:

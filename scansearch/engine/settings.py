@@ -183,7 +183,11 @@ class Overrides:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise ScansearchError(f"--set takes key=value, but got {assignment!r}; for example --set lr=0.001")
-        self.set(key.strip(), parse_value(text.strip()))
+        try:
+            value = parse_value(text.strip())
+        except ScansearchError as error:
+            raise ScansearchError(f"--set {key.strip()}: {error}") from error
+        self.set(key.strip(), value)
 
     def set(self, key: str, value: Any) -> None:
         """Adds one setting, by its name or ``section.name``."""

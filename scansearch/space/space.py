@@ -180,7 +180,7 @@ class SearchSpace(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "search space") -> SearchSpace:
         """Reads and checks a space; problems come as one line that begins with ``source``."""
-        check_document(data, source)
+        check_document(data, f"{source}: ")
         try:
             return cls.model_validate(data)
         except ScansearchError as error:

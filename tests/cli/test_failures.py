@@ -297,3 +297,58 @@ def test_main_is_the_entry_point(here, monkeypatch, capsys):
         main()
     assert left.value.code == 0
     assert "when each token is visited" in capsys.readouterr().out
+
+
+COMMANDS = {
+    "plot": ["plot", "it"],
+    "export": ["export", "it"],
+    "space": ["spaces", "it.json"],
+    "toml": ["spaces", "it.toml"],
+    "config": ["run", "--config", "it.toml", "--out", "run"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a folder"])
+def test_what_is_no_file_is_refused_and_not_waited_for(refused, here, command, kind):
+    name = next(word for word in command if word.startswith("it"))
+    if kind == "a pipe":
+        os.mkfifo(here / name)
+    elif kind == "a device":
+        (here / name).symlink_to("/dev/zero")
+    else:
+        (here / name).mkdir()
+    line = refused(*command)
+    assert name in line
+    assert any(reason in line for reason in ("a pipe or a device", "is a directory", "holds no"))
+
+
+def test_an_edited_run_is_refused_with_status_2(refused, interrupted):
+    config = interrupted[0] / "config.toml"
+    config.write_text(config.read_text().replace("seed = 0", "seed = 1"))
+    assert "run/config.toml says seed = 1, but the checkpoint was made with seed = 0" in refused("resume", "run")
+
+
+def test_a_link_in_a_run_is_refused_with_status_2(refused, interrupted):
+    folder, _ = interrupted
+    (folder / "figures").symlink_to("/")
+    assert "figures must be a folder of the run itself, not a link" in refused("resume", "run")
+    assert "figures must be a folder of the run itself, not a link" in refused("plot", "run")
+    (folder / "export").symlink_to("/")
+    (folder / "genotype.json").write_text('[["h", "v"], ["h", "w2"]]')
+    assert "export must be a folder of the run itself, not a link" in refused("export", "run")
+
+
+@pytest.mark.parametrize(
+    "setting", ["lr=1e308", "threads=99999", "image_size=99999", "epochs=9223372036854775808", "depth=1000000000"]
+)
+def test_numbers_without_sense_are_refused_with_status_2(refused, tiny, here, setting):
+    assert setting.partition("=")[0] in refused(*tiny, "--set", setting, "--out", "run")
+    assert not list(here.iterdir())
+
+
+def test_settings_that_together_never_end_are_refused(refused, tiny, here):
+    settings = ("--strategy", "single_path", "--set", "generations=100000", "--set", "mutations=100000")
+    line = refused(*tiny, *settings, "--out", "run")
+    assert "a search has at most 1,000,000 judged genotypes, but these settings make 10,002,500,050; take fewer" in line
+    assert not list(here.iterdir())

@@ -1,11 +1,13 @@
 import json
+from typing import get_args
 
 import pytest
 import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scansearch.engine.settings import RunConfig, make_config, parse_value
+from scansearch.data.augment_settings import AugmentSettings
+from scansearch.engine.settings import RunConfig, TrainSettings, make_config, parse_value, validated
 from scansearch.errors import ScansearchError
 from scansearch.files import parse_toml
 from scansearch.registry import DATASETS, STRATEGIES
@@ -130,7 +132,7 @@ def test_config_survives_toml():
     assert again.space["candidates"] == list(find_space("default8").candidates)
 
 
-@given(st.floats(1e-6, 10), st.integers(1, 10**6), st.sampled_from(["adamw", "sgd"]), st.integers(1, 8))
+@given(st.floats(1e-6, 10), st.integers(1, 10**5), st.sampled_from(["adamw", "sgd"]), st.integers(1, 8))
 def test_any_config_survives_toml_and_json(lr, epochs, optimizer, keep):
     config = made(settings={"lr": lr, "epochs": epochs, "optimizer": optimizer, "keep": keep})
     data = config.model_dump(mode="json", exclude_none=True)
@@ -156,3 +158,60 @@ def test_the_subject_of_a_run_is_what_it_computes_and_not_where():
     for change in ("lr=0.01", "precision=bf16", "embed_dim=16", "limit=100", "augment.shift=0.25"):
         assert made(assignments=[change]).subject() != usual
     json.dumps(usual)
+
+
+SETTINGS = {name: STRATEGIES.get(name).Settings for name in STRATEGIES.names()}
+NUMBERS = [
+    (kind, name)
+    for kind in (TrainSettings, AugmentSettings, *SETTINGS.values())
+    for name, field in kind.model_fields.items()
+    if {int, float} & {field.annotation, *get_args(field.annotation)}
+]
+
+
+@pytest.mark.parametrize("value", [1e308, 2**63, 2**70, -1e308, -(2**70), float("nan")])
+def test_every_number_has_bounds_that_make_sense(value):
+    """Beyond them something overflows, or never ends; a stranger to a setting finds its bounds in the message."""
+    for kind, name in NUMBERS:
+        with pytest.raises(ScansearchError, match=rf"{name}: .*got") as caught:
+            validated(kind, {name: value}, kind.__name__)
+        assert "\n" not in str(caught.value)
+
+
+def test_numbers_are_found_in_all_settings():
+    assert {"lr", "epochs", "image_size", "tuning", "generations", "shift", "trials", "tau_from"} <= {
+        n for _, n in NUMBERS
+    }
+
+
+def test_threads_are_a_few_a_cpu(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert made(assignments=["threads=8"]).train.threads == 8
+    assert "threads: at most 8 threads run on this machine, 4 a CPU, got 9" in refusal(assignments=["threads=9"])
+    assert "threads: at most 8" in refusal(assignments=["threads=99999"])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "says"),
+    [
+        ("lr=1e308", "lr: input should be less than or equal to 100, got 1e+308"),
+        ("epochs=1000000000", "epochs: input should be less than or equal to 100000"),
+        ("image_size=100000", "image_size: input should be less than or equal to 4096"),
+        ("depth=1000000000", "depth takes an integer from 1 to 1000, but got 1000000000"),
+        ("embed_dim=99999999999999999999", "integers of at most 64 bits are read"),
+        ("keep=" + "[" * 5000, "nested too deeply"),
+        ("keep=99999999999999999999999", "integers of at most 64 bits are read"),
+        ("seed=1", "unknown setting 'seed'"),
+    ],
+)
+def test_numbers_without_sense_are_refused_in_one_line(assignment, says):
+    assert says in refusal(assignments=[assignment])
+
+
+def test_a_recipe_is_all_but_where_and_how_fast():
+    usual = made().recipe()
+    assert {"strategy", "seed", "train.lr", "augment.shift", "space.keep", "strategy_settings.level"} <= set(usual)
+    assert made(assignments=["threads=1", "scan_backend=torch", "checkpoint_steps=7"], data_root="x").recipe() == usual
+    for change in ({"seed": 1}, {"strategy": "gumbel"}, {"assignments": ["lr=0.1"]}, {"assignments": ["depth=2"]}):
+        assert made(**change).recipe() != usual
+    assert RunConfig(**parse_toml(tomli_w.dumps(made().model_dump(mode="json", exclude_none=True)))).recipe() == usual
