@@ -14,6 +14,8 @@ from scansearch.errors import ScansearchError
 
 MOST_PIXELS = 175_000_000
 MOST_BYTES = 2**30
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")
+"""Whatever a file is called. Pillow would also start another program, for PostScript."""
 WIDE_MODES = ("I", "F")
 BACKGROUND = (255, 255, 255, 255)
 """What shows through transparent pixels, in whose colour programs leave anything: white."""
@@ -77,7 +79,7 @@ def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None) -> n
         DamagedImageError: If it is damaged or has more than 175 million pixels.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_area(image)
             if size is not None:
                 _shrink(image, *size)

@@ -67,7 +67,9 @@ def _role(name: str) -> str | None:
 def _refuse_unnamed_parts(root: Path) -> None:
     """Folders that hold the same folders and nothing else are parts, not classes, whatever they are called."""
     inside = {path.name: list_folder(path) for path in _class_folders(root)}
-    held = {name: {path.name for path in paths} for name, paths in inside.items() if all(p.is_dir() for p in paths)}
+    held = {
+        name: {path.name for path in paths} for name, paths in inside.items() if all(os.path.isdir(p) for p in paths)
+    }
     for first, second in combinations(held, 2):
         if len(common := sorted(held[first] & held[second])) > 1:
             raise ScansearchError(
@@ -85,7 +87,7 @@ def _unused(root: Path, folders: dict[str, Path]) -> tuple[str, ...]:
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    return [path for path in list_folder(folder) if path.is_dir()]
+    return [path for path in list_folder(folder) if os.path.isdir(path)]
 
 
 def _list_split(folder: Path, class_names: Sequence[str]) -> FileSplit:
@@ -106,8 +108,13 @@ def _list_split(folder: Path, class_names: Sequence[str]) -> FileSplit:
 
 def _list_images(class_folder: Path, folder: Path) -> list[str]:
     found = []
-    for parent, inside, names in os.walk(class_folder, onerror=_refuse):
-        inside[:] = [name for name in inside if not is_hidden(name)]
+    visited: set[str] = set()
+    for parent, inside, names in os.walk(class_folder, onerror=_refuse, followlinks=True):
+        if (place := os.path.realpath(parent)) in visited:  # by a link, which may lead in a circle
+            inside.clear()
+            continue
+        visited.add(place)
+        inside[:] = sorted(name for name in inside if not is_hidden(name))
         images = [name for name in names if name.lower().endswith(EXTENSIONS) and not is_hidden(name)]
         found += [os.path.relpath(os.path.join(parent, name), folder) for name in images]
     if not found:

@@ -33,6 +33,8 @@ def check_root(root: Path, name: str) -> Path:
         raise ScansearchError(f"{name}: the data root must be an existing folder, but there is no {root}") from None
     except NotADirectoryError:
         raise ScansearchError(f"{name}: the data root must be a folder, but {root} is a file") from None
+    except ValueError:  # a null character
+        raise ScansearchError(f"{name}: the data root must be the name of a folder, but got {str(root)!r}") from None
     except OSError as error:
         raise ScansearchError(f"{name}: the data root {root} cannot be read: {error.strerror or error}") from None
     if empty:

@@ -213,13 +213,22 @@ def test_whatever_a_decoder_raises_is_damage(tmp_path: Path) -> None:
 def test_even_an_error_without_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    def stumble(*arguments: object) -> None:
+    def stumble(*arguments: object, **more: object) -> None:
         raise kind
 
     path = save(tmp_path / "image.png", np.zeros((4, 4), np.uint8))
     monkeypatch.setattr(Image, "open", stumble)
     with pytest.raises(DamagedImageError, match=rf"image\.png cannot be decoded \({kind.__name__}\)"):
         decode(path, 8, 8)
+
+
+def test_the_content_counts_and_other_formats_are_not_opened(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.bmp", np.full((4, 4), 9, np.uint8)).rename(tmp_path / "a.png")
+    assert decode(path, 4, 4).max() == 9
+    Image.new("RGB", (4, 4)).save(tmp_path / "b.eps")
+    (tmp_path / "b.eps").rename(tmp_path / "b.png")
+    with pytest.raises(DamagedImageError, match="no image of a known format"):
+        decode(tmp_path / "b.png", 4, 4)
 
 
 def test_too_many_pixels_are_refused_by_our_own_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,15 @@ def test_a_class_may_hold_folders(tmp_path: Path, write_images) -> None:
     assert IMAGE_FOLDER.load(tmp_path).class_names == ("cat", "dog")
 
 
+def test_links_to_folders_are_followed_once(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path / "elsewhere", {"a": 3})
+    write_images(tmp_path / "photos", {"a": 5, "b": 5})
+    (tmp_path / "photos" / "a" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos" / "a" / "again").symlink_to(tmp_path / "photos" / "a")
+    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "photos" / "a")
+    assert len(read_image_folder(tmp_path / "photos").train) == 13
+
+
 def test_folders_beside_the_parts_are_named(tmp_path: Path, write_images) -> None:
     for name in ("train", "test", "unlabelled"):
         write_images(tmp_path / name, {"a": 5, "b": 5} if name != "test" else {"a": 1, "b": 1})
