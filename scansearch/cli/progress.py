@@ -24,7 +24,7 @@ class RichListener:
         self.console = console
         self.best = 0.0
         self.bar = Progress(
-            TextColumn("{task.fields[stage]}"),
+            TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=28),
             TextColumn("{task.percentage:3.0f} %"),
             TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[accuracy]:.1%}"),
@@ -35,7 +35,7 @@ class RichListener:
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("search", total=None, stage="", loss=0.0, accuracy=0.0, start=False)
+        self.task = self.bar.add_task("search", total=None, epoch="", loss=0.0, accuracy=0.0, start=False)
 
     def __enter__(self) -> RichListener:
         self.bar.start()
@@ -48,7 +48,7 @@ class RichListener:
 
     def checked(self, done: int, most: int) -> None:
         """Shows how many image files were checked."""
-        self.bar.update(self.task, total=most, completed=done, stage=f"image {done:,} of {most:,}")
+        self.bar.update(self.task, total=most, completed=done, epoch=f"checking image {done:,} of {most:,}")
 
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         """Prints what will be searched."""
@@ -80,11 +80,11 @@ class RichListener:
     def judged(self, done: int, most: int, accuracy: float) -> None:
         """Shows how far the choice among trained sub-networks is; ``most`` may turn out to be too many."""
         self.best = max(self.best, accuracy)
-        self.bar.update(self.task, total=most, completed=done, stage="choosing", loss=0.0, accuracy=self.best)
+        self.bar.update(self.task, total=most, completed=done, epoch="choosing", loss=0.0, accuracy=self.best)
 
     def tuned(self, done: int, most: int) -> None:
         """Shows how far the fine-tuning between decisions is."""
-        self.bar.update(self.task, total=most, completed=done, stage="fine-tuning", loss=0.0, accuracy=self.best)
+        self.bar.update(self.task, total=most, completed=done, epoch="fine-tuning", loss=0.0, accuracy=self.best)
 
     def warned(self, message: str) -> None:
         """Prints a warning."""
@@ -92,8 +92,4 @@ class RichListener:
 
     @staticmethod
     def _fields(progress: Standing) -> dict[str, Any]:
-        return {
-            "stage": f"epoch {progress.epoch}/{progress.epochs}",
-            "loss": progress.loss,
-            "accuracy": progress.accuracy,
-        }
+        return {"epoch": f"{progress.epoch}/{progress.epochs}", "loss": progress.loss, "accuracy": progress.accuracy}
