@@ -8,8 +8,16 @@ from pathlib import Path
 
 from scansearch.errors import ScansearchError
 
-LITTER = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
-"""Folders that programs leave among one's own; @eaDir holds small copies of images."""
+LITTER = {
+    "__MACOSX",
+    "@eaDir",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+    "Thumbs.db",
+    "desktop.ini",
+}
+"""What systems leave among one's own files; @eaDir holds small copies of images."""
 KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
