@@ -6,7 +6,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +84,19 @@ def _unused(root: Path, folders: dict[str, Path]) -> Iterator[str]:
 
 def _like_parts(root: Path) -> Iterator[str]:
     """Folders that hold the same folders and nothing else may be parts, whatever they are called."""
-    inside = {path.name: list_folder(path) for path in _class_folders(root)}
-    held = {n: {path.name for path in paths} for n, paths in inside.items() if all(os.path.isdir(p) for p in paths)}
-    for first, second in combinations(held, 2):
-        if len(common := sorted(held[first] & held[second])) > 1:
+    holders: dict[tuple[str, ...], str] = {}
+    for path in _class_folders(root):
+        inside = list_folder(path)
+        names = tuple(inner.name for inner in inside if os.path.isdir(inner))
+        if len(names) < max(2, len(inside)):
+            continue
+        if names in holders:
             yield (
-                f"imagefolder: {first} and {second} are read as classes, though both hold the folders {common[0]} and "
-                f"{common[1]}; if they are parts, call them train, val and test"
+                f"imagefolder: {holders[names]} and {path.name} are read as classes, though both hold the folders "
+                f"{names[0]} and {names[1]}; if they are parts, call them train, val and test"
             )
             return
+        holders[names] = path.name
 
 
 def _class_folders(folder: Path) -> list[Path]:
