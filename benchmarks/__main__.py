@@ -10,7 +10,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import alone, decoys, machine, many_directions, memory, orders, planted, scan, strategies, supernet_step
+from benchmarks import (
+    alone,
+    decoys,
+    image_check,
+    machine,
+    many_directions,
+    memory,
+    orders,
+    planted,
+    scan,
+    strategies,
+    supernet_step,
+)
 from benchmarks.comparison import Result
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
@@ -21,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
+    "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
     "planted": lambda options: planted.run(options.seeds or planted.SEEDS, options.strategy, tiny=options.tiny),
     "decoys": lambda options: decoys.run(

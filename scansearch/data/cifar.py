@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,11 +99,11 @@ def _get(layout: CifarLayout) -> str:
 
 def _find_folder(root: Path, layout: CifarLayout) -> Path:
     for folder in (root, root / layout.folder):
-        if any((folder / name).is_file() for name, _ in layout.train + layout.test):
+        if any(os.path.isfile(folder / name) for name, _ in layout.train + layout.test):
             return folder
-    if (root / layout.archive).is_file():
+    if os.path.isfile(root / layout.archive):
         raise ScansearchError(f"{layout.name}: {root / layout.archive} is still packed; unpack it there with tar -xzf")
-    pickled = next((root / name for name in layout.pickled if (root / name).exists()), None)
+    pickled = next((root / name for name in layout.pickled if os.path.exists(root / name)), None)
     if pickled is not None:
         raise ScansearchError(
             f"{layout.name}: {pickled} is the python (pickle) version, and opening a pickle can run any code; "

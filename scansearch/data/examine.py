@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -49,12 +50,17 @@ def examine(
 
 def _inspect(splits: dict[str, FileSplit], progress: Progress) -> tuple[dict[str, FileSplit], tuple[str, ...]]:
     total, done = sum(map(len, splits.values())), 0
-    inspected: dict[str, FileSplit] = {}
+    seen: dict[Path, dict[str, Inspection]] = {}
     notes: tuple[str, ...] = ()
-    for role, split in splits.items():
-        seen, more = inspect(split.root, split.files, partial(_tell, progress, done, total))
-        inspected[role] = replace(split, seen=seen)
-        done, notes = done + len(split), notes + more
+    for root in {split.root: None for split in splits.values()}:  # splits of one pile have one root, and one memory
+        files = [file for split in splits.values() if split.root == root for file in split.files]
+        found, more = inspect(root, files, partial(_tell, progress, done, total))
+        seen[root] = dict(zip(files, found, strict=True))
+        done, notes = done + len(files), notes + more
+    inspected = {
+        role: replace(split, seen=tuple(seen[split.root][file] for file in split.files))
+        for role, split in splits.items()
+    }
     return inspected, notes
 
 

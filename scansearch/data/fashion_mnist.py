@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def _find_folder(root: Path | None) -> Path:
 def _find_file(folder: Path, part: str, kind: str) -> Path | None:
     ending = "idx3-ubyte" if kind == "images" else "idx1-ubyte"
     names = [f"{part}-{kind}{joint}{ending}{suffix}" for suffix in ("", ".gz") for joint in ("-", ".")]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / name for name in names if os.path.isfile(folder / name)), None)
 
 
 def _require_file(folder: Path, part: str, kind: str) -> Path:

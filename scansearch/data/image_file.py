@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,14 @@ from scansearch.errors import ScansearchError
 
 MOST_PIXELS = 175_000_000
 MOST_BYTES = 2**30
+LARGE = 2**25
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")
+"""Whatever a file is called. Pillow would also start another program, for PostScript."""
 WIDE_MODES = ("I", "F")
 BACKGROUND = (255, 255, 255, 255)
 """What shows through transparent pixels, in whose colour programs leave anything: white."""
+
+_large = threading.Lock()
 
 
 class DamagedImageError(ScansearchError):
@@ -77,8 +84,7 @@ def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None) -> n
         DamagedImageError: If it is damaged or has more than 175 million pixels.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            _check_area(image)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image, _turn(image):
             if size is not None:
                 _shrink(image, *size)
             ImageOps.exif_transpose(image, in_place=True)
@@ -108,9 +114,12 @@ def crop_box(width: int, height: int, target_width: int, target_height: int) -> 
     return left, top, width - left, height - top
 
 
-def _check_area(image: Image.Image) -> None:
-    if image.width * image.height > MOST_PIXELS:
+def _turn(image: Image.Image) -> AbstractContextManager[object]:
+    """Large images are decoded one at a time: each may take ten bytes a pixel for a while."""
+    area = image.width * image.height
+    if area > MOST_PIXELS:
         raise Image.DecompressionBombError
+    return _large if area > LARGE else nullcontext()
 
 
 def _shrink(image: Image.Image, height: int, width: int) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from itertools import combinations
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -37,8 +38,9 @@ def read_image_folder(root: Path | None) -> Parts:
         raise ScansearchError(f"imagefolder needs --data-root: {LAYOUT}")
     folders = _split_folders(check_root(root, "imagefolder"))
     class_names = tuple(path.name for path in _class_folders(folders["train"]))
-    splits = {role: _list_split(folder, class_names) for role, folder in folders.items()}
-    return Parts(class_names=class_names, **splits, check=examine, notes=_unused(root, folders))
+    left: Counter[str] = Counter()
+    splits: dict[str, Any] = {role: _list_split(folder, class_names, left) for role, folder in folders.items()}
+    return Parts(class_names=class_names, **splits, check=examine, notes=_notes(root, folders, left))
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -55,7 +57,6 @@ def _split_folders(root: Path) -> dict[str, Path]:
         return folders
     if {path.name for path in _class_folders(root)} <= {path.name for paths in named.values() for path in paths}:
         raise ScansearchError(f"imagefolder: {root} must hold a folder of images a class, but has none; give {LAYOUT}")
-    _refuse_unnamed_parts(root)
     return {"train": root}
 
 
@@ -64,31 +65,46 @@ def _role(name: str) -> str | None:
     return next((role for role, names in FOLDERS.items() if re.fullmatch(f"({names})(set|data|images)?", plain)), None)
 
 
-def _refuse_unnamed_parts(root: Path) -> None:
-    """Folders that hold the same folders and nothing else are parts, not classes, whatever they are called."""
-    inside = {path.name: list_folder(path) for path in _class_folders(root)}
-    held = {name: {path.name for path in paths} for name, paths in inside.items() if all(p.is_dir() for p in paths)}
-    for first, second in combinations(held, 2):
-        if len(common := sorted(held[first] & held[second])) > 1:
-            raise ScansearchError(
-                f"imagefolder: {first} and {second} in {root} both hold the folders {common[0]} and {common[1]}, so they "
-                "look like parts, not classes; call the parts train, val and test"
+def _notes(root: Path, folders: dict[str, Path], left: Counter[str]) -> tuple[str, ...]:
+    """What was found in the folders and may not be what the user thinks."""
+    notes = [*_like_parts(root)] if folders["train"] == root else [*_unused(root, folders)]
+    if left:
+        found = ", ".join(
+            f"{count:,} {kind}" for kind, count in sorted(left.items(), key=lambda item: (-item[1], item[0]))
+        )
+        notes.append(f"imagefolder: not used in {root}: {found}; images end in {', '.join(EXTENSIONS)}")
+    return tuple(notes)
+
+
+def _unused(root: Path, folders: dict[str, Path]) -> Iterator[str]:
+    if others := [path.name for path in _class_folders(root) if path not in folders.values()]:
+        used = " and ".join(path.name for path in folders.values())
+        yield f"imagefolder: of {root}, {used} are used, but not {', '.join(others)}"
+
+
+def _like_parts(root: Path) -> Iterator[str]:
+    """Folders that hold the same folders and nothing else may be parts, whatever they are called."""
+    holders: dict[tuple[str, ...], str] = {}
+    for path in _class_folders(root):
+        inside = list_folder(path)
+        names = tuple(inner.name for inner in inside if os.path.isdir(inner))
+        if len(names) < max(2, len(inside)):
+            continue
+        if names in holders:
+            yield (
+                f"imagefolder: {holders[names]} and {path.name} are read as classes, though both hold the folders "
+                f"{names[0]} and {names[1]}; if they are parts, call them train, val and test"
             )
-
-
-def _unused(root: Path, folders: dict[str, Path]) -> tuple[str, ...]:
-    if folders["train"] == root:
-        return ()
-    others = [path.name for path in _class_folders(root) if path not in folders.values()]
-    used = " and ".join(path.name for path in folders.values())
-    return (f"imagefolder: of {root}, {used} are used, but not {', '.join(others)}",) if others else ()
+            return
+        holders[names] = path.name
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    return [path for path in list_folder(folder) if path.is_dir()]
+    return [path for path in list_folder(folder) if os.path.isdir(path)]
 
 
-def _list_split(folder: Path, class_names: Sequence[str]) -> FileSplit:
+def _list_split(folder: Path, class_names: Sequence[str], left: Counter[str]) -> FileSplit:
+    """The images of a part; ``left`` counts the files that are none, or have no class."""
     classes = _class_folders(folder)
     unknown = sorted({path.name for path in classes} - set(class_names))
     if unknown:
@@ -98,18 +114,30 @@ def _list_split(folder: Path, class_names: Sequence[str]) -> FileSplit:
     files: list[str] = []
     labels: list[int] = []
     for path in classes:
-        found = _list_images(path, folder)
+        found = _list_images(path, folder, left)
         files += found
         labels += [class_names.index(path.name)] * len(found)
+    if loose := [path for path in list_folder(folder) if _is_image(path.name) and not os.path.isdir(path)]:
+        left["in no class folder"] += len(loose)
     return FileSplit(folder, tuple(files), torch.tensor(labels, dtype=torch.int64))
 
 
-def _list_images(class_folder: Path, folder: Path) -> list[str]:
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(EXTENSIONS)
+
+
+def _list_images(class_folder: Path, folder: Path, left: Counter[str]) -> list[str]:
     found = []
-    for parent, inside, names in os.walk(class_folder, onerror=_refuse):
-        inside[:] = [name for name in inside if not is_hidden(name)]
-        images = [name for name in names if name.lower().endswith(EXTENSIONS) and not is_hidden(name)]
-        found += [os.path.relpath(os.path.join(parent, name), folder) for name in images]
+    visited: set[str] = set()
+    for parent, inside, names in os.walk(class_folder, onerror=_refuse, followlinks=True):
+        if (place := os.path.realpath(parent)) in visited:  # by a link, which may lead in a circle
+            inside.clear()
+            continue
+        visited.add(place)
+        inside[:] = sorted(name for name in inside if not is_hidden(name))
+        shown = [name for name in names if not is_hidden(name)]
+        found += [os.path.relpath(os.path.join(parent, name), folder) for name in shown if _is_image(name)]
+        left.update(os.path.splitext(name)[1].lower() or "without an ending" for name in shown if not _is_image(name))
     if not found:
         raise ScansearchError(
             f"imagefolder: the class folder {class_folder} holds no image ({', '.join(EXTENSIONS)}); "

@@ -51,10 +51,13 @@ def inspect(
     """
     remembered = Remembered(root)
     found: list[Inspection] = []
-    for start in range(0, len(files), BLOCK):
-        found += each(lambda file: _inspect(root, file, remembered), files[start : start + BLOCK])
-        progress(len(found))
-    return tuple(found), remembered.save()
+    try:
+        for start in range(0, len(files), BLOCK):
+            found += each(lambda file: _inspect(root, file, remembered), files[start : start + BLOCK])
+            progress(len(found))
+    finally:  # an interrupted check goes on where it was
+        notes = remembered.save()
+    return tuple(found), notes
 
 
 def _inspect(root: Path, file: str, remembered: Remembered) -> Inspection:

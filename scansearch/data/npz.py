@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,9 @@ def read_npz(root: Path | None) -> Parts:
 
 
 def _find_archive(root: Path) -> Path:
-    if root.is_file():
+    if os.path.isfile(root):
         return root
-    archives = [path for path in list_folder(check_root(root, "npz")) if path.suffix == ".npz" and path.is_file()]
+    archives = [path for path in list_folder(check_root(root, "npz")) if path.suffix == ".npz" and os.path.isfile(path)]
     if len(archives) != 1:
         found = ", ".join(path.name for path in archives) or "none"
         raise ScansearchError(

@@ -8,8 +8,16 @@ from pathlib import Path
 
 from scansearch.errors import ScansearchError
 
-LITTER = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
-"""Folders that programs leave among one's own; @eaDir holds small copies of images."""
+LITTER = {
+    "__MACOSX",
+    "@eaDir",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+    "Thumbs.db",
+    "desktop.ini",
+}
+"""What systems leave among one's own files; @eaDir holds small copies of images."""
 KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
@@ -33,6 +41,8 @@ def check_root(root: Path, name: str) -> Path:
         raise ScansearchError(f"{name}: the data root must be an existing folder, but there is no {root}") from None
     except NotADirectoryError:
         raise ScansearchError(f"{name}: the data root must be a folder, but {root} is a file") from None
+    except ValueError:  # a null character
+        raise ScansearchError(f"{name}: the data root must be the name of a folder, but got {str(root)!r}") from None
     except OSError as error:
         raise ScansearchError(f"{name}: the data root {root} cannot be read: {error.strerror or error}") from None
     if empty:

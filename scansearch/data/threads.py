@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable
@@ -10,6 +11,9 @@ from functools import lru_cache
 from typing import TypeVar
 
 MOST_THREADS = 8
+
+# Without a handler of the program's own, Python would print what pillow logs beside the exception that it raises.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -160,6 +160,8 @@ def _run(
         "genotypes": bound.size,
         "parameters": sum(p.numel() for p in supernet.parameters()),
         "images": len(data.train),
+        "mean": [float(f"{value:.6g}") for value in data.mean],
+        "std": [float(f"{value:.6g}") for value in data.std],
         "device": environment["device"],
         "scan_backend": environment["scan_backend"],
         "resumed": state is not None,

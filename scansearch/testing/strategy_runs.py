@@ -55,8 +55,8 @@ class SealedDigits:
         self.augment, self.test = DATASETS.get("digits").augment, Sealed()
         self._read = cache(DATASETS.get("digits").load)
 
-    def load(self, root: str | None = None, **options: Any) -> ImageData:
-        """The digits, with a small validation part."""
+    def load(self, root: str | None = None, *, progress: object = None, **options: Any) -> ImageData:
+        """The digits, with a small validation part; no file is checked, so there is no progress to tell."""
         data: ImageData = self._read(root, **options)
         test: Any = self.test
         return replace(data, validation=data.validation.subset(torch.arange(VALIDATION)), test=test)

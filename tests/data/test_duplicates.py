@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from scansearch.data import DatasetSpec, Parts, TensorSplit
 from scansearch.data.duplicates import shared_images
@@ -26,23 +27,24 @@ def test_every_later_copy_is_found_with_its_first() -> None:
     ]
 
 
-def test_one_line_or_a_refusal(tmp_path: Path, write_images) -> None:
-    for part in ("train", "val", "test"):
-        write_images(tmp_path / part, {"a": 4, "b": 4})
-    for path in (tmp_path / "val").rglob("*.png"):
-        path.write_bytes(b"")
-    for part in ("val", "test"):
-        for place, path in enumerate((tmp_path / part).rglob("*.png")):
-            from PIL import Image
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three parts of eight images that all differ."""
+    for number in range(24):
+        path = tmp_path / ("train", "val", "test")[number // 8] / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (10, 12), (number, 0, 0)).save(path)
+    return tmp_path
 
-            Image.new("RGB", (10, 12), (place, 1 if part == "val" else 2, 0)).save(path)
-    assert IMAGE_FOLDER.load(tmp_path).notes == ()
-    shutil.copy(tmp_path / "train" / "a" / "2.png", tmp_path / "val" / "b" / "other.png")
-    (found,) = IMAGE_FOLDER.load(tmp_path).notes
+
+def test_one_line_or_a_refusal(folder: Path) -> None:
+    assert IMAGE_FOLDER.load(folder).notes == ()
+    shutil.copy(folder / "train" / "a" / "2.png", folder / "val" / "b" / "other.png")
+    (found,) = IMAGE_FOLDER.load(folder).notes
     assert found.startswith("1 validation or test image is also in another part")
-    assert f"{tmp_path}/val/b/other.png = {tmp_path}/train/a/2.png" in found
+    assert f"{folder}/val/b/other.png = {folder}/train/a/2.png" in found
     with pytest.raises(ScansearchError, match=r"must not share an image, but 1 .*refuse_duplicates=false") as caught:
-        IMAGE_FOLDER.load(tmp_path, refuse_duplicates=True)
+        IMAGE_FOLDER.load(folder, refuse_duplicates=True)
     assert "\n" not in str(caught.value)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from scansearch.data import FileSplit
 from scansearch.data import image_file as module
 from scansearch.data.image_file import DamagedImageError, crop_box, decode, pixels_of
 from scansearch.data.inspection import inspect_file
+from scansearch.data.threads import each
 from scansearch.errors import ScansearchError
 
 TARGETS = (32, 56, 64, 96, 112, 128, 160, 192, 224, 256, 384, 448, 512)
@@ -83,6 +85,16 @@ def test_the_orientation_is_applied(tmp_path: Path, suffix: str, orientation: in
     assert (seen.height, seen.width) == upright.shape
     small = decode(path, upright.shape[0] // 8, upright.shape[1] // 8)
     assert np.abs(small[2::8, 2::8, 0].astype(int) - upright[16::64, 16::64]).max() <= 4
+
+
+def test_a_lying_jpeg_is_not_decoded_too_small(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stripes = np.tile(np.array([0, 0, 0, 0, 255, 255, 255, 255], np.uint8), (400, 100))
+    Image.fromarray(stripes).save(tmp_path / "lying.jpg", quality=95, exif=exif)
+    found = decode(tmp_path / "lying.jpg", 100, 200)
+    assert found[40:60].min() < 60
+    assert found[40:60].max() > 195
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])
@@ -213,13 +225,22 @@ def test_whatever_a_decoder_raises_is_damage(tmp_path: Path) -> None:
 def test_even_an_error_without_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    def stumble(*arguments: object) -> None:
+    def stumble(*arguments: object, **more: object) -> None:
         raise kind
 
     path = save(tmp_path / "image.png", np.zeros((4, 4), np.uint8))
     monkeypatch.setattr(Image, "open", stumble)
     with pytest.raises(DamagedImageError, match=rf"image\.png cannot be decoded \({kind.__name__}\)"):
         decode(path, 8, 8)
+
+
+def test_the_content_counts_and_other_formats_are_not_opened(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.bmp", np.full((4, 4), 9, np.uint8)).rename(tmp_path / "a.png")
+    assert decode(path, 4, 4).max() == 9
+    Image.new("RGB", (4, 4)).save(tmp_path / "b.eps")
+    (tmp_path / "b.eps").rename(tmp_path / "b.png")
+    with pytest.raises(DamagedImageError, match="no image of a known format"):
+        decode(tmp_path / "b.png", 4, 4)
 
 
 def test_too_many_pixels_are_refused_by_our_own_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,6 +261,25 @@ def test_a_large_image_prints_no_warning(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     with pytest.raises(DamagedImageError, match="more than 175 million pixels"):
         split.batch(torch.tensor([0]))
+
+
+def test_large_images_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [save(tmp_path / f"{i}.png", np.full((40, 50), i, np.uint8)) for i in range(8)]
+    monkeypatch.setattr(module, "LARGE", 1999)
+    at_a_time, most, convert = 0, 0, module._plain
+
+    def count(image: Image.Image) -> Image.Image:
+        nonlocal at_a_time, most
+        at_a_time += 1
+        most = max(most, at_a_time)
+        time.sleep(0.01)
+        at_a_time -= 1
+        return convert(image)
+
+    monkeypatch.setattr(module, "_plain", count)
+    found = each(lambda path: decode(path, 4, 4), files)
+    assert [int(image.max()) for image in found] == list(range(8))
+    assert most == 1
 
 
 def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,17 +133,35 @@ def test_two_spellings_of_one_part(tmp_path: Path, write_images) -> None:
 def test_parts_that_nobody_would_call_so(tmp_path: Path, write_images) -> None:
     for name in ("first", "second"):
         write_images(tmp_path / name, {"a": 5, "b": 5})
-    with pytest.raises(ScansearchError, match="first and second in .* look like parts, not classes"):
-        IMAGE_FOLDER.load(tmp_path)
+    (note,) = read_image_folder(tmp_path).notes
+    assert "first and second are read as classes, though both hold the folders a and b" in note
 
 
 def test_a_class_may_hold_folders(tmp_path: Path, write_images) -> None:
     for name in ("cat", "dog"):
         write_images(tmp_path / name, {f"{name}-{day}": 5 for day in ("monday", "friday")})
     assert IMAGE_FOLDER.load(tmp_path).class_names == ("cat", "dog")
+    assert read_image_folder(tmp_path).notes == ()
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path / "elsewhere", {"a": 3})
+    write_images(tmp_path / "photos", {"a": 5, "b": 5})
+    (tmp_path / "photos" / "a" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos" / "a" / "again").symlink_to(tmp_path / "photos" / "a")
+    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "photos" / "a")
+    assert len(read_image_folder(tmp_path / "photos").train) == 13
 
 
 def test_folders_beside_the_parts_are_named(tmp_path: Path, write_images) -> None:
     for name in ("train", "test", "unlabelled"):
         write_images(tmp_path / name, {"a": 5, "b": 5} if name != "test" else {"a": 1, "b": 1})
     assert "train and test are used, but not unlabelled" in IMAGE_FOLDER.load(tmp_path).notes[0]
+
+
+def test_files_that_are_not_read_are_counted(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path, {"a": 5, "b": 5, ".": 1})
+    for name in ("a/x.HEIC", "a/y.heic", "b/notes.txt", "b/Makefile", "b/Thumbs.db"):
+        (tmp_path / name).touch()
+    (note,) = IMAGE_FOLDER.load(tmp_path).notes
+    assert "2 .heic, 1 .txt, 1 in no class folder, 1 without an ending; images end in .png" in note

@@ -79,6 +79,20 @@ def test_a_second_look_reads_only_what_changed(tmp_path: Path, counted: list[str
     assert [a == b for a, b in zip(first[0], second[0], strict=True)] == [True, False, True, True]
 
 
+def test_an_interrupted_check_is_not_in_vain(
+    tmp_path: Path, counted: list[str], settled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(done: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspection, "BLOCK", 2)
+    files = [picture(tmp_path / f"{i}.bmp", i) for i in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        inspect(tmp_path, files, interrupt)
+    inspect(tmp_path, files)
+    assert sorted(counted) == files
+
+
 def test_what_changed_just_now_is_not_remembered(tmp_path: Path, counted: list[str], cache: Path) -> None:
     files = [picture(tmp_path / "0.bmp", 0)]
     inspect(tmp_path, files)

@@ -16,6 +16,11 @@ def test_a_good_root(tmp_path: Path) -> None:
     assert [path.name for path in list_folder(tmp_path)] == ["a", "b"]
 
 
+def test_no_name(tmp_path: Path) -> None:
+    with pytest.raises(ScansearchError, match=r"must be the name of a folder, but got '.*\\x00b'"):
+        check_root(tmp_path / "a\0b", "data")
+
+
 def test_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ScansearchError, match="is a file"):
