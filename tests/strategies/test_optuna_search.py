@@ -139,5 +139,3 @@ def test_a_storage_that_fails_on_the_way_is_one_line_and_the_search_goes_on_late
     found.finish(FakeJudge())
     study = found._study()
     assert len(study.finished(study.trials())) == 6
-
-
