@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote_plus
 
 MASK = "***"
-USER = r"(?i)\b(?!sqlite:///)([a-z][a-z0-9+.-]*://[^\s:]*:)"
+USER = r"(?i)\b(?!sqlite:/)([a-z][a-z0-9+.-]*:/+[^\s:]*:)"
 AUTHORITY, ALONE = re.compile(USER + r"(\S*)@"), re.compile(USER + r"(.*)@", re.DOTALL)
 """``scheme://user:`` and the password, to the last ``@``: it may hold one itself. In a text, or where nothing follows the URL."""
 PARAMETER = re.compile(r"(?i)([?&;=][\w.-]*(?:password|passwd|passphrase|pass|pwd|secret|token)\s*=\s*)([^&;\s'\"]+)")
