@@ -11,6 +11,7 @@ from rich.markup import escape
 from scansearch.cli.console import complain, out
 from scansearch.cli.next_steps import show_next
 from scansearch.cli.progress import Shielded
+from scansearch.cli.streams import unread
 from scansearch.genotype import Genotype, LayerGenotype
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def finish(folder: Path, genotype: Genotype, progress: Shielded) -> None:
     shown = shlex.quote(str(folder))
     with done.attempt("showing the result", f"scansearch resume {shown}"):
         _show(folder, genotype, done)
+    if unread():
+        done.failures.append(f"nobody read the result; `scansearch resume {shown}` shows it again")
     if progress.failure:
         done.failures.append(f"the progress could not be shown ({progress.failure}); {folder / 'log.txt'} has it")
     for line in done.failures:
