@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scansearch.cli.console import complain, out, plain
 from scansearch.cli.next_steps import show_next
 from scansearch.cli.progress import Shielded
+from scansearch.cli.streams import unread
 from scansearch.genotype import Genotype, LayerGenotype
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def finish(folder: Path, genotype: Genotype, progress: Shielded) -> None:
     shown = shlex.quote(str(folder))
     with done.attempt("showing the result", f"scansearch resume {shown}"):
         _show(folder, genotype, done)
+    if unread():
+        done.failures.append(f"nobody read the result; `scansearch resume {shown}` shows it again")
     if progress.failure:
         done.failures.append(f"the progress could not be shown ({progress.failure}); {folder / 'log.txt'} has it")
     for line in done.failures:

@@ -78,7 +78,8 @@ def _leave(number: int, frame: FrameType | None) -> None:
     line = runnable(_last_words[-1]()).encode(errors="backslashreplace") + b"\n"
     for stream, text in ((1, b""), (2, line)):
         try:
-            os.write(stream, (CLEAN_LINE if os.isatty(stream) else b"") + text)
+            terminal = os.isatty(stream) and os.environ.get("TERM", "dumb") != "dumb"
+            os.write(stream, (CLEAN_LINE if terminal else b"") + text)
         except OSError:  # the terminal has gone; there is nobody left to tell
             continue
     for path in getattr(sys.modules.get("scansearch.files"), "UNFINISHED", ()):

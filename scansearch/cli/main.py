@@ -14,7 +14,6 @@ import typer
 from scansearch.cli import bench, datasets, doctor, export, models, plot, resume, run, scans, spaces, strategies
 from scansearch.cli.console import DEBUG_VARIABLE
 from scansearch.cli.program import program
-from scansearch.cli.streams import prepare
 from scansearch.cli.usage import OneLineGroup, unwrapped
 
 EPILOG = (
@@ -65,7 +64,6 @@ def options(
 
 def main() -> None:
     """Runs a command line. ``--debug`` counts wherever it stands."""
-    prepare()
     # Threads that wait for each other keep their core busy. Where another program wants it, as on any laptop, they then
     # wait for each other's turns: a step took three times as long. About 30 microseconds cost nothing otherwise.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch loads GNU's OpenMP

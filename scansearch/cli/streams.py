@@ -15,6 +15,8 @@ HANDLER = "scansearch"
 class Outlet(io.TextIOWrapper):
     """A text stream whose reader may go away, as ``| head`` does: what is written after that goes nowhere, without a word."""
 
+    gone = False
+
     def write(self, text: str) -> int:
         """Writes, or not if nobody reads any more."""
         try:
@@ -31,10 +33,16 @@ class Outlet(io.TextIOWrapper):
             self._forget()
 
     def _forget(self) -> None:
+        self.gone = True
         # What is still in the buffer must go somewhere too, or Python complains about it at its exit.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
+
+
+def unread() -> bool:
+    """Whether nobody reads standard output: it is closed, or its reader has left."""
+    return sys.stdout is None or getattr(sys.stdout, "gone", False)
 
 
 def prepare() -> None:
