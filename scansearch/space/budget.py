@@ -96,7 +96,7 @@ class Budgeted:
             return tuple(math.ceil(Fraction(self.costs.layers[layer][name]) / self.unit_cost) for name in candidates)
         except (KeyError, IndexError) as error:
             raise ScansearchError(
-                f"the cost table has no cost for {error.args[0]!r} in layer {layer}; make it for this model and space "
+                f"the cost table has no cost for {error.args[0]!r} in layer {layer + 1}; make it for this model and space "
                 "with `scansearch bench --model MODEL --space SPACE --out costs.json`"
             ) from error
 

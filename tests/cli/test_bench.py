@@ -105,7 +105,7 @@ def test_bad_input(refused, here, arguments, says):
 
 def test_an_unknown_direction_of_a_genotype_is_found_before_anything_is_measured(refused, here):
     (here / "g.json").write_text(json.dumps([["h", "w3"]] * 6))
-    assert "unknown candidate of layer 0 'w3'" in refused("bench", "--genotype", "g.json")
+    assert "unknown candidate of layer 1 'w3'" in refused("bench", "--genotype", "g.json")
 
 
 def test_ctrl_c(refused, here, monkeypatch):
