@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from scansearch.colours import GREY, KEPT
 from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
@@ -40,8 +40,8 @@ def draw(source: ReportSource) -> Figure:
 
 
 def _told(table: DataFrame, shown: int) -> list[str]:
-    accuracy = drawable(table["accuracy"])
-    median, best = map(told_percent, (np.nanmedian(accuracy), np.nanmax(accuracy)))
+    accuracy = Series(drawable(table["accuracy"]))
+    median, best = map(told_percent, (accuracy.median(), accuracy.max()))
     return [
         f"{len(table):,} genotypes judged: median {median}, best {best}",
         *told_left_out(shown, len(table), "dots"),

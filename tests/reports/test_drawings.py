@@ -190,7 +190,9 @@ def test_of_very_many_candidates_the_kept_and_the_strongest_are_shown():
     assert len(shown) == 24 > len(kept)
     assert kept <= set(shown)
     peaks = {name: max(layer.scores[name] for layer in genotype.layers) for name in names if name not in kept}
-    assert min(peaks[name] for name in shown if name in peaks) > max(p for name, p in peaks.items() if name not in shown)
+    assert min(peaks[name] for name in shown if name in peaks) > max(
+        p for name, p in peaks.items() if name not in shown
+    )
     assert "76 weaker not shown" in [text.get_text() for text, _ in texts(figure)]
 
 
