@@ -25,7 +25,7 @@ from scansearch.figures import (
 )
 from scansearch.report import Report, ReportSource
 
-MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 40, 200
+MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 24, 200
 """Panels, lines in a panel, and points on a line."""
 MOST_NAMED = 16
 """Candidates up to which one legend names them all; beyond, every panel names what it keeps, up to this many."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from scansearch.colours import GREY
-from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
 from scansearch.figures import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
 from scansearch.report import Report, ReportSource
 from scansearch.report_facts import SearchFacts
@@ -54,7 +54,7 @@ def _told(table: DataFrame, shown: int, facts: SearchFacts) -> list[str]:
     lifted = [f"label smoothing {facts.label_smoothing:g}"] if facts.label_smoothing else []
     lifted += facts.mixed
     return [
-        f"validation accuracy {last['val_accuracy'] * 100:.1f} % after {epochs} epoch{'s' * (epochs != 1)}",
+        f"validation accuracy {told_percent(last['val_accuracy'])} after {epochs} epoch{'s' * (epochs != 1)}",
         *([f"{' and '.join(lifted)} lift{'s' * (len(lifted) == 1)} the training loss only"] if lifted else []),
         *told_left_out(shown, len(table), "epochs"),
         *told_not_finite(table, columns),

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PatchCollection
+from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -36,7 +36,7 @@ from scansearch.report import Report, ReportSource, presentable
 from scansearch.same_orders import coinciding, told_same
 from scansearch.score_scale import ScoreScale, short_numbers
 
-MOST_LAYERS = 128
+MOST_LAYERS, MOST_NUMBERS = 128, 2000
 BARS, BAR_SCALE, BAR_ROOM = 0.66, 0.42, 0.58  # inches: the counts, their longest bar, the colour bar with its numbers
 NARROWEST = 3.0  # inches that what is written above and below the cells may take at least
 SMALLEST = 4.5  # points: numbers smaller than this are left out
@@ -145,11 +145,11 @@ def _scores(figure: Figure, axes: Axes, sheet: Sheet, scale: ScoreScale) -> None
 
 
 def _missing(axes: Axes, sheet: Sheet, values: Mapping[Cell, float]) -> None:
-    for column in range(len(sheet.grid.x)):
-        for row in range(len(sheet.grid.y)):
-            if (column, row) not in values:
-                x, y = sheet.grid.centre(column, row)
-                axes.plot([x - 0.08, x + 0.08], [y, y], color=GREY, linewidth=0.6)
+    cells = [(i, j) for i in range(len(sheet.grid.x)) for j in range(len(sheet.grid.y)) if (i, j) not in values]
+    centres = [sheet.grid.centre(*cell) for cell in cells]
+    axes.add_collection(
+        LineCollection([[(x - 0.08, y), (x + 0.08, y)] for x, y in centres], colors=GREY, linewidths=0.6)
+    )
 
 
 def _numbers(
@@ -158,7 +158,7 @@ def _numbers(
     texts = dict(zip(values, short_numbers(list(values.values())), strict=True))
     longest = max(map(len, texts.values()), default=1)
     size = min(6.2, sheet.grid.cell[0] * 0.86 * 72 / (longest * 0.62), sheet.grid.cell[1] * 0.62 * 72)
-    if size < SMALLEST:
+    if size < SMALLEST or len(texts) > MOST_NUMBERS:
         return
     for cell, text in texts.items():
         axes.text(
@@ -218,8 +218,9 @@ def _labels(axes: Axes, sheet: Sheet) -> None:
     axes.tick_params(axis="x", labelsize=NAME_SIZE if len(layers) < 100 else SMALL)
     axes.set_xlabel("layer", labelpad=2)
     doubtful = [i for i, layer in enumerate(layers) if layer.above_noise is False]
+    names = axes.get_xticklabels()
     for i in doubtful:
-        axes.get_xticklabels()[i].set_color(KEPT)
+        names[i].set_color(KEPT)
     places, y = [grid.x[i] + 0.5 for i in doubtful], -0.055 / grid.cell[1]
     axes.plot(places, [y] * len(places), "v", color=KEPT, markersize=2.6, markeredgewidth=0, clip_on=False)
     _stages(axes, grid, layers)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from scansearch.colours import GREY, KEPT
-from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
 from scansearch.figures import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 from scansearch.report import Report, ReportSource
 
@@ -40,9 +40,10 @@ def draw(source: ReportSource) -> Figure:
 
 
 def _told(table: DataFrame, shown: int) -> list[str]:
-    accuracy = table["accuracy"] * 100
+    accuracy = Series(drawable(table["accuracy"]))
+    median, best = map(told_percent, (accuracy.median(), accuracy.max()))
     return [
-        f"{len(table):,} genotypes judged: median {accuracy.median():.1f} %, best {accuracy.max():.1f} %",
+        f"{len(table):,} genotypes judged: median {median}, best {best}",
         *told_left_out(shown, len(table), "dots"),
         *told_not_finite(table, ["accuracy"]),
     ]

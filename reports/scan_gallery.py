@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from scansearch.colours import GREY, INK
 from scansearch.errors import ScansearchError
 from scansearch.figures import HEADING, Note, draw_notes, heading, new_figure, note_rows, shorten, text_width
-from scansearch.scan_figures import ScanFigure, draw_path, path_axes, path_ends, percent
+from scansearch.scan_figures import ScanFigure, check_tokens, draw_path, path_axes, path_ends, percent
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import measure
 
@@ -25,6 +25,8 @@ FAMILY_LINE, NAME_LINE, FACT_LINE = 0.19, 0.13, 0.1  # inches: above a row of pa
 NAME_SIZE, SMALL_NAME, FACT_SIZE = 5.8, 4.6, 4.8  # points
 NARROW = 0.6  # inches that a panel takes at least, for its name
 LARGEST, SMALLEST = 1.7, 0.3  # inches of a panel's longer side
+
+MOST_TOKENS = 150_000
 
 Row = list[tuple[str, list[str]]]  # families, each with its panels of this row
 
@@ -48,6 +50,7 @@ def draw(names: Sequence[str], grid: tuple[int, int]) -> Figure:
     Raises:
         ScansearchError: If there is no name, there are more than fit on a page, or an order cannot be measured.
     """
+    check_tokens(names, grid, MOST_TOKENS, "a gallery")
     layout = _lay_out(_families(names), grid)
     figure = new_figure(*layout.size)
     top = ABOVE

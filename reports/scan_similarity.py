@@ -28,7 +28,7 @@ from scansearch.figures import (
     text_width,
 )
 from scansearch.registry import unknown_name
-from scansearch.scan_figures import ScanFigure
+from scansearch.scan_figures import ScanFigure, check_tokens
 from scansearch.scans.locality import Relation, redundant, similarity
 
 MEASURES = {
@@ -41,6 +41,7 @@ MARKS: dict[Relation, tuple[str, str]] = {
 }
 TREE, BAR = 0.62, 0.6  # inches: the dendrogram, the colour bar with its numbers
 SMALLEST_WITH_NUMBERS = 0.24  # inches of a cell
+MOST_ORDERS, MOST_TOKENS = 128, 500_000
 NARROWEST = 3.6  # inches of the figure
 
 
@@ -86,13 +87,19 @@ def draw(names: Sequence[str], grid: tuple[int, int], *, measure: str = "tau") -
         measure: ``tau`` or ``adjacency``, see ``scansearch.scans.locality.similarity``.
 
     Raises:
-        ScansearchError: If there are fewer than two orders, the measure or an order is unknown, or the grid is too large.
+        ScansearchError: If there are fewer than two orders, or too many, the measure or an order is unknown, or the grid is too
+            large.
     """
     names = tuple(dict.fromkeys(names))
     if len(names) < 2:
         raise ScansearchError(f"a similarity is that of at least two different scan orders, but got {len(names)}")
     if measure not in MEASURES:
         raise unknown_name("measure of similarity", measure, list(MEASURES))
+    if len(names) > MOST_ORDERS:
+        raise ScansearchError(
+            f"a similarity is that of at most {MOST_ORDERS} scan orders, but got {len(names):,}; name fewer"
+        )
+    check_tokens(names, grid, MOST_TOKENS, "a similarity")
     tau, adjacency = similarity(names, *grid)
     found = cluster(names, np.abs(tau) if measure == "tau" else adjacency)
     relations = {frozenset((a, b)): how for a, b, how in redundant(names, *grid)}

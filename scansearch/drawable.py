@@ -22,6 +22,12 @@ def thinned(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
+def told_percent(share: float) -> str:
+    """A share as ``81.2 %``, or ``1e+100 %`` where a table holds nonsense."""
+    value = float(drawable([share])[0]) * 100
+    return f"{value:.1f} %" if abs(value) < 1e6 else f"{value:.3g} %"
+
+
 def told_left_out(shown: int, count: int, what: str) -> list[str]:
     """Says how many are drawn, if not all."""
     return [f"{shown:,} of {count:,} {what} drawn"] if shown < count else []

@@ -204,4 +204,5 @@ def figure_files(figure: Figure, name: str) -> dict[str, bytes]:
         data = io.BytesIO()
         figure.savefig(data, format=kind, dpi=DPI, metadata=metadata)
         files[f"{name}.{kind}"] = data.getvalue()
+        figure.set_layout_engine("none")  # once is enough: it is dear, and both files shall look the same
     return files

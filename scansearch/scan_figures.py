@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scansearch.errors import ScansearchError
 from scansearch.outputs import place
 from scansearch.registry import SCAN_FIGURES, SCAN_ORDERS
 from scansearch.scans import ScanOrder, Symmetry
@@ -96,6 +97,20 @@ def catalogue(height: int, width: int) -> list[str]:
                 shown.append(other)
         names += shown
     return names
+
+
+def check_tokens(names: Sequence[str], grid: tuple[int, int], most: int, what: str) -> None:
+    """Refuses a figure whose orders have more tokens in all than can be drawn, or compared, in bounded time.
+
+    Raises:
+        ScansearchError: With the limit.
+    """
+    count = len(names) * grid[0] * grid[1]
+    if count > most:
+        raise ScansearchError(
+            f"{what} is of at most {most:,} tokens in all, but {len(names):,} orders on {grid[0]} x {grid[1]} have {count:,}; "
+            f"take a smaller grid or fewer orders"
+        )
 
 
 def percent(share: float, decimals: int = 0) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scansearch.cli.console import err, guarded, out, plain, print_json, table
+from scansearch.cli.bench_table import ranking, show
+from scansearch.cli.console import err, guarded, plain, print_json
 from scansearch.cli.interrupted import saying
 from scansearch.errors import ScansearchError
 from scansearch.registry import unknown_name
@@ -53,8 +52,8 @@ def command(
 ) -> None:
     """Say what directions cost, in milliseconds on this machine or in FLOPs.
 
-    Milliseconds are those of a batch, FLOPs those of an image. A table written with --out serves as the budget of a search
-    space.
+    Milliseconds are those of a batch, FLOPs those of an image; directions are listed from the cheapest to the dearest. A
+    table written with --out serves as the budget of a search space.
 
     Examples:
       scansearch bench --image-size 64 --out costs.json
@@ -74,9 +73,9 @@ def command(
     costs = _costs(spec, layers, sizes, unit, formula, measured)
     facts = _network(costs, layers) | ({"genotype": costs.cost(chosen)} if chosen else {})
     if json:
-        print_json({"costs": costs.to_dict(), "network": facts})
+        print_json({"costs": costs.to_dict(), "ranking": ranking(costs), "network": facts})
     else:
-        _show(costs, facts, layers)
+        show(costs, facts, layers)
     if out_file:  # last: what was measured stays on the screen if the file cannot be written
         costs.save(out_file)
         err.print(f"\n{plain(out_file)}", soft_wrap=True)
@@ -112,7 +111,7 @@ def _meant(genotype: Genotype, layers: Sequence[LayerSpace], model: str) -> list
         [layer.merged.get(name, name) for name in names]
         for layer, names in zip(layers, genotype.directions, strict=True)
     ]
-    for number, (layer, names) in enumerate(zip(layers, meant, strict=True)):
+    for number, (layer, names) in enumerate(zip(layers, meant, strict=True), start=1):
         if foreign := [name for name in names if name not in layer.candidates]:
             raise unknown_name(f"candidate of layer {number}", foreign[0], list(layer.candidates))
     return meant
@@ -161,39 +160,3 @@ def _network(costs: CostTable, layers: Sequence[LayerSpace]) -> dict[str, float]
     high = sum(sum(dear[-most:]) for dear, (_, most) in zip(prices, kept, strict=True))
     between = (low + high) / 2
     return {"cheapest": rest + low, "dearest": rest + high, "share": between / ((rest + between) or 1)}
-
-
-def _show(costs: CostTable, facts: dict[str, float], layers: Sequence[LayerSpace]) -> None:
-    rows = []
-    for layer, group in groupby(enumerate(costs.layers, start=1), key=lambda entry: entry[1]):
-        numbers = [number for number, _ in group]
-        prices = list(layer.directions.values())
-        cells = [_amount(value, costs.unit) for value in (min(prices), median(prices), max(prices))]
-        base = _amount(layer.base, costs.unit) if costs.unit == "FLOPs" else "in the rest"
-        rows.append((_span(numbers), f"{layer.grid[0]} x {layer.grid[1]}", len(prices), base, *cells))
-    source = f"FLOPs by formula {costs.source}" if costs.unit == "FLOPs" else costs.source
-    size = f"{costs.image_size[0]} x {costs.image_size[1]}"
-    out.print(f"[bold]{plain(costs.model)}[/], {size} images; {plain(source)}\n", soft_wrap=True)
-    out.print(table(("layers", "tokens", "candidates", "base", "a direction: least", "median", "most"), rows))
-    cheapest, dearest = (_amount(facts[name], costs.unit) for name in ("cheapest", "dearest"))
-    keep = _span(sorted({n for layer in layers for n in (layer.least, layer.most)}))
-    whole = cheapest if cheapest == dearest else f"{cheapest} to {dearest}"
-    out.print(f"\nwhole network that keeps {keep} a layer: [bold]{whole}[/]; directions are {facts['share']:.0%} of it")
-    if "genotype" in facts:
-        out.print(f"this genotype: [bold]{_amount(facts['genotype'], costs.unit)}[/]")
-    if costs.spread is not None and costs.residual is not None:
-        out.print(
-            f"the same network varies by {_amount(costs.spread, costs.unit)} from round to round (interquartile), and sums of "
-            f"these costs are off by {_amount(costs.residual, costs.unit)} (root mean square); more --repeats and a quiet "
-            "machine make both less"
-        )
-
-
-def _span(numbers: Sequence[int]) -> str:
-    return str(numbers[0]) if numbers[0] == numbers[-1] else f"{numbers[0]} to {numbers[-1]}"
-
-
-def _amount(value: float, unit: str) -> str:
-    if unit == "ms":
-        return f"{value:,.3g} ms" if value < 100 else f"{value:,.0f} ms"
-    return f"{value / 1e9:,.3f} G" if value >= 1e9 else f"{value / 1e6:,.3f} M"

@@ -180,7 +180,7 @@ class CostTable(BaseModel):
 def _layer_cost(number: int, layer: LayerCost, names: Sequence[str]) -> float:
     if foreign := [name for name in names if name not in layer.directions]:
         raise ScansearchError(
-            f"this cost table has no cost for {foreign[0]!r} in layer {number}, only for "
+            f"this cost table has no cost for {foreign[0]!r} in layer {number + 1}, only for "
             f"{', '.join(layer.directions)}; make one with `scansearch bench --space SPACE`"
         )
     return layer.base + sum(layer.directions[name] for name in names)

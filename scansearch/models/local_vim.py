@@ -237,7 +237,7 @@ class LocalVimSupernet(LocalVim, Supernet):
         for number, (names, candidates) in enumerate(zip(directions, self.candidates, strict=True)):
             if foreign := [name for name in names if name not in candidates]:
                 raise ScansearchError(
-                    f"layer {number} has no candidate {foreign[0]!r}; its candidates are {', '.join(candidates)}"
+                    f"layer {number + 1} has no candidate {foreign[0]!r}; its candidates are {', '.join(candidates)}"
                 )
         return [[c.index(name) for name in names] for names, c in zip(directions, self.candidates, strict=True)]
 

@@ -98,7 +98,7 @@ class ModelSpec:
         for number, names in enumerate(directions):
             if not names or len(set(names)) < len(names):
                 raise ScansearchError(
-                    f"a layer runs at least one direction and each once, but layer {number} has: {', '.join(names) or 'none'}"
+                    f"a layer runs at least one direction and each once, but layer {number + 1} has: {', '.join(names) or 'none'}"
                 )
         count = self.config.parameters(directions, image_size, in_channels)
         check_parameters(self.name, count + num_classes * self.config.embed_dim)

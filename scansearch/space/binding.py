@@ -103,8 +103,8 @@ def _check_numbers(space: SearchSpace, depth: int, stages: set[int]) -> None:
     for kind, named, there in (("stage", space.stages, stages), ("layer", space.layers, set(range(depth)))):
         if foreign := sorted(set(named) - there):
             raise ScansearchError(
-                f"space {space.name!r} says something about {kind} {foreign[0]}, but this model has {kind}s "
-                f"{min(there)} to {max(there)}; choose another model or another space"
+                f"space {space.name!r} says something about {kind}s.{foreign[0]}, but this model has {kind}s."
+                f"{min(there)} to {kind}s.{max(there)}; choose another model or another space"
             )
 
 
@@ -120,7 +120,7 @@ def _layer(space: SearchSpace, number: int, grid: tuple[int, int], stage: int) -
     if layer.size == 0:
         wanted = "; ".join(map(str, space.constraints))
         raise ScansearchError(
-            f"layer {number} keeps {_range(least, most)} of {len(kept)} candidates ({', '.join(kept)}), but no choice "
+            f"layer {number + 1} keeps {_range(least, most)} of {len(kept)} candidates ({', '.join(kept)}), but no choice "
             f"satisfies the constraints of space {space.name!r} ({wanted}); relax them, change keep, or add candidates"
         )
     return layer
@@ -132,11 +132,11 @@ def _too_few(
     size = f"{grid[0]} x {grid[1]}"
     if len(kept) == 1 and len(names) > 1:
         return (
-            f"all {len(names)} candidates of space {space!r} coincide on the {size} grid of layer {number}, so there is "
+            f"all {len(names)} candidates of space {space!r} coincide on the {size} grid of layer {number + 1}, so there is "
             "nothing to choose; use larger grids (smaller patches or larger images)"
         )
     return (
-        f"layer {number} keeps {least} directions, but only {len(kept)} candidates of space {space!r} "
+        f"layer {number + 1} keeps {least} directions, but only {len(kept)} candidates of space {space!r} "
         f"differ on its {size} grid ({', '.join(kept)}); lower keep or use larger grids"
     )
 

@@ -260,7 +260,7 @@ class BoundSpace(Sequence[LayerSpace]):
         for number, (layer, kept) in enumerate(zip(self.layers, choice, strict=True)):
             if not layer.allows(kept):
                 raise ScansearchError(
-                    f"layer {number} may not keep {', '.join(directions[number])} in space {self.name!r}; it keeps "
+                    f"layer {number + 1} may not keep {', '.join(directions[number])} in space {self.name!r}; it keeps "
                     f"{layer.least} to {layer.most} different directions that satisfy the constraints"
                 )
         return choice
@@ -270,7 +270,7 @@ def _indices(layer: LayerSpace, names: Sequence[str], number: int) -> tuple[int,
     meant = [layer.merged.get(name, name) for name in names]
     if foreign := [name for name in meant if name not in layer.candidates]:
         raise ScansearchError(
-            f"layer {number} has no candidate {foreign[0]!r}; its candidates are {', '.join(layer.candidates)}"
+            f"layer {number + 1} has no candidate {foreign[0]!r}; its candidates are {', '.join(layer.candidates)}"
         )
     return tuple(sorted(layer.candidates.index(name) for name in meant))
 
@@ -278,11 +278,11 @@ def _indices(layer: LayerSpace, names: Sequence[str], number: int) -> tuple[int,
 def _exact(scores: torch.Tensor, threshold: float | None, number: int, candidates: int) -> list[int]:
     if scores.shape != (candidates,):
         raise ScansearchError(
-            f"layer {number} has {candidates} candidates and needs one score for each, but got shape {tuple(scores.shape)}"
+            f"layer {number + 1} has {candidates} candidates and needs one score for each, but got shape {tuple(scores.shape)}"
         )
     values = scores.double().tolist()
     if not all(map(np.isfinite, values)):
-        raise ScansearchError(f"scores must be finite, but layer {number} has {values}; the search diverged")
+        raise ScansearchError(f"scores must be finite, but layer {number + 1} has {values}; the search diverged")
     base = sum(map(Fraction, values)) / len(values) if threshold is None else Fraction(threshold)
     return [round((Fraction(value) - base) * (1 << PRECISION)) for value in values]
 

@@ -155,11 +155,11 @@ def _price(costs: Costs, layer: int, name: str) -> Fraction:
         price = costs.layers[layer][name]
     except (KeyError, IndexError) as error:
         raise ScansearchError(
-            f"the cost table has no cost for {error.args[0]!r} in layer {layer}; make it for this model and space "
+            f"the cost table has no cost for {error.args[0]!r} in layer {layer + 1}; make it for this model and space "
             "with `scansearch bench --model MODEL --space SPACE --out costs.json`"
         ) from error
     if not 0 <= price < math.inf:
-        raise ScansearchError(f"a cost is a finite number of at least 0, but {name} costs {price} in layer {layer}")
+        raise ScansearchError(f"a cost is a finite number of at least 0, but {name} costs {price} in layer {layer + 1}")
     return Fraction(price)
 
 

@@ -125,8 +125,8 @@ class SearchSpace(BaseModel):
             raise ScansearchError(first_problem(error)) from error
 
     def _overrides(self) -> Iterator[tuple[str, Override]]:
-        yield from ((f"stage {number} of ", override) for number, override in self.stages.items())
-        yield from ((f"layer {number} of ", override) for number, override in self.layers.items())
+        yield from ((f"stages.{number} of ", override) for number, override in self.stages.items())
+        yield from ((f"layers.{number} of ", override) for number, override in self.layers.items())
 
     @property
     def all_candidates(self) -> tuple[str, ...]:

@@ -73,12 +73,12 @@ class PlantedProblem:
         for number, names in enumerate(self.planted):
             if not names or len({*names} & {*self.candidates}) < len(names):
                 raise ScansearchError(
-                    f"a layer plants some of {', '.join(self.candidates)}, each once, but layer {number} plants "
+                    f"a layer plants some of {', '.join(self.candidates)}, each once, but layer {number + 1} plants "
                     f"{', '.join(names) or 'nothing'}"
                 )
             if not len(places(names)):
                 raise ScansearchError(
-                    f"the orders of a layer must differ somewhere, but those of layer {number} do not: {', '.join(names)}"
+                    f"the orders of a layer must differ somewhere, but those of layer {number + 1} do not: {', '.join(names)}"
                 )
 
     @classmethod

@@ -186,14 +186,14 @@ def test_bad_space_file(refused_start, here):
         ("keeps = 2", "mine.toml: unknown key of a search space 'keeps' (did you mean 'keep'?); there is: "),
         ("keep = 2\nstage = 1", "unknown key of a search space 'stage' (did you mean 'stages'?)"),
         ("keep = 1\n[layers.0]\nkeeps = 2", "layers.0.keeps: extra inputs are not permitted"),
-        ("keep = 1\n[layers.99]\nkeep = 2", "says something about layer 99, but this model has layers 0 to 1"),
-        ("keep = 1\n[stages.3]\nkeep = 2", "says something about stage 3, but this model has stages 0 to 0"),
+        ("keep = 1\n[layers.99]\nkeep = 2", "says something about layers.99, but this model has layers.0 to layers.1"),
+        ("keep = 1\n[stages.3]\nkeep = 2", "says something about stages.3, but this model has stages.0 to stages.0"),
         ("keep = 1\ncandidates = ['w0', 'h']", "'w0' is no scan order: a window is wK or wKxM"),
         ("keep = 1\ncandidates = ['h_rot']", "there is no symmetry '_rot'; there is: _t (transposed)"),
         ("keep = 1\ncandidates = ['h_t', 'v']", "but 'h_t' and 'v' are the same; keep one"),
         (
             "keep = 1\ncandidates = ['h', 'w8', 'w9', 'w40']",
-            "coincide on the 4 x 4 grid of layer 0, so there is nothing to choose",
+            "coincide on the 4 x 4 grid of layer 1, so there is nothing to choose",
         ),
         (
             "keep = 3\ncandidates = ['h', 'w8', 'w9', 'v']",

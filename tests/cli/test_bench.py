@@ -58,6 +58,33 @@ def test_milliseconds(call, stopwatch, here):
     assert table.cost([["h", "v"]] * 4) == pytest.approx(7.0)
 
 
+def test_directions_are_listed_from_the_cheapest_to_the_dearest(call):
+    arguments = (*TINY, "--set", "windows=padded", "--image-size", "240", "--set", "depth=2")
+    told = call(*arguments).out
+    lines = [line.split() for line in told[told.index("direction ") :].splitlines()]
+    assert lines[0] == ["direction", "on", "15", "x", "15"]
+    assert [line[0] for line in lines[1:9]] == ["h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w7", "w7_flip"]
+    prices = [float(line[1]) for line in lines[1:9]]
+    assert prices == sorted(prices)
+    assert prices[0] < prices[-1]
+    (group,) = json.loads(call(*arguments, "--json").out)["ranking"]
+    assert (group["layers"], group["grid"]) == ([1, 2], [15, 15])
+    costs = [entry["cost"] for entry in group["directions"]]
+    assert costs == sorted(costs)
+    assert [entry["direction"] for entry in group["directions"]][0::7] == ["h", "w7_flip"]
+
+
+def test_of_many_directions_the_cheapest_and_the_dearest_are_listed(call):
+    told = call(*TINY, "--set", "windows=padded", "--image-size", "240", "--space", "wide32", "--set", "depth=1").out
+    assert "the 12 cheapest and the 12 dearest; --json and --out tell the 8 between them too" in told
+
+
+def test_directions_that_cost_the_same_are_not_listed_one_by_one(call):
+    told = call(*TINY).out
+    assert "all directions of a layer cost the same" in told
+    assert "w7_flip" not in told
+
+
 def test_keep_and_options_of_the_model_can_be_set(call):
     shown = json.loads(call(*TINY, "--set", "keep=2", "--set", "depth=3", "--json").out)
     assert len(shown["costs"]["layers"]) == 3
@@ -105,7 +132,7 @@ def test_bad_input(refused, here, arguments, says):
 
 def test_an_unknown_direction_of_a_genotype_is_found_before_anything_is_measured(refused, here):
     (here / "g.json").write_text(json.dumps([["h", "w3"]] * 6))
-    assert "unknown candidate of layer 0 'w3'" in refused("bench", "--genotype", "g.json")
+    assert "unknown candidate of layer 1 'w3'" in refused("bench", "--genotype", "g.json")
 
 
 def test_ctrl_c(refused, here, monkeypatch):

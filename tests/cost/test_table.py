@@ -107,7 +107,7 @@ def test_wrong_genotypes():
     table = CostTable.from_dict(DATA)
     with pytest.raises(ScansearchError, match="has 2 layers, but directions for 1 were given; make one"):
         table.cost([["h"]])
-    with pytest.raises(ScansearchError, match="no cost for 'w2' in layer 1, only for h, v; make one"):
+    with pytest.raises(ScansearchError, match="no cost for 'w2' in layer 2, only for h, v; make one"):
         table.cost([["h"], ["w2"]])
 
 

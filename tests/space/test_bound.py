@@ -116,7 +116,7 @@ def test_beyond_the_least_number_only_directions_above_the_mean_are_kept():
 
 def test_scores_that_are_not_finite_are_refused():
     bound = PAIRED.bind([(3, 3)])
-    with pytest.raises(ScansearchError, match="scores must be finite, but layer 0 has"):
+    with pytest.raises(ScansearchError, match="scores must be finite, but layer 1 has"):
         bound.best([torch.tensor([0.0, float("nan"), 0, 0, 0])])
 
 
@@ -132,7 +132,7 @@ def test_vectors_and_names_round_trip(space, grids, seed):
 
 def test_scores_of_another_number_are_refused():
     with pytest.raises(
-        ScansearchError, match=r"layer 1 has 5 candidates and needs one score for each, but got shape \(4,\)"
+        ScansearchError, match=r"layer 2 has 5 candidates and needs one score for each, but got shape \(4,\)"
     ):
         PAIRED.bind([(3, 3)] * 2).best([torch.zeros(5), torch.zeros(4)])
 
@@ -159,10 +159,10 @@ WRONG = {
     "layers": ([["h", "v"]], "space 'paired' has 2 layers here, but got 1"),
     "unknown": (
         [["h", "w9"], ["h", "v"]],
-        "layer 0 has no candidate 'w9'; its candidates are h, h_flip, v, v_flip, w2",
+        "layer 1 has no candidate 'w9'; its candidates are h, h_flip, v, v_flip, w2",
     ),
-    "constraint": ([["h", "h_flip"], ["h", "v"]], "layer 1 may not keep h, v in space 'paired'; it keeps 1 to 3"),
-    "twice": ([["h", "h"], ["h", "h_flip"]], "layer 0 may not keep h, h in space 'paired'"),
+    "constraint": ([["h", "h_flip"], ["h", "v"]], "layer 2 may not keep h, v in space 'paired'; it keeps 1 to 3"),
+    "twice": ([["h", "h"], ["h", "h_flip"]], "layer 1 may not keep h, h in space 'paired'"),
 }
 
 
@@ -219,7 +219,7 @@ def test_budgets_that_nothing_meets_say_what_would():
         budgeted(2, ODD)
     with pytest.raises(ScansearchError, match="the budget is 2 ms, but without any direction the network costs 3 ms"):
         budgeted(2, ODD, fixed=3.0, unit="ms")
-    with pytest.raises(ScansearchError, match="the cost table has no cost for 'w2' in layer 1"):
+    with pytest.raises(ScansearchError, match="the cost table has no cost for 'w2' in layer 2"):
         budgeted(20, [ODD[0], {"h": 1, "h_flip": 1, "v": 1}])
 
 

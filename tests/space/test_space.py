@@ -66,7 +66,7 @@ def test_too_few_distinct_candidates_name_the_layer_and_its_grid():
     with pytest.raises(ScansearchError) as caught:
         DEFAULT8.bind([(14, 14), (1, 7)])
     assert str(caught.value) == (
-        "layer 1 keeps 4 directions, but only 2 candidates of space 'default8' differ on its 1 x 7 grid (h, h_flip); "
+        "layer 2 keeps 4 directions, but only 2 candidates of space 'default8' differ on its 1 x 7 grid (h, h_flip); "
         "lower keep or use larger grids"
     )
 
@@ -122,7 +122,7 @@ WRONG = {
     ),
     "stage": (
         valid(stages={"1": {"keep": 4}}),
-        "keep must be at most the number of candidates, but stage 1 of space 'mine'",
+        "keep must be at most the number of candidates, but stages.1 of space 'mine'",
     ),
     "stage key": (valid(stages={"1": {"kep": 4}}), "stages.1.kep: extra inputs are not permitted, got 4"),
     "stage name": (valid(stages={"last": {"keep": 1}}), "stages.last."),
@@ -203,7 +203,7 @@ def test_stages_and_layers_have_their_own_candidates_and_numbers(tmp_path):
 
 def test_what_is_said_about_stages_and_layers_must_exist(tmp_path):
     (tmp_path / "pyramid.toml").write_text(TOML)
-    with pytest.raises(ScansearchError, match="says something about stage 3, but this model has stages 0 to 1"):
+    with pytest.raises(ScansearchError, match="says something about stages.3, but this model has stages.0 to stages.1"):
         SearchSpace.load(tmp_path / "pyramid.toml").bind([(14, 14), (7, 7)], [0, 1])
 
 
@@ -211,7 +211,7 @@ def test_candidates_that_all_coincide_leave_nothing_to_choose():
     with pytest.raises(ScansearchError) as caught:
         SearchSpace(name="mine", candidates=("h", "v", "w2"), keep=2).bind([(4, 4), (1, 1)])
     assert str(caught.value) == (
-        "all 3 candidates of space 'mine' coincide on the 1 x 1 grid of layer 1, so there is nothing to choose; use larger "
+        "all 3 candidates of space 'mine' coincide on the 1 x 1 grid of layer 2, so there is nothing to choose; use larger "
         "grids (smaller patches or larger images)"
     )
 
@@ -222,7 +222,7 @@ def test_constraints_that_nothing_satisfies_say_so():
     with pytest.raises(ScansearchError) as caught:
         space.bind([(4, 4)])
     assert str(caught.value) == (
-        "layer 0 keeps 2 of 3 candidates (h, h_flip, v), but no choice satisfies the constraints of space 'mine' (at least 1 "
+        "layer 1 keeps 2 of 3 candidates (h, h_flip, v), but no choice satisfies the constraints of space 'mine' (at least 1 "
         "direction(s) together with the flip; at most 0 of *_flip); relax them, change keep, or add candidates"
     )
 

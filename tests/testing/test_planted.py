@@ -204,9 +204,9 @@ def test_the_space_keeps_as_many_as_are_planted():
     ("planted", "message"),
     [
         ((), "at least one layer"),
-        (((),), "layer 0 plants nothing"),
-        ((("h",), ("h", "spiral")), "layer 1 plants h, spiral"),
-        ((("h", "h"),), "layer 0 plants h, h"),
+        (((),), "layer 1 plants nothing"),
+        ((("h",), ("h", "spiral")), "layer 2 plants h, spiral"),
+        ((("h", "h"),), "layer 1 plants h, h"),
     ],
 )
 def test_what_cannot_be_planted_is_refused(planted, message):
@@ -215,7 +215,7 @@ def test_what_cannot_be_planted_is_refused(planted, message):
 
 
 def test_orders_that_agree_everywhere_cannot_be_planted_together():
-    with pytest.raises(ScansearchError, match="those of layer 0 do not: h, w6"):
+    with pytest.raises(ScansearchError, match="those of layer 1 do not: h, w6"):
         PlantedProblem((("h", "w6"),), candidates=("h", "w6"))
 
 

@@ -66,7 +66,7 @@ BROKEN = {
     "Unsorted": "space with keep=2 of 4: choose() gives ((1, 0), (1, 0)), which is not in the space",
     "Undecided": "space with keep=2 of 4: choose() gives ((",
     "Drawing": "evaluation() draws random numbers; it must not change the search",
-    "NotANumber": "scores() must give layer 0 one finite score a candidate, but gives tensor([nan",
+    "NotANumber": "scores() must give layer 1 one finite score a candidate, but gives tensor([nan",
     "MovesWeights": "before_weights() changes the weights; only the loop's optimiser may",
     "LearnsFromHeldOut": "AttributeError",
     "MovesWeightsAfterEpoch": "after_epoch() changes the weights; only the loop's optimiser may",

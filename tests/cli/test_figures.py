@@ -1,0 +1,71 @@
+"""``scansearch plot``, ``export`` and ``scans``: where files go, and that none replaces another source's unasked."""
+
+import json
+
+import pytest
+
+NAMES = ["heatmap.png", "heatmap.svg"]
+
+
+@pytest.fixture
+def genotypes(here):
+    """Files ``a.json``, ``b.json`` and ``other/a.json``, all different."""
+    (here / "other").mkdir()
+    for number, path in enumerate(("a.json", "b.json", "other/a.json"), start=1):
+        (here / path).write_text(json.dumps([["h", "v"]] * number))
+    return here
+
+
+def listed(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_figures_of_several_genotypes_lie_in_one_folder(call, refused, genotypes):
+    for source in ("a.json", "b.json", "a.json"):
+        assert call("plot", source, "--out", "f").status == 0
+    assert listed(genotypes / "f") == [f"{stem}-{name}" for stem in "ab" for name in NAMES]
+    before = (genotypes / "f" / "a-heatmap.png").read_bytes()
+    assert "f/a-heatmap.png exists and holds something else" in refused("plot", "other/a.json", "--out", "f")
+    assert (genotypes / "f" / "a-heatmap.png").read_bytes() == before
+    assert call("plot", "other/a.json", "--out", "f", "--overwrite").status == 0
+    assert (genotypes / "f" / "a-heatmap.png").read_bytes() != before
+
+
+def test_a_runs_own_figures_keep_plain_names_and_are_drawn_anew(call, finished, tmp_path):
+    own = finished.path / "figures" / "curves.png"
+    before = own.read_bytes()
+    own.write_bytes(b"old")
+    assert call("plot", finished.path, "--report", "curves").status == 0
+    assert own.read_bytes() == before
+    assert call("plot", finished.path, "--report", "curves", "--out", tmp_path).status == 0
+    assert listed(tmp_path) == ["run-curves.png", "run-curves.svg"]
+
+
+def test_what_is_not_drawn_is_said_with_the_reason(call, genotypes):
+    told = call("plot", "a.json").err
+    assert "not drawn: alpha, curves: there is no finished epoch of a run to draw" in told
+
+
+@pytest.mark.parametrize("form", ["json", "localmamba"])
+def test_exports_of_several_genotypes_lie_in_one_folder(form, call, refused, genotypes):
+    count = len(call("export", "a.json", "--to", form, "--out", "f").out.split())
+    assert call("export", "b.json", "--to", form, "--out", "f").status == 0
+    assert len(listed(genotypes / "f")) == 2 * count
+    assert {name.split("-")[0] for name in listed(genotypes / "f")} == {"a", "b"}
+    assert "exists and holds something else" in refused("export", "other/a.json", "--to", form, "--out", "f")
+    assert call("export", "other/a.json", "--to", form, "--out", "f", "--overwrite").status == 0
+    assert len(listed(genotypes / "f")) == 2 * count
+
+
+def test_a_runs_own_exports_keep_plain_names(call, finished):
+    result = call("export", finished.path, "--to", "json")
+    assert result.out.split() == [str(finished.path / "export" / "genotype.json")]
+    assert call("export", finished.path, "--to", "json").status == 0
+
+
+def test_a_similarity_of_other_orders_does_not_replace_the_first(call, refused, here):
+    assert call("scans", "h", "v", "--grid", "4x4").status == 0
+    assert call("scans", "h", "v", "--grid", "4x4", "--by", "adjacency").status == 0
+    assert "scan-similarity-adjacency-4x4.png" in listed(here)
+    assert "exists and holds something else" in refused("scans", "h", "w2", "--grid", "4x4")
+    assert call("scans", "h", "w2", "--grid", "4x4", "--overwrite").status == 0
