@@ -40,8 +40,12 @@ def takes(hint: Any, limits: Iterable[Any] = ()) -> str:
     names = [_name(part) for part in parts if part is not type(None)]
     bounds = {key: getattr(limit, key) for limit in limits for key in _SIGNS if hasattr(limit, key)}
     if bounds.keys() == {"ge", "le"}:
-        return f"{names[0]} {bounds['ge']:g} to {bounds['le']:g}"
-    return " ".join([" | ".join(names), ", ".join(f"{_SIGNS[key]} {value:g}" for key, value in bounds.items())]).strip()
+        return f"{names[0]} {_number(bounds['ge'])} to {_number(bounds['le'])}"
+    return " ".join([" | ".join(names), ", ".join(f"{_SIGNS[k]} {_number(v)}" for k, v in bounds.items())]).strip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _name(part: Any) -> str:

@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer.main
@@ -17,7 +18,7 @@ from scansearch.cli.main import app
 from scansearch.cli.source import genotype_of
 from scansearch.cost import CostTable
 from scansearch.engine.settings import SECTIONS, make_config
-from scansearch.registry import SCAN_ORDERS, SEARCH_SPACES
+from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES
 from scansearch.scans import ScanOrder
 
 try:
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 OTHERS = {"mine": "default8", "uniform": "darts"}
 """Names of plug-ins that the guide makes up, and what stands in for them here."""
+SHORT = {"epochs": 1, "limit": 32, "validation_limit": 10}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -84,6 +86,31 @@ def test_python_compiles_and_uses_what_exists(code):
         if isinstance(node, ast.ImportFrom):
             module = importlib.import_module(str(node.module))
             assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+@pytest.fixture(scope="module")
+def a_few_steps(tmp_path_factory):
+    """A folder in which the guide's first search was made, and a search that is as short, whatever it is told."""
+    folder = tmp_path_factory.mktemp("guide")
+
+    def search(out, **settings):
+        return real(folder / out, **{**settings, **SHORT})
+
+    real = scansearch.search
+    search("runs/first")
+    return SimpleNamespace(folder=folder, search=search)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_python_runs_as_it_is_printed(page, a_few_steps, monkeypatch):
+    monkeypatch.chdir(a_few_steps.folder)
+    monkeypatch.setattr(scansearch, "search", a_few_steps.search)
+    models = dict(MODELS._registered)
+    found = {"__name__": "guide"}
+    for code in blocks(page, "python"):
+        exec(compile(code, page.name, "exec"), found)
+    for name in MODELS._registered.keys() - models:
+        MODELS.unregister(name)
 
 
 def test_the_contributors_plug_ins_work():

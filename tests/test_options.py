@@ -17,6 +17,7 @@ SECTIONS = {
 
 class Example(BaseModel):
     count: int = Field(1, ge=1)
+    many: int = Field(1, ge=1, le=10_000_000)
     share: float = Field(0.5, ge=0, le=1)
     rate: float | None = Field(None, gt=0, lt=10)
     old: Optional[int] = None  # noqa: UP045
@@ -30,6 +31,7 @@ class Example(BaseModel):
     ("name", "text"),
     [
         ("count", "integer >= 1"),
+        ("many", "integer 1 to 10,000,000"),
         ("share", "number 0 to 1"),
         ("rate", "number > 0, < 10"),
         ("old", "integer"),
