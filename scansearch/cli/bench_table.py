@@ -7,7 +7,6 @@ from itertools import groupby
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
-
 from scansearch.cli.console import out, plain, table
 
 if TYPE_CHECKING:
