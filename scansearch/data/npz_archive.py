@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -88,7 +89,10 @@ def _read_header(file: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype
     version = npy.read_magic(file)
     if version not in readers:
         raise ValueError(f"a header of version {version[0]}.{version[1]}, which plain arrays do not need")
-    shape, _, dtype = readers[version](file)
+    try:
+        shape, _, dtype = readers[version](file)
+    except tokenize.TokenError as error:  # NumPy reads a header that is no Python text once more, as one of Python 2
+        raise ValueError(f"a header that is cut off: {error.args[0]}") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
     return shape, dtype

@@ -64,6 +64,12 @@ def test_a_header_that_disagrees_with_the_archive_allocates_nothing(tmp_path: Pa
     assert "but holds 4; it is damaged" in message
 
 
+def test_a_header_that_is_cut_off(tmp_path: Path) -> None:
+    text = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4,\n"
+    body = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    assert "plain arrays of numbers" in refused(write(tmp_path / "a.npz", {"images.npy": body + b"1234"}))
+
+
 def test_a_negative_length(tmp_path: Path) -> None:
     assert "a.npz" in refused(write(tmp_path / "a.npz", {"images.npy": header((-4,)) + b"1234"}))
 
