@@ -78,7 +78,8 @@ def check_weights(found: object, module: torch.nn.Module) -> None:
     assert isinstance(found, dict)
     parameters = {name for name, _ in module.named_parameters()}
     for name, like in fresh.items():
-        check_tensor(found[name], like, name)
+        if isinstance(like, torch.Tensor):  # a module may have state of another kind
+            check_tensor(found[name], like, name)
         if name in parameters:
             check_numbers(found[name], name)
 
