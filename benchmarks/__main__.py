@@ -33,13 +33,13 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
-    "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
     "planted": lambda options: planted.run(options.seeds or planted.SEEDS, options.strategy, tiny=options.tiny),
     "decoys": lambda options: decoys.run(
         options.seeds or decoys.SEEDS, options.strategy, root=options.data_root, tiny=options.tiny
     ),
     "alone": lambda options: alone.run(options.seeds or alone.SEEDS, root=options.data_root, tiny=options.tiny),
+    "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
 }
 LONG = ("planted", "decoys", "alone")
 """Whole searches, many of them: an hour or more each, so they run only when they are named."""

@@ -55,7 +55,7 @@ def read_npz(root: Path | None) -> Parts:
 
 
 def _find_archive(root: Path) -> Path:
-    if os.path.isfile(root):
+    if os.path.exists(root) and not os.path.isdir(root):
         return root
     archives = [path for path in list_folder(check_root(root, "npz")) if path.suffix == ".npz" and os.path.isfile(path)]
     if len(archives) != 1:

@@ -130,7 +130,7 @@ def test_whole_searches_run_only_when_they_are_named(monkeypatch):
     for name in command.BENCHMARKS:
         monkeypatch.setitem(command.BENCHMARKS, name, lambda options, name=name: ran.append(name) or [])
     command.main([])
-    assert ran == ["scan", "step", "many", "orders", "strategies", "memory"]
+    assert ran == ["scan", "step", "many", "orders", "strategies", "memory", "images"]
     command.main(["decoys", "planted"])
     assert ran[-2:] == ["decoys", "planted"]
 
