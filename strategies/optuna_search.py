@@ -184,11 +184,23 @@ class Proposals:
 
         kinds: dict[str, Any] = {
             "tpe": optuna.samplers.TPESampler,
-            "nsga2": optuna.samplers.NSGAIISampler,
+            "nsga2": _nsga2,
             "gp": optuna.samplers.GPSampler,
             "random": optuna.samplers.RandomSampler,
         }
         return kinds[self.sampler](seed=(self.seed * 1_000_003 + attempt * 100_003 + number) % 2**32)
+
+
+def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
+    from optuna.samplers import NSGAIISampler
+
+    class InOrder(NSGAIISampler):
+        """Optuna's own orders parents by rank once, by number from then on, and draws by their place: a resume would differ."""
+
+        def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+            return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
+
+    return InOrder(seed=seed)
 
 
 def _objectives(sampler: str) -> list[Objective]:

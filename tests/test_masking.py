@@ -33,7 +33,7 @@ def test_those_that_a_url_quotes_or_breaks_are_found_too():
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://me@host:5432/db", "postgresql://host/db?passfile=/home/me/.pgpass", "sqlite:////home/a:b@c/study.db",
+        "postgresql://me@host:5432/db", "postgresql://host/db?passfile=/data/.pgpass", "sqlite:////data/a:b@c/study.db",
         "sqlite:///:memory:", "study.log", "", "https://host:8080/data?page=2", "--set tokens=3 --set depth=2",
     ],
 )  # fmt: skip

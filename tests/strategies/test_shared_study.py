@@ -1,10 +1,12 @@
 """Studies that are killed at every moment, that many work on, and that are not what they were."""
 
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,9 +23,10 @@ from scansearch.engine.settings import make_config
 from scansearch.errors import ScansearchError
 from scansearch.space import find_space, views
 
-TRIALS = 13  # TPE learns from the eleventh on
+TRIALS = 12  # TPE learns from the eleventh on
 KINDS = {"journal": JournalStorage, "sqlite": RDBStorage}
 WRITES = [name for name in sorted(BaseStorage.__abstractmethods__) if name.startswith(("create", "set"))]
+WRITES.append("_create_new_trial")  # what RDBStorage's cache calls
 
 
 class Killed(BaseException):
@@ -60,6 +63,8 @@ def dying_after(number, kind, die=die):
 
     with pytest.MonkeyPatch.context() as patch:
         for name in WRITES:
+            if not hasattr(KINDS[kind], name):
+                continue
             patch.setattr(KINDS[kind], name, counted(getattr(KINDS[kind], name)))
         yield lambda: done[0] >= number
 
@@ -87,10 +92,10 @@ def killed_and_resumed(number, kind, folder, **settings):
     return outcome(again) if died() else None
 
 
-def every_kill(kind, folder, **settings):
+def every_kill(kind, folder, first=1, **settings):
     whole = strategy("optuna_search", **settings)
     whole.finish(FakeJudge())
-    for number in range(1, 1000):
+    for number in range(first, 1000):
         (folder / str(number)).mkdir()
         found = killed_and_resumed(number, kind, folder / str(number), **settings)
         if found is None:
@@ -104,11 +109,27 @@ def test_whatever_write_a_kill_follows_the_search_ends_the_same(tmp_path, monkey
     assert every_kill("journal", tmp_path, trials=TRIALS) == 3 + 2 * TRIALS
 
 
+def test_nsga2_ends_the_same_when_the_first_of_a_generation_is_cut_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    whole, settings = FakeJudge(), {"sampler": "nsga2", "trials": 52}
+    found = strategy("optuna_search", **settings)
+    found.finish(whole)
+    assert killed_and_resumed(4 + 2 * 50, "journal", tmp_path, **settings) == outcome(found)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("sampler", "trials"), [("tpe", 16), ("random", 6), ("gp", 13), ("nsga2", 54)])
-def test_whatever_write_a_kill_follows_every_sampler_ends_the_same(kind, sampler, trials, tmp_path):
-    assert every_kill(kind, tmp_path, sampler=sampler, trials=trials) >= 3 + 2 * trials
+@pytest.mark.parametrize(
+    ("kind", "sampler", "trials", "first"),
+    [
+        ("sqlite", "tpe", 12, 1),
+        ("journal", "random", 6, 1),
+        ("journal", "gp", 12, 1),
+        ("journal", "nsga2", 54, 100),  # the second generation
+    ],
+)
+def test_whatever_write_a_kill_follows_every_sampler_ends_the_same(kind, sampler, trials, first, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    assert every_kill(kind, tmp_path, first, sampler=sampler, trials=trials) == 3 + 2 * trials
 
 
 @pytest.mark.parametrize("lost", [1, 2, 40, 10**6])
@@ -182,17 +203,14 @@ def test_a_process_that_is_gone_after_a_write_leaves_the_same_bytes(tmp_path):
         done = subprocess.run([sys.executable, "-c", code, str(number), str(tmp_path), *folders], check=False)
         assert done.returncode == 9
         resume(tmp_path / str(number))
-        assert told(tmp_path / str(number)) == {
-            **told(tmp_path / "whole"),
-            "genotype.json": told(tmp_path / str(number))["genotype.json"],  # another command line
-        }
-        assert views_of(tmp_path / str(number)) == views_of(tmp_path / "whole")
+        assert without_command(tmp_path / str(number)) == without_command(tmp_path / "whole")
 
 
-def views_of(folder):
-    from scansearch.genotype import Genotype
-
-    return [layer["directions"] for layer in Genotype.load(folder / "genotype.json").to_dict()["layers"]]
+def without_command(folder):
+    """What a run tells, but for the command line of its process."""
+    genotype = json.loads((folder / "genotype.json").read_text())
+    del genotype["search"]["command"]
+    return {**told(folder), "genotype.json": genotype}
 
 
 class Worth(FakeJudge):
@@ -208,8 +226,8 @@ def worker(storage, **settings):
     return strategy("optuna_search", ToySupernet(count=8), space(count=8, keep=4), storage=storage, **settings)
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
-def test_two_that_ask_at_once_never_judge_the_same(storage, sampler, monkeypatch):
+@pytest.mark.parametrize(("kind", "sampler", "count"), [("journal", "tpe", 16), ("sqlite", "random", 6)])
+def test_two_that_ask_at_once_never_judge_the_same(kind, sampler, count, tmp_path, monkeypatch):
     meeting, asked = threading.Barrier(2), threading.local()
     ask = optuna.Study.ask
 
@@ -220,7 +238,7 @@ def test_two_that_ask_at_once_never_judge_the_same(storage, sampler, monkeypatch
         return ask(study, *arguments, **named)
 
     monkeypatch.setattr(optuna.Study, "ask", at_once)
-    workers = [worker(storage, sampler=sampler, trials=16) for _ in "ab"]
+    workers = [worker(url(kind, tmp_path), sampler=sampler, trials=count) for _ in "ab"]
     judges = [Worth(), Worth()]
     threads = [threading.Thread(target=w.finish, args=(j,)) for w, j in zip(workers, judges, strict=True)]
     for thread in threads:
@@ -228,10 +246,10 @@ def test_two_that_ask_at_once_never_judge_the_same(storage, sampler, monkeypatch
     for thread in threads:
         thread.join()
     everything = judges[0].asked + judges[1].asked
-    assert len(everything) == len(set(everything)) >= 16
-    assert all(judge.asked for judge in judges)
+    assert len(everything) == len(set(everything)) >= count
     trials = workers[0]._study().trials()
-    assert sum(trial.state == TrialState.COMPLETE for trial in trials) in (16, 17)
+    assert sum(trial.state == TrialState.COMPLETE for trial in trials) in (count, count + 1)
+    assert [trial for trial in trials if trial.state == TrialState.FAIL]  # the first proposal of the second
     assert not [trial for trial in trials if trial.state == TrialState.RUNNING]
 
 
@@ -290,21 +308,16 @@ def test_a_trial_that_every_worker_dies_of_is_given_up(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_processes_that_make_a_study_at_once(kind, tmp_path):
+def test_processes_that_make_a_database_at_once(tmp_path):
     code = (
         "import sys, time; sys.path[:0] = sys.argv[3:]; from test_shared_study import *\n"
-        "made = lambda: worker(sys.argv[1], trials=6)\n"
-        "time.sleep(max(0, float(sys.argv[2]) - time.time())); made().finish(Worth())"
+        "time.sleep(max(0, float(sys.argv[2]) - time.time())); worker(sys.argv[1], trials=6).finish(Worth())"
     )
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    import time
-
     for number in range(8):
-        (tmp_path / str(number)).mkdir()
-        where = url(kind, tmp_path / str(number))
-        call = [sys.executable, "-c", code, where, str(time.time() + 12), *folders]
-        pair = [subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env={**os.environ}) for _ in "ab"]
+        where = f"sqlite:///{tmp_path / str(number)}.db"
+        call = [sys.executable, "-c", code, where, str(time.time() + 8), *folders]
+        pair = [subprocess.Popen(call, stderr=subprocess.PIPE, text=True) for _ in "ab"]
         errors = [process.communicate()[1] for process in pair]
         assert [process.returncode for process in pair] == [0, 0], errors
 
@@ -312,7 +325,7 @@ def test_processes_that_make_a_study_at_once(kind, tmp_path):
 def stopped(storage):
     part = strategy("optuna_search", trials=TRIALS, storage=storage)
     with pytest.raises(KeyboardInterrupt):
-        part.finish(FakeJudge(6))
+        part.finish(FakeJudge(2))
     return part.state_dict()
 
 
@@ -372,7 +385,8 @@ def foreign_trial(found, what):
         ("another genotype", "its trial 0 is no genotype of this space"),
     ],
 )
-def test_a_foreign_trial_is_one_line(storage, what, says):
+def test_a_foreign_trial_is_one_line(tmp_path, what, says):
+    storage = url("journal", tmp_path)
     found = strategy("optuna_search", trials=3, storage=storage)
     found._study().study.add_trial(foreign_trial(found, what))
     for attempt in (lambda: found.finish(FakeJudge()), lambda: strategy("optuna_search", trials=3, storage=storage)):

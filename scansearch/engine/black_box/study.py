@@ -228,6 +228,8 @@ class SharedStudy:
         if not isinstance(self.storage, RDBStorage):
             yield
             return
+        with self._reaching():
+            self.storage.record_heartbeat(trial._trial_id)
         done = threading.Event()
         beating = threading.Thread(target=_beat, args=(self.storage, trial._trial_id, done), daemon=True)
         beating.start()
@@ -254,9 +256,7 @@ class SharedStudy:
 
 
 def _beat(storage: RDBStorage, trial: int, done: threading.Event) -> None:
-    while True:
+    while not done.wait(HEARTBEAT):
         # The next one may pass; if the database stays away, telling the result says so.
         with suppress(Exception):
             storage.record_heartbeat(trial)
-        if done.wait(HEARTBEAT):
-            return
