@@ -34,9 +34,7 @@ class Finished:
         """Makes a failure of the block one line: the search is done, and nothing that comes after may end it."""
         try:
             yield
-        except (
-            Exception
-        ) as error:  # figures and exporters are plug-ins, and draw with other packages: anything can happen
+        except Exception as error:  # plug-ins of anybody, and other packages under them: anything can happen
             self.failures.append(f"{what} failed ({explained(error)}); `{again}` does it again")
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from scansearch.engine.events import Silent
 from scansearch.engine.search import start
 from scansearch.engine.settings import make_config
 from scansearch.export.exporter import Exporter
+from scansearch.files import write_bytes
 from scansearch.finish import finish
 from scansearch.genotype import Genotype
 from scansearch.registry import EXPORTERS
@@ -31,15 +33,35 @@ def made(folder):
     return {name for name in found if name.startswith(("export/", "figures/"))}
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
     """A run whose search is done, and nothing after it."""
     settings = {**RUN}
     config = make_config(
         space=find_space("default8"), strategy="darts", model=settings.pop("model"), data="digits", settings=settings
     )
-    folder = tmp_path / "a run"
+    folder = tmp_path_factory.mktemp("searched") / "run"
     return folder, start(config, folder)
+
+
+@pytest.fixture
+def run(searched, tmp_path):
+    """A copy of it, and its genotype."""
+    shutil.copytree(searched[0], tmp_path / "a run")
+    return tmp_path / "a run", searched[1]
+
+
+@pytest.fixture
+def sketches(monkeypatch):
+    """Figures without the work: empty files of their names."""
+
+    def render(source, folder, names):
+        paths = [folder / f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+        for path in paths:
+            write_bytes(path, b"")
+        return paths
+
+    monkeypatch.setattr("scansearch.report.render", render)
 
 
 def test_exports_and_figures(run):
@@ -49,7 +71,9 @@ def test_exports_and_figures(run):
     assert not done.failures
 
 
-def test_a_figure_that_fails_costs_itself(run, monkeypatch):
+def test_a_figure_that_fails_costs_itself(run, sketches, monkeypatch):
+    import scansearch.report
+
     def render(source, folder, names, real=scansearch.report.render):
         if names == ["alpha"]:
             raise ValueError("no such\nbackend")
@@ -64,7 +88,7 @@ def test_a_figure_that_fails_costs_itself(run, monkeypatch):
     assert "warning: drawing failed" in (run[0] / "log.txt").read_text()
 
 
-def test_an_exporter_that_fails_costs_itself(run):
+def test_an_exporter_that_fails_costs_itself(run, sketches):
     EXPORTERS.register("broken", Exporter("broken", "fails", lambda genotype, folder: [][0]))
     try:
         done = finish(*run)
@@ -76,7 +100,7 @@ def test_an_exporter_that_fails_costs_itself(run):
     assert made(run[0]) == EXPORTED | FIGURES
 
 
-def test_a_full_disk_is_told_and_ends_nothing(run, monkeypatch):
+def test_a_full_disk_is_told_and_ends_nothing(run, sketches, monkeypatch):
     def fsync(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -98,7 +122,7 @@ def test_scores_without_measure(run):
     assert all("\n" not in line for line in done.failures)
 
 
-def test_nothing_of_an_earlier_result_stays(run):
+def test_nothing_of_an_earlier_result_stays(run, sketches):
     folder, genotype = run
     finish(folder, genotype)
     (folder / "figures" / "front.png").write_bytes(b"old")
@@ -111,7 +135,7 @@ def test_nothing_of_an_earlier_result_stays(run):
     assert gone == [str(folder / name) for name in (*sorted(EXPORTED), "figures/front.png")]
 
 
-def test_a_search_from_python_leaves_the_same_files(tmp_path, run, monkeypatch, recwarn):
+def test_a_search_from_python_leaves_the_same_files(tmp_path, run, sketches, monkeypatch, recwarn):
     finish(*run)
     scansearch.search(tmp_path / "python", **RUN)
     assert made(tmp_path / "python") == made(run[0])
@@ -135,7 +159,7 @@ class Handle:
 
 
 @pytest.fixture
-def notebook(monkeypatch):
+def notebook(monkeypatch, sketches):
     """As in the kernel of a notebook."""
     texts = []
 
@@ -175,7 +199,7 @@ def test_who_is_told(notebook, tmp_path):
     assert not notebook
 
 
-def test_progress_outside_of_a_notebook_is_asked_for(tmp_path, capsys):
+def test_progress_outside_of_a_notebook_is_asked_for(tmp_path, sketches, capsys):
     scansearch.search(tmp_path / "quiet", **RUN)
     assert capsys.readouterr().out == ""
     scansearch.search(tmp_path / "shown", progress=True, **RUN)

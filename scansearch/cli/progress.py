@@ -101,10 +101,12 @@ class Shielded:
 class RichListener:
     """Shows a run with loss, accuracy and time left; without a terminal, only a line an epoch."""
 
+    kind: type[Progress] = Progress
+
     def __init__(self, console: Console) -> None:
         self.console = console
         self.best = 0.0
-        self.bar = Progress(
+        self.bar = self.kind(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=28),
             TextColumn("{task.percentage:3.0f} %"),
@@ -176,44 +178,34 @@ class RichListener:
         return {"epoch": f"{progress.epoch}/{progress.epochs}", "loss": progress.loss, "accuracy": progress.accuracy}
 
 
+class NotebookBar(Progress):
+    """A bar that is drawn anew in its place, as notebooks can without widgets; rich's own live display needs them."""
+
+    handle: Any = None
+    drawn = 0.0
+
+    def start(self) -> None:
+        """Draws the bar."""
+        from IPython.display import display as show
+
+        self.handle = show(self, display_id=True)
+
+    def update(self, *arguments: Any, **fields: Any) -> None:
+        """Moves the bar, and draws it if it was not drawn just now."""
+        super().update(*arguments, **fields)
+        if self.handle is not None and time.monotonic() - self.drawn > REDRAW:
+            self.stop()
+
+    def stop(self) -> None:
+        """Draws how the bar stands."""
+        self.handle.update(self)
+        self.drawn = time.monotonic()
+
+
 class NotebookListener(RichListener):
-    """The same in a notebook: the lines as text, and the bar redrawn in its place, without widgets."""
+    """The same in a notebook: the lines as text, the bar above them."""
+
+    kind = NotebookBar
 
     def __init__(self) -> None:
         super().__init__(Console(highlight=False, force_jupyter=True))
-        self.bar.disable = True  # rich's own live display would need ipywidgets
-        self.handle: Any = None
-        self.drawn = 0.0
-
-    def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
-        """Prints what will be searched, and draws the bar."""
-        super().started(facts, progress)
-        from IPython.display import display as show
-
-        self.handle = show(self.bar, display_id=True)
-
-    def stepped(self, progress: Standing) -> None:
-        """Moves the bar."""
-        super().stepped(progress)
-        self._redraw()
-
-    def judged(self, done: int, most: int, accuracy: float) -> None:
-        """Shows how far the choice among trained sub-networks is."""
-        super().judged(done, most, accuracy)
-        self._redraw()
-
-    def tuned(self, done: int, most: int) -> None:
-        """Shows how far the fine-tuning between decisions is."""
-        super().tuned(done, most)
-        self._redraw()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.drawn = 0.0
-        self._redraw()
-
-    def _redraw(self) -> None:
-        if self.handle is not None and time.monotonic() - self.drawn > REDRAW:
-            self.handle.update(self.bar)
-            self.drawn = time.monotonic()
