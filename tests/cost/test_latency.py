@@ -175,6 +175,8 @@ def test_devices(monkeypatch):
 def test_more_costs_than_can_be_measured_are_refused_before_a_network_is_built(hierarchy):
     many = [tuple(f"random:{i}" for i in range(500))] * 2 + [tuple(f"random:{i}" for i in range(500, 1000))] * 3
     measure = Fake()
-    with pytest.raises(ScansearchError, match="at most 1,000 costs are measured together, but .* are 1,001; take fewer"):
+    with pytest.raises(
+        ScansearchError, match="at most 1,000 costs are measured together, but .* are 1,001; take fewer"
+    ):
         measured(hierarchy, measure, many)
     assert not measure.asked
