@@ -37,7 +37,7 @@ from scansearch.space import (
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-LONGEST_MODEL = 1000  # characters: a model of one's own may be called anything
+LONGEST_MODEL = 10_000  # characters: a model of one's own may be called anything
 GENOTYPE_SCHEMA: Literal["scansearch/genotype/1"] = "scansearch/genotype/1"
 
 _CANDIDATES_SCHEMA: dict[str, Any] = {

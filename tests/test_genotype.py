@@ -155,7 +155,7 @@ WRONG = {
         {**layer(), "space": {"candidates": ["h"] * 5000}},
         "space: at most 1,000 candidates are read, but there are 5,000",
     ),
-    "model": ({**layer(), "model": "x" * 10**6}, "model: string should have at most 1000 characters, got 'xxx"),
+    "model": ({**layer(), "model": "x" * 10**6}, "model: string should have at most 10000 characters, got 'xxx"),
     "a long name": ([["x" * 10**6]], "layers.0.directions: a scan order is named by text of at most 200 characters"),
     "a long key": (layer(scores={"x" * 10**6: "high"}), "layers.1.scores.xxx"),
     "markup": ([["[hv]"]], "layers.0.directions: unknown scan order '[hv]'; there is, for example: "),

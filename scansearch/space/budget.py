@@ -66,9 +66,9 @@ class Costs:
 class Budgeted:
     """A budget on the layers of a model, in whole units, so that sums are exact.
 
-    Integer costs (FLOPs) are taken as they are, divided by their greatest common divisor, where their sums are few: at most
-    4,000 units, or as few different sums. Others, and milliseconds, are rounded up to 4,000 steps of what the choices may
-    cost: a genotype within the budget never exceeds it.
+    Integer costs (FLOPs) are taken as they are, divided by their greatest common divisor, where their sums are few: no more
+    than 4,000 units, or found by 2 million additions. Others, and milliseconds, are rounded up to 4,000 steps of what the
+    choices may cost: a genotype within the budget never exceeds it.
 
     Args:
         limit: Whole units that the choices of all layers may cost together.
