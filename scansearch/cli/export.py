@@ -30,6 +30,7 @@ def command(
     from scansearch.cli.source import genotype_of
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
+    from scansearch.report import title_of
 
     genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
     own = path / "export" if path.is_dir() else None
@@ -39,7 +40,6 @@ def command(
     if own is not None and folder.resolve() == own.resolve():
         written = place(files, folder, overwrite=True)
     else:
-        title = path.resolve().name if path.is_dir() else path.stem
-        written = place(files, folder, source=title, overwrite=overwrite)
+        written = place(files, folder, source=title_of(path), overwrite=overwrite)
     for made in written:
         out.print(str(made), soft_wrap=True, markup=False)

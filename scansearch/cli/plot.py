@@ -35,13 +35,13 @@ def command(
     got there. Try `scansearch plot local_vim_tiny` for the published one.
     """
     from scansearch.cli.source import genotype_of
-    from scansearch.report import ReportSource, refusals, render
+    from scansearch.report import ReportSource, refusals, render, title_of
 
     path = Path(source)
     if path.is_dir():
         found, folder = ReportSource.open(path), path / "figures"
     else:
-        found, folder = ReportSource(run=None, genotype=genotype_of(source), title=path.stem), Path()
+        found, folder = ReportSource(run=None, genotype=genotype_of(source), title=title_of(path)), Path()
     for figure in render(found, out_folder or folder, report or None, overwrite=overwrite):
         out.print(str(figure), soft_wrap=True, markup=False)
     reasons = refusals(found, report or None)
