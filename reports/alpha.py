@@ -27,8 +27,8 @@ from scansearch.report import Report, ReportSource
 
 MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 24, 200
 """Panels, lines in a panel, and points on a line."""
-MOST_NAMED = 16
-"""Candidates up to which one legend names them all; beyond, every panel names what it keeps, up to this many."""
+MOST_NAMED, MOST_NAMED_IN_PANEL = 16, 8
+"""Candidates up to which one legend names them all; beyond, every panel names what it keeps, up to so many."""
 WIDTH, PANEL_HEIGHT, LEGEND_ROW = 7.0, 1.5, 0.16  # inches
 LEGEND: dict[str, Any] = {"handlelength": 2.2, "handletextpad": 0.5, "columnspacing": 1.4}  # in font sizes
 
@@ -51,7 +51,9 @@ def draw(source: ReportSource) -> Figure:
         _panel(axes, table[table["layer"] == layer], styles)
         axes.set_title(f"layer {int(layer) + 1}", loc="left")
     _axes(list(grid), len(layers), columns, source.facts.score_name)
-    if not (drawable(table["probability"]) < 0).any():
+    if many:
+        _make_room(grid[0], max(len(axes.get_legend_handles_labels()[1]) for axes in grid))
+    elif not (drawable(table["probability"]) < 0).any():
         grid[0].set_ylim(bottom=0)
     epoch_axis(grid[0], table["epoch"])
     if styles:
@@ -98,7 +100,7 @@ def _panel(axes: Axes, table: DataFrame, styles: dict[str, DirectionStyle] | Non
     """One layer; without styles, only what it keeps has colours, and is named here."""
     last = table[table["epoch"] == table["epoch"].max()]
     kept = list(dict.fromkeys(last["direction"][last["kept"] == 1]))
-    own = styles or direction_styles(kept[:MOST_NAMED])
+    own = styles or direction_styles(kept[:MOST_NAMED_IN_PANEL])
     if _shares(last):
         axes.axhline(1 / len(last), color=GREY, linewidth=0.6, linestyle=":")
     shown = _strongest(last, kept)
@@ -116,10 +118,16 @@ def _panel(axes: Axes, table: DataFrame, styles: dict[str, DirectionStyle] | Non
             zorder=3 if strong else 2,
         )
     if styles is None and kept:
-        axes.margins(y=0.12)
         axes.legend(
             loc="upper left", frameon=False, fontsize=5.5, handlelength=1.6, labelspacing=0.2, borderaxespad=0.1
         )
+
+
+def _make_room(axes: Axes, names: int) -> None:
+    """Room for so many names above the lines, in all panels: they share their axis."""
+    low, high = axes.get_ylim()
+    taken = min(0.8, (0.1 * names + 0.05) / (PANEL_HEIGHT - 0.4))
+    axes.set_ylim(low, low + (high - low) / (1 - taken))
 
 
 def _shares(last: DataFrame) -> bool:
@@ -142,7 +150,7 @@ def _told(table: DataFrame, drawn: DataFrame) -> list[str]:
     most = int(last["layer"].value_counts().max())
     return [
         f"{strong} lines: kept at the end{'; dotted: uniform' if dotted else ''}",
-        *told_left_out(MOST_LINES, most, "candidates of a layer"),
+        *(f"{told}, the strongest" for told in told_left_out(MOST_LINES, most, "candidates of a layer")),
         *told_left_out(drawn["epoch"].nunique(), table["epoch"].nunique(), "epochs"),
         *told_not_finite(table, ["probability"]),
     ]

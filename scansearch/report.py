@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+def title_of(path: Path) -> str:
+    """What figures and files of a source are called: a run folder's name, a file's, or that of the run that a file lies in."""
+    if path.is_dir():
+        return path.resolve().name
+    whole = path.resolve()
+    if path.name == "genotype.json" and (whole.parent / "config.toml").is_file():
+        return whole.parent.name
+    if whole.parent.name == "front" and (whole.parents[1] / "config.toml").is_file():
+        return f"{whole.parents[1].name}-front-{path.stem}"
+    return path.stem
+
+
 @dataclass(frozen=True)
 class ReportSource:
     """What a report is about.
@@ -44,14 +56,14 @@ class ReportSource:
         """
         path = Path(path)
         if not path.is_dir():
-            return cls(run=None, genotype=Genotype.load(path), title=path.stem)
+            return cls(run=None, genotype=Genotype.load(path), title=title_of(path))
         found = path / "genotype.json"
         if not found.is_file() and not any((path / name).is_file() for name in COLUMNS):
             raise ScansearchError(
                 f"{path} holds no run (neither genotype.json nor {', '.join(COLUMNS)}); name a run folder or a genotype file"
             )
         genotype = Genotype.load(found) if found.is_file() else None
-        return cls(run=path, genotype=genotype, title=path.resolve().name)
+        return cls(run=path, genotype=genotype, title=title_of(path))
 
     @cached_property
     def metrics(self) -> DataFrame:

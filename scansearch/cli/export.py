@@ -32,6 +32,7 @@ def command(
     from scansearch.files import own_folder
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
+    from scansearch.report import title_of
 
     genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
     if reason := exporter.applies(genotype):
@@ -45,7 +46,6 @@ def command(
     else:
         with TemporaryDirectory(prefix="scansearch-export-") as draft:
             files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(genotype, Path(draft))}
-        title = path.resolve().name if path.is_dir() else path.stem
-        written = place(files, folder, source=title, overwrite=overwrite)
+        written = place(files, folder, source=title_of(path), overwrite=overwrite)
     for made in written:
         out.print(plain(made), soft_wrap=True)

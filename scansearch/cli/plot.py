@@ -35,13 +35,13 @@ def command(
     """
     from scansearch.cli.source import genotype_of
     from scansearch.files import own_folder
-    from scansearch.report import ReportSource, refusals, render
+    from scansearch.report import ReportSource, refusals, render, title_of
 
     path = Path(source)
     if path.is_dir():
         found, folder = ReportSource.open(path), out_folder or own_folder(path / "figures")
     else:
-        found, folder = ReportSource(run=None, genotype=genotype_of(source), title=path.stem), out_folder or Path()
+        found, folder = ReportSource(run=None, genotype=genotype_of(source), title=title_of(path)), out_folder or Path()
     for figure in render(found, folder, report or None, overwrite=overwrite):
         out.print(plain(figure), soft_wrap=True)
     reasons = refusals(found, report or None)

@@ -93,11 +93,12 @@ def test_resume_of_a_finished_run_changes_nothing(call, finished):
 
 @pytest.mark.parametrize("source", ["run", "file", "local_vim_tiny"])
 def test_plot(call, finished, here, source):
+    stem = "run" if source == "file" else source
     source = {"run": finished.path, "file": finished.path / "genotype.json"}.get(source, source)
     result = call("plot", source, "--report", "heatmap", "--out", here)
     assert result.status == 0, result.err
-    assert names(here) == {"heatmap.png", "heatmap.svg"}
-    assert (here / "heatmap.png").read_bytes().startswith(b"\x89PNG")
+    assert names(here) == {f"{stem}-heatmap.png", f"{stem}-heatmap.svg"}
+    assert (here / f"{stem}-heatmap.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_export(call, finished, here):

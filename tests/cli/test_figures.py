@@ -1,8 +1,11 @@
 """``scansearch plot``, ``export`` and ``scans``: where files go, and that none replaces another source's unasked."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+from scansearch.report import title_of
 
 NAMES = ["heatmap.png", "heatmap.svg"]
 
@@ -44,6 +47,22 @@ def test_a_runs_own_figures_keep_plain_names_and_are_drawn_anew(call, finished, 
 def test_what_is_not_drawn_is_said_with_the_reason(call, genotypes):
     told = call("plot", "a.json").err
     assert "not drawn: alpha, curves: there is no finished epoch of a run to draw" in told
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("g.json", "g"),
+        ("genotype.json", "genotype"),
+        ("runs/one", "one"),
+        ("runs/one/genotype.json", "one"),
+        ("runs/one/front/57.json", "one-front-57"),
+    ],
+)
+def test_files_of_a_run_bear_its_name(path, title, here):
+    (here / "runs" / "one" / "front").mkdir(parents=True)
+    (here / "runs" / "one" / "config.toml").write_text("")
+    assert title_of(Path(path)) == title
 
 
 @pytest.mark.parametrize("form", ["json", "localmamba"])
