@@ -35,15 +35,16 @@ def command(
     from scansearch.report import title_of
 
     genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
-    if reason := exporter.applies(genotype):
-        raise UnsupportedError(reason)
+    reason = exporter.applies(genotype)
     own = own_folder(path / "export") if path.is_dir() else None
     folder = out_folder or own or Path("export")
     if own is not None and folder.resolve() == own.resolve():
         written, gone = exporter.refresh(genotype, own)
         for old in gone:
             err.print(f"[yellow]note:[/] {plain(old)} was of an earlier result and is gone", soft_wrap=True)
-    else:
+    if reason:
+        raise UnsupportedError(reason)
+    if own is None or folder.resolve() != own.resolve():
         with TemporaryDirectory(prefix="scansearch-export-") as draft:
             files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(genotype, Path(draft))}
         written = place(files, folder, source=title_of(path), overwrite=overwrite)
