@@ -118,7 +118,7 @@ def test_gallery_and_similarity_of_the_catalogue(call, here):
     assert call("scans", "--gallery", "--grid", "3x3").status == 0
     assert files(here) == ["scan-gallery-3x3.png", "scan-gallery-3x3.svg"]
     assert call("scans", "--similarity", "--grid", "4x4", "--by", "adjacency", "--out", "s").status == 0
-    assert files(here / "s") == ["scan-similarity-4x4.png", "scan-similarity-4x4.svg"]
+    assert files(here / "s") == ["scan-similarity-adjacency-4x4.png", "scan-similarity-adjacency-4x4.svg"]
     assert data(call, "--gallery", "--grid", "4x4") == data(call, "--grid", "4x4")
     assert "h" in data(call, "--similarity", "--grid", "4x4")["names"]
 
@@ -131,7 +131,7 @@ def test_gallery_and_similarity_of_the_catalogue(call, here):
         ("--grid 0x4", "a grid is ROWSxCOLUMNS, each 1 to 1024, for example 14x14, but got '0x4'"),
         ("h --grid 14", "but got '14'"),
         ("h --grid 1024x1024", "at most 65536 tokens, but 1024 x 1024 has 1048576"),
-        ("h v --grid 1024x1024", "at most 65536 tokens"),
+        ("h v --grid 1024x1024", "a similarity is of at most 500,000 tokens in all, but 2 orders on 1024 x 1024 have"),
         ("--gallery h", "--gallery shows the whole catalogue, but got h"),
         ("--gallery --similarity", "ask for one at a time"),
         ("h --similarity", "at least two different scan orders, but got 1"),
