@@ -118,7 +118,7 @@ def test_gallery_and_similarity_of_the_catalogue(call, here):
     assert call("scans", "--gallery", "--grid", "3x3").status == 0
     assert files(here) == ["scan-gallery-3x3.png", "scan-gallery-3x3.svg"]
     assert call("scans", "--similarity", "--grid", "4x4", "--by", "adjacency", "--out", "s").status == 0
-    assert files(here / "s") == ["scan-similarity-4x4.png", "scan-similarity-4x4.svg"]
+    assert files(here / "s") == ["scan-similarity-adjacency-4x4.png", "scan-similarity-adjacency-4x4.svg"]
     assert data(call, "--gallery", "--grid", "4x4") == data(call, "--grid", "4x4")
     assert "h" in data(call, "--similarity", "--grid", "4x4")["names"]
 
@@ -139,7 +139,10 @@ def test_gallery_and_similarity_of_the_catalogue(call, here):
         ("--grid 256x256", "scan orders are measured on at most 2"),
         ("--gallery --grid 256x256", "tokens, but 256 x 256 has 65536; use a smaller grid, or name fewer"),
         ("--similarity --grid 256x256", "use a smaller grid, or name fewer"),
-        (" ".join(f"random:{i}" for i in range(201)), "at most 200 scan orders are compared, but got 201; name fewer"),
+        (
+            " ".join(f"random:{i}" for i in range(201)),
+            "a similarity is that of at most 128 scan orders, but got 201; name fewer",
+        ),
         ("random:99999999999", "a random order is random:SEED, with a whole number from 0 to 4294967295"),
         ("[hv]", "unknown scan order '[hv]'"),
         ("--gallery h", "--gallery shows the whole catalogue, but got h"),
