@@ -7,7 +7,8 @@ from hypothesis import settings
 # Two workers with two OpenMP threads each on two cores wait for each other far longer than they compute.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-settings.register_profile("repeatable", derandomize=True)
+# No deadline: how long an example takes says how busy the machine is.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 

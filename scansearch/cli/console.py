@@ -107,7 +107,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
     made = Table(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        made.add_column(column, justify="right" if numbers else "left", no_wrap=i == 0)
+        made.add_column(column, justify="right" if numbers else "left", no_wrap=i == 0, overflow="fold")
     for row in rows:
         made.add_row(*(f"{cell:,}" if isinstance(cell, int) else plain(cell) for cell in row))
     return made
