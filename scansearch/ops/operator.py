@@ -193,6 +193,8 @@ def _transform(operator: Operator) -> type[Function]:
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
             pass
 
-        backward = staticmethod(refuse)
+        @staticmethod
+        def backward(ctx: Any, *gradients: Any) -> Any:
+            refuse()
 
     return Transform

@@ -1,7 +1,8 @@
 """The backend ``cpu``: float32 kernels on explicit vectors, compiled by numba, run on torch's own threads.
 
 Each operation has two files: ``X_kernels.py`` (or ``scan_forward.py`` and ``scan_backward.py``) holds what is compiled, and
-``X.py`` hands tensors to it and is its derivative for autograd. Importing this package imports numba.
+``X.py`` hands tensors to it, forward and backward; ``scansearch/ops/operators.py`` makes an operator of torch of these two.
+Importing this package imports numba.
 """
 
 from __future__ import annotations
