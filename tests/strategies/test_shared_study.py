@@ -330,7 +330,12 @@ def stopped(storage):
 
 
 @pytest.mark.parametrize(
-    ("share", "says"), [(None, "was deleted"), (0, "was deleted, emptied"), (0.5, "emptied or cut|cannot be kept")]
+    ("share", "says"),
+    [
+        (None, "does not know this run any more: it was deleted"),
+        (0, "any more: it was deleted, emptied"),
+        (0.5, "or cut|cannot be kept"),
+    ],
 )
 def test_a_study_that_lost_something_is_refused_in_one_line(storage, share, says):
     state, path = stopped(storage), Path(storage.removeprefix("sqlite:///"))

@@ -93,9 +93,12 @@ class SharedStudy:
             enrolled = f"{WORKER} {self.worker}" in self.study.user_attrs
             there = len(self.finished(self.trials()))
         if not enrolled or there < finished:
+            lost = (
+                f"has {there} finished trials of at least {finished}" if enrolled else "does not know this run any more"
+            )
             raise ScansearchError(
-                f"study {self.name!r} in {self.named} was deleted, emptied or cut since this run was saved: it has {there} finished "
-                f"trials of at least {finished}{'' if enrolled else ', and does not know this run'}; restore it, or start the run anew"
+                f"study {self.name!r} in {self.named} {lost}: it was deleted, emptied or cut since the run was saved; restore it, or "
+                "start the run anew"
             )
 
     def trials(self) -> list[FrozenTrial]:
