@@ -153,7 +153,7 @@ class LocalVim(nn.Module):
         self._check_images(images)
         tokens = self.patch_embed(images)
         if self.class_place is not None:
-            token = self.cls_token.expand(len(tokens), -1, -1).to(tokens.dtype)
+            token = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
             tokens = torch.cat([tokens[:, : self.class_place], token, tokens[:, self.class_place :]], dim=1)
         return tokens + self.pos_embed
 
@@ -252,5 +252,5 @@ def drop_path(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
     """Stochastic depth: zeroes whole samples of x (B, L, E) with probability ``rate`` and scales the others up."""
     if not training or rate == 0:
         return x
-    keep = torch.rand(len(x), 1, 1, device=x.device, dtype=torch.float32) >= rate
+    keep = torch.rand(x.shape[0], 1, 1, device=x.device, dtype=torch.float32) >= rate
     return x * keep / (1 - rate)
