@@ -47,7 +47,8 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
             for number, (layer, values) in enumerate(zip(self.space, scores, strict=True)):
                 fits = values.shape == (len(layer.candidates),) and bool(values.isfinite().all())
                 require(
-                    fits, f"scores() must give layer {number + 1} one finite score a candidate, but gives {_told(values)}"
+                    fits,
+                    f"scores() must give layer {number + 1} one finite score a candidate, but gives {_told(values)}",
                 )
             return scores
 
