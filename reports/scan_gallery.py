@@ -66,7 +66,7 @@ def draw(names: Sequence[str], grid: tuple[int, int]) -> Figure:
     count = sum(len(members) for row in layout.rows for _, members in row)
     facts = f"{count} order{'s' * (count != 1)} on {grid[0]} × {grid[1]} tokens, coloured by time"
     heading(figure, "Scan orders", [facts], EDGE)
-    draw_notes(figure, note_rows(_legend(), layout.size[0] - EDGE), EDGE)
+    draw_notes(figure, note_rows(_legend(names, grid), layout.size[0] - EDGE), EDGE)
     return figure
 
 
@@ -140,12 +140,16 @@ def _panel(figure: Figure, name: str, grid: tuple[int, int], layout: Panels, lef
         figure.text(left / width, 1 - y / height, shorten(text, room, points), va="top", fontsize=points, color=colour)
 
 
-def _legend() -> list[Note]:
-    return [
-        *path_ends(),
-        Note("━", "unit step, to a neighbour on the grid", INK),
-        Note("─", "jump, the lighter the longer", GREY),
-    ]
+def _legend(names: Sequence[str], grid: tuple[int, int]) -> list[Note]:
+    """Only what some path has."""
+    points = [np.divmod(ScanOrder(name).indices(*grid).numpy(), grid[1]) for name in names]
+    steps = np.concatenate([np.abs(np.diff(rows)) + np.abs(np.diff(columns)) for rows, columns in points])
+    notes = path_ends()
+    if (steps == 1).any():
+        notes.append(Note("━", "unit step, to a neighbour on the grid", INK))
+    if (steps > 1).any():
+        notes.append(Note("─", "jump, the lighter the longer", GREY))
+    return notes
 
 
 GALLERY = ScanFigure("gallery", "the catalogue on one page, grouped by family", draw)

@@ -111,6 +111,7 @@ def test_alpha_of_20_000_layers_is_refused_by_its_limit(tmp_path):
     assert refusal(render, ReportSource.open(tmp_path), tmp_path, ["alpha"]) == says
 
 
+@pytest.mark.slow
 def test_a_million_genotypes(tmp_path):
     count, head = 1_000_000, "number,accuracy,cost,unit,front,directions"
     rows = "".join(f"{i},.{i % 1000:03},{i},FLOPs,1,h\n" for i in range(count))

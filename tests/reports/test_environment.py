@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 DRAW = """
 import os, sys
 before = os.environ.get("MPLBACKEND")
@@ -29,6 +31,7 @@ def test_a_backend_that_is_not_installed_here(source, tmp_path):
     assert len(list((tmp_path / "figures").iterdir())) == 10
 
 
+@pytest.mark.slow
 def test_a_backend_that_is_installed_stays_what_it_was_for_other_code(source, tmp_path):
     done = python(DRAW, source.run, tmp_path / "figures", "judged", MPLBACKEND="svg")
     assert (done.returncode, done.stdout.strip()) == (0, "svg"), done.stderr
@@ -41,6 +44,7 @@ def test_pictures_of_scan_orders_need_no_backend_either(tmp_path):
     assert (tmp_path / "scan-h-3x4.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_a_configuration_folder_that_cannot_be_written(source, tmp_path):
     (tmp_path / "file").write_text("")
     done = python(DRAW, source.run, tmp_path / "figures", "judged", MPLCONFIGDIR=str(tmp_path / "file" / "x"))

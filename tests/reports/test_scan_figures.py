@@ -246,3 +246,11 @@ def test_the_catalogue_shows_each_path_of_a_family_once():
     assert {"h", "v", "w2", "w7", "w7_col"} <= set(names)
     assert "h_t" not in names
     assert "w2_t" not in names
+
+
+def test_the_legend_of_a_gallery_explains_only_what_is_there():
+    jumps, steps = "jump, the lighter the longer", "unit step, to a neighbour on the grid"
+    spiral, atrous, both = (words(drawn("gallery", names, (6, 6))) for names in (["spiral"], ["atrous2"], ["h"]))
+    assert (steps in spiral, jumps in spiral) == (True, False)
+    assert (steps in atrous, jumps in atrous) == (False, True)
+    assert (steps in both, jumps in both) == (True, True)
