@@ -21,6 +21,7 @@ from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings
 from scansearch.engine.black_box.storage import storage_setting
 from scansearch.engine.limits import MOST_JUDGED
 from scansearch.engine.strategy import Plan
+from scansearch.errors import ScansearchError
 from scansearch.models import Supernet
 from scansearch.space import BoundSpace, Choice, views
 
@@ -164,12 +165,20 @@ class Proposals:
         for trial in done:
             if trial.number not in self.told:
                 self.told.add(trial.number)
-                self.study.add_trial(trial)
+                self._learn(trial)
         for attempt in range(TRIES):
             proposal = self._proposal(number, attempt)
             if (choice := views.from_parameters(self.space, proposal.params)) not in elsewhere:
                 break
         return proposal, choice, number
+
+    def _learn(self, trial: FrozenTrial) -> None:
+        try:
+            self.study.add_trial(trial)
+        except ValueError as error:  # it contradicts itself: a time, a value or a parameter is missing or of another kind
+            raise ScansearchError(
+                f"trial {trial.number} of the study is damaged: {error}; restore the study, or start the run anew"
+            ) from error
 
     def _proposal(self, number: int, attempt: int) -> FrozenTrial:
         from optuna.trial import TrialState
