@@ -2,6 +2,7 @@
 
     python tests/campaign/kills.py darts            every operation, whole and torn
     python tests/campaign/kills.py darts --every 9  every ninth
+    python tests/campaign/kills.py darts --figures  also those of the figures at its end
 
 Prints a line for each difference, then ``N kills, N differences``.
 """
@@ -36,10 +37,13 @@ UNEQUAL = {"timing.csv", "environment.json", "log.txt", ".lock"}
 """What may differ between a run that was killed and one that was not."""
 
 
-def search(strategy: str, out: Path) -> None:
+def search(strategy: str, out: Path, *, figures: bool = False) -> None:
     """A search of a second; resumed if it has begun."""
     import scansearch
+    import scansearch.report
 
+    if not figures:
+        scansearch.report.render = lambda *arguments: []
     if (out / "config.toml").exists():
         scansearch.resume(out)
         return
@@ -61,10 +65,11 @@ class Campaign:
     Args:
         strategy: Its name.
         work: Folder for the runs.
+        figures: Whether it draws its figures, which takes most of the time.
     """
 
-    def __init__(self, strategy: str, work: Path) -> None:
-        self.strategy, self.work, self.run = strategy, work, work / "run"
+    def __init__(self, strategy: str, work: Path, *, figures: bool = False) -> None:
+        self.strategy, self.work, self.run, self.figures = strategy, work, work / "run", figures
 
     def attempt(self, moment: int, torn: bool = False) -> Outcome:
         """Starts or resumes the search, killed at ``moment``; 0 lets it end and prints the number of operations."""
@@ -72,7 +77,7 @@ class Campaign:
         def work() -> None:
             killer = Killer(self.run, moment, torn=torn)
             watch(killer)
-            search(self.strategy, self.run)
+            search(self.strategy, self.run, figures=self.figures)
             print(f"operations {killer.count}")
 
         return in_child(work, self.work)
@@ -116,10 +121,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("strategy")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--figures", action="store_true")
     arguments = parser.parse_args()
     warm_up()
     with tempfile.TemporaryDirectory() as work:
-        kills, found = Campaign(arguments.strategy, Path(work)).differences(arguments.every)
+        kills, found = Campaign(arguments.strategy, Path(work), figures=arguments.figures).differences(arguments.every)
     print(*found, f"{kills} kills, {len(found)} differences", sep="\n")
     sys.exit(bool(found))
 

@@ -29,6 +29,12 @@ def test_a_sample_of_kills_loses_nothing():
 
 
 @pytest.mark.slow
+def test_a_kill_while_figures_are_written_loses_nothing():
+    status, told = run("kills.py", "darts", "--figures", "--every", 3)
+    assert status == 0, told
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", sorted(set(STRATEGIES.names()) - {"nni_search"}))
 def test_a_kill_at_any_file_operation_loses_nothing(strategy):
     status, told = run("kills.py", strategy)
