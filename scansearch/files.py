@@ -222,13 +222,35 @@ def check_document(data: object, source: str = "", form: str = "JSON") -> None:
     """
     level = [data]
     for _ in range(MAX_DEPTH):
-        if any(type(item) is int and not -MAX_INTEGER - 1 <= item <= MAX_INTEGER for item in level):
-            raise ScansearchError(f"{source}integers of at most 64 bits are read, but one is longer; make it smaller")
+        if any(map(_too_long, level)):
+            place, bits = _first_too_long(data)
+            raise ScansearchError(
+                f"{source}{place}an integer has at most 64 bits, but this one has {bits}; make it smaller"
+            )
         lists = [v if isinstance(v, (list, tuple)) else v.values() for v in level if isinstance(v, (list, tuple, dict))]
         level = [child for children in lists for child in children]
         if not level:
             return
     raise ScansearchError(f"{source}{form} nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
+
+
+def _too_long(item: object) -> bool:
+    return type(item) is int and not -MAX_INTEGER - 1 <= item <= MAX_INTEGER
+
+
+def _first_too_long(data: Any) -> tuple[str, int]:
+    """Where an integer is too long, as ``layers.1.stage: ``, and how many bits it has with its sign."""
+    level = [("", data)]
+    while True:
+        for place, item in level:
+            if _too_long(item):
+                return f"{place}: " if place else "", item.bit_length() + 1
+        entries = [
+            (place, item.items() if isinstance(item, dict) else enumerate(item))
+            for place, item in level
+            if isinstance(item, (dict, list, tuple))
+        ]
+        level = [(f"{place}.{key}" if place else f"{key}", value) for place, pairs in entries for key, value in pairs]
 
 
 def read_json(path: Path, what: str) -> Any:

@@ -175,7 +175,9 @@ class Proposals:
     def _learn(self, trial: FrozenTrial) -> None:
         try:
             self.study.add_trial(trial)
-        except ValueError as error:  # it contradicts itself: a time, a value or a parameter is missing or of another kind
+        except (
+            ValueError
+        ) as error:  # it contradicts itself: a time, a value or a parameter is missing or of another kind
             raise ScansearchError(
                 f"trial {trial.number} of the study is damaged: {error}; restore the study, or start the run anew"
             ) from error

@@ -55,7 +55,7 @@ def test_the_space_is_listed_beside_the_built_in_ones(scansearch):
 
 def test_the_strategy_is_listed_with_its_settings(scansearch):
     assert {"darts", "lottery"} <= {strategy["name"] for strategy in listing(scansearch, "strategies")}
-    assert "hold" in listing(scansearch, "strategies", "lottery")["settings"]["properties"]
+    assert "hold" in [option["name"] for option in listing(scansearch, "strategies", "lottery")["settings"]["strategy"]]
 
 
 def test_the_scan_order_is_listed_and_works(scansearch):

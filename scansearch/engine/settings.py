@@ -186,7 +186,7 @@ class Overrides:
         try:
             value = parse_value(text.strip())
         except ScansearchError as error:
-            raise ScansearchError(f"--set {key.strip()}: {error}") from error
+            raise ScansearchError(f"--set {key.strip()}: {str(error).removeprefix(f'{_KEY}: ')}") from error
         self.set(key.strip(), value)
 
     def set(self, key: str, value: Any) -> None:
@@ -211,10 +211,13 @@ class Overrides:
             raise unknown_option(kind, name, self.known, section)
 
 
+_KEY = "value"  # in the place of a name that TOML may not take
+
+
 def parse_value(text: str) -> Any:
     """A value of ``--set`` as TOML reads it (numbers, true, false, lists); anything else is a string."""
     try:
-        return parse_toml(f"v = {text}")["v"]
+        return parse_toml(f"{_KEY} = {text}")[_KEY]
     except ValueError:
         return text
 

@@ -150,7 +150,7 @@ def test_every_setting_is_listed_with_its_default_and_what_it_takes(call, name, 
     arguments = ("strategies", name, "--model", "local_vim_nano", "--data", "fashion-mnist")
     rows = {line.split()[0]: line for line in call(*arguments).out.splitlines() if line.strip()}
     for option in (option for options in wanted.values() for option in options):
-        default = "unset" if option.default is None else str(option.default).removesuffix(".0")
+        default = "unset" if option.default is None else str(option.default).removesuffix(".0").lower()
         assert rows[option.name].split()[1] in (default, "''"), option
         assert option.description.split("  ")[0][:40] in rows[option.name]
     shown = json.loads(call(*arguments, "--json").out)["settings"]
@@ -187,7 +187,8 @@ def test_datasets(call, monkeypatch):
     assert not listed["fashion-mnist"]["found"]
     assert listed["fashion-mnist"]["missing"] == "Fashion-MNIST was sought"
     text = call("datasets").out
-    assert all(word in text for word in (*DATASETS.names(), "scikit-learn", "shift=0.125, flip=0.5"))
+    assert all(word in text for word in (*DATASETS.names(), "scikit-learn"))
+    assert "augmentation: shift=0.125" in call("datasets", "digits").out
     assert "not found: Fashion-MNIST was sought" in call("datasets", "fashion-mnist").out
 
 

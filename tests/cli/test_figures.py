@@ -15,7 +15,15 @@ def genotypes(here):
     """Files ``a.json``, ``b.json`` and ``other/a.json``, all different."""
     (here / "other").mkdir()
     for number, path in enumerate(("a.json", "b.json", "other/a.json"), start=1):
-        (here / path).write_text(json.dumps([["h", "v"]] * number))
+        (here / path).write_text(
+            json.dumps(
+                {
+                    "model": "local_vim_nano",
+                    "options": {"depth": number},
+                    "layers": [{"directions": ["h", "v"]}] * number,
+                }
+            )
+        )
     return here
 
 

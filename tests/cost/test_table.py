@@ -121,10 +121,10 @@ LAYER = DATA["layers"][0]
         ({"fixed": "50"}, "finite number of at least 0, got '50'"),
         ({"fixed": True}, "got True"),
         ({"fixed": math.nan}, "got nan"),
-        ({"fixed": 2**63}, "fixed: a cost is less than 2^63 (9.2e18), got 9223372036854775808"),
-        ({"fixed": 10**400}, "a cost is less than 2^63"),
+        ({"fixed": 2**63}, "fixed: an integer has at most 64 bits, but this one has 65"),
+        ({"fixed": 10**400}, "fixed: an integer has at most 64 bits, but this one has 1330"),
         ({"fixed": 1e308}, "a cost is less than 2^63"),
-        ({"image_size": [2**63, 1]}, "image_size.0: input should be less than or equal to 16777216"),
+        ({"image_size": [2**63, 1]}, "image_size.0: an integer has at most 64 bits"),
         ({"image_size": [True, 1]}, "image_size.0: input should be a valid integer, got True"),
         ({"layers": [LAYER] * 20_000}, "layers: at most 1,000 layers are read, but there are 20,000"),
         (

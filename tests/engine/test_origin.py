@@ -112,7 +112,7 @@ def test_where_and_how_fast_may_change(stopped, tiny, tmp_path):
         ('"threads": ', '"threads": 1', "says threads = 1"),
         ('"torch": "', '"torch": "9', "says versions = "),
         ('"threads": ', '"threads": 1.5, "was": ', "threads: input should be a valid integer, got 1.5"),
-        ('"threads": ', '"threads": 99999999999999999999, "was": ', "integers of at most 64 bits"),
+        ('"threads": ', '"threads": 99999999999999999999, "was": ', "an integer has at most 64 bits"),
         ('"device": "cpu"', '"device": []', "device: input should be a valid string, got []"),
         ('"device": "cpu",', "", "device: field required"),
     ],

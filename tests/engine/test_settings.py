@@ -198,9 +198,9 @@ def test_threads_are_a_few_a_cpu(monkeypatch):
         ("epochs=1000000000", "epochs: input should be less than or equal to 100000"),
         ("image_size=100000", "image_size: input should be less than or equal to 4096"),
         ("depth=1000000000", "depth takes an integer from 1 to 1000, but got 1000000000"),
-        ("embed_dim=99999999999999999999", "integers of at most 64 bits are read"),
+        ("embed_dim=99999999999999999999", "an integer has at most 64 bits, but this one has"),
         ("keep=" + "[" * 5000, "nested too deeply"),
-        ("keep=99999999999999999999999", "integers of at most 64 bits are read"),
+        ("keep=99999999999999999999999", "an integer has at most 64 bits, but this one has"),
         ("seed=1", "unknown setting 'seed'"),
     ],
 )

@@ -287,18 +287,16 @@ def test_a_hierarchical_genotype_of_another_depth_is_refused_in_one_line(tmp_pat
 
 
 @pytest.mark.parametrize("model", HOSTILE, ids=range(len(HOSTILE)))
-def test_whatever_the_model_is_called_the_files_are_safe(model, tmp_path):
+def test_whatever_the_model_is_called_the_files_are_safe(model, tmp_path, monkeypatch):
     fields = {"model": model, "search": {"note": "'''\nimport os"}, "extra": '"""\nimport os'}
     genotype = Genotype.from_directions([["h", "v"]], options={}, **fields)
     folder = tmp_path / "out"
     if model in MODELS:
         texts = export(genotype.model_copy(update={"options": {"depth": 1}}), folder)
     else:
-        MODELS.register(model, ModelSpec(model, "of a stranger", LocalVimConfig(patch_size=16, depth=1)))
-        try:
-            texts = export(genotype, folder)
-        finally:
-            MODELS.unregister(model)
+        # Past the registry, which refuses such names: the exporter does not rely on that.
+        monkeypatch.setitem(MODELS._registered, model, ModelSpec(model, "", LocalVimConfig(patch_size=16, depth=1)))
+        texts = export(genotype, folder)
     name, _, settings = build(texts[0])
     assert SAFE.fullmatch(name)
     assert name.isidentifier()

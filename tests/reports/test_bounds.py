@@ -30,9 +30,9 @@ def refusal(function, *arguments):
     return str(caught.value)
 
 
-def test_a_heatmap_of_20_000_layers_is_refused_by_its_limit(tmp_path):
-    source = ReportSource(None, Genotype.from_directions([["h", "v"]] * 20_000), "deep")
-    says = "cannot draw heatmap: it shows at most 128 layers, but this genotype has 20,000"
+def test_a_heatmap_of_1_000_layers_is_refused_by_its_limit(tmp_path):
+    source = ReportSource(None, Genotype.from_directions([["h", "v"]] * 1000), "deep")
+    says = "cannot draw heatmap: it shows at most 128 layers, but this genotype has 1,000"
     assert refusal(render, source, tmp_path, ["heatmap"]) == says
 
 
@@ -130,7 +130,7 @@ def test_a_table_that_is_too_large_is_refused_before_it_is_read(run, tmp_path, m
     monkeypatch.setattr("scansearch.report_tables.MAX_TABLE_BYTES", 2 << 20)
     (run / "scores.csv").write_text("x" * (3 << 20))
     says = refusal(render, ReportSource.open(run), tmp_path, ["alpha"])
-    assert "figures are drawn of tables of at most 2 MB, but this one has 3 MB" in says
+    assert "a table is at most 2 MB, but this is 3 MB" in says
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_work_is_refused_before_it_is_begun(monkeypatch):
 
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1, -0.5])
 def test_costs_that_are_none_are_refused(cost):
-    with pytest.raises(ScansearchError, match="a cost is a finite number of at least 0, but v costs .* in layer 0"):
+    with pytest.raises(ScansearchError, match="a cost is a finite number of at least 0, but v costs .* in layer 1"):
         bind(10, [{"h": 1, "h_flip": 1, "v": cost, "w2": 1}])
 
 

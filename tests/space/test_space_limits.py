@@ -25,7 +25,7 @@ TOO_MUCH = {
     "a pattern": ({"constraints": [{**COUNT, "of": ["*" * 10**6]}]}, "constraints.0.count.of.0: "),
     "layers": ({"layers": {str(i): {"keep": 1} for i in range(5000)}}, "layers: at most 1,000 layers are read"),
     "stages": ({"stages": {str(i): {"keep": 1} for i in range(5000)}}, "stages: at most 1,000 stages are read"),
-    "keep": ({"keep": 10**400}, "keep must be at most the number of candidates"),
+    "keep": ({"keep": 10**400}, "keep: an integer has at most 64 bits, but this one has 1330"),
     "a name": ({"name": "x" * 10**7}, "name: a space has a name that may become a file"),
     "a key": ({"k" * 10**7: 1}, "unknown key of a search space"),
     "a candidate": (
