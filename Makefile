@@ -28,10 +28,10 @@ demo: $(VENV)/.installed
 	set -x; $(BIN)/scansearch run --space default8 --strategy darts --out "$$out"
 
 test: lint
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.installed-test
-	$(BIN)/pytest -m "slow or not slow" $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "slow or not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
