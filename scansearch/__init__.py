@@ -5,8 +5,8 @@ Everything here is imported on first use, so that ``import scansearch`` is quick
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from scansearch.space import SearchSpace
 
 # Python started in a checkout's root finds this folder first, whatever is installed, and the plug-ins lie beside it.
-_BESIDE = Path(__file__).parents[1]
-if (_BESIDE / "search_spaces" / "default8.py").is_file():
-    __path__.append(str(_BESIDE))
+_BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if os.path.isfile(os.path.join(_BESIDE, "search_spaces", "default8.py")):
+    __path__.append(_BESIDE)
 
 _HOMES = {
     "search": "scansearch.api",

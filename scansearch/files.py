@@ -93,10 +93,10 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space, then resume the run or repeat the command" if full else "choose another folder"
         reason = (error.strerror or str(error)).lower()
-        raise RunFolderError(
-            f"cannot write {path}: {reason}; free space or choose another folder with --out"
-        ) from error
+        raise RunFolderError(f"cannot write {path}: {reason}; {remedy}") from error
 
 
 def check_own(path: Path) -> None:

@@ -83,10 +83,10 @@ def _draw_all(folder: Path, done: Finished) -> None:
 
 
 def _draw(name: str, folder: Path, done: Finished) -> None:
-    from scansearch.report import ReportSource, render
+    from scansearch.report import ReportSource, find_report, render
 
     source, figures = ReportSource.open(folder), folder / "figures"
-    if REPORTS.get(name).applies(source) is None:
+    if find_report(name).applies(source) is None:
         done.files += render(source, figures, [name])
         return
     for path in (figures / f"{name}.png", figures / f"{name}.svg"):

@@ -9,7 +9,9 @@ MASK = "***"
 USER = r"(?i)\b(?!sqlite:/)([a-z][a-z0-9+.-]*:/+[^\s:]*:)"
 AUTHORITY, ALONE = re.compile(USER + r"(\S*)@"), re.compile(USER + r"(.*)@", re.DOTALL)
 """``scheme://user:`` and the password, to the last ``@``: it may hold one itself. In a text, or where nothing follows the URL."""
-PARAMETER = re.compile(r"(?i)([?&;=][\w.-]*(?:password|passwd|passphrase|pass|pwd|secret|token)\s*=\s*)([^&;\s'\"]+)")
+PARAMETER = re.compile(
+    r"(?i)([?&;=\s][\w.-]*(?:password|passwd|passphrase|pass|pwd|secret|token)\s*=\s*)(\{[^}]*\}|[^&;\s'\"]+)"
+)
 
 
 def masked(text: str) -> str:

@@ -178,9 +178,21 @@ def render(
     for name in dict.fromkeys(names or REPORTS.names()):
         if name not in reasons:
             with style():
-                files = figure_files(REPORTS.get(name).draw(source), name)
+                files = figure_files(find_report(name).draw(source), name)
             written += place(files, folder, source="" if own else source.title, overwrite=own or overwrite)
     return written
+
+
+def find_report(name: str) -> Report:
+    """A report by its name, whatever the environment says of matplotlib's backend.
+
+    Raises:
+        ScansearchError: If it is unknown, or cannot be imported.
+    """
+    import scansearch.plain_matplotlib  # noqa: F401 (before the report's own imports)
+
+    report: Report = REPORTS.get(name)
+    return report
 
 
 def refusals(source: ReportSource, names: Sequence[str] | None = None) -> dict[str, str]:
@@ -189,7 +201,5 @@ def refusals(source: ReportSource, names: Sequence[str] | None = None) -> dict[s
     Raises:
         ScansearchError: If a report is unknown.
     """
-    import scansearch.plain_matplotlib  # noqa: F401
-
-    found = {name: REPORTS.get(name).applies(source) for name in dict.fromkeys(names or REPORTS.names())}
+    found = {name: find_report(name).applies(source) for name in dict.fromkeys(names or REPORTS.names())}
     return {name: reason for name, reason in found.items() if reason}

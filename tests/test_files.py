@@ -30,7 +30,7 @@ def test_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "x"
     write_text(path, "old")
     monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(RunFolderError, match="no space left on device; free space"):
+    with pytest.raises(RunFolderError, match="no space left on device; free some space"):
         write_text(path, "new")
     monkeypatch.undo()
     assert path.read_text() == "old"

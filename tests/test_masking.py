@@ -26,6 +26,7 @@ def test_a_password_is_found_and_masked(url, secret, shown):
 
 def test_those_that_a_url_quotes_or_breaks_are_found_too():
     assert "hunter2" in passwords("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BUID%3Dme%3BPWD%3Dhunter2%3B")
+    assert "{hun;ter2}" in passwords("mssql+pyodbc:///?odbc_connect=UID=me;PWD={hun;ter2}")
     assert "hunter 2" in passwords("postgresql://me:hunter 2@host/db")
     assert "hunter2" in passwords("sqlite+pysqlcipher://:hunter2@/study.db")
 

@@ -35,7 +35,7 @@ def command(
         _list([_facts(DATASETS.get(found)) for found in DATASETS.names()], json=json)
         return
     spec = DATASETS.get(name)
-    read = _contents(spec.load(data_root or None)) if data_root or not _missing(spec) else {}
+    read = _contents(spec.load(data_root or None, skip_damaged=True)) if data_root or not _missing(spec) else {}
     facts = {**_facts(spec), **({"found": True, "missing": None, **read} if read else {})}
     if json:
         print_json(facts)
@@ -68,6 +68,7 @@ def _contents(data: ImageData) -> dict[str, Any]:
         "channels": data.channels,
         "image_size": list(data.image_size),
         "classes": list(data.class_names),
+        "notes": list(data.notes),
     }
 
 
@@ -86,6 +87,8 @@ def _show(facts: dict[str, Any]) -> None:
         height, width = facts["image_size"]
         out.print(", ".join(f"{count:,} {role} images" for role, count in facts["images"].items()))
         out.print(f"{height} x {width} pixels, {facts['channels']} channel{'' if facts['channels'] == 1 else 's'}")
+        for note in facts["notes"]:
+            out.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
         out.print(f"{len(facts['classes'])} classes: {plain(', '.join(facts['classes']))}")
     else:
         out.print(f"not found: {plain(facts['missing'])}")

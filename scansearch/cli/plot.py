@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from scansearch.cli.console import err, guarded, out, plain
+from scansearch.cli.interrupted import saying
+from scansearch.cli.program import runnable
 
 
 @guarded
@@ -42,9 +44,11 @@ def command(
         found, folder = ReportSource.open(path), out_folder or own_folder(path / "figures")
     else:
         found, folder = ReportSource(run=None, genotype=genotype_of(source), title=title_of(path)), out_folder or Path()
-    for figure in render(found, folder, report or None, overwrite=overwrite):
+    with saying(lambda: "stopped while drawing; figures that are there are whole, and the same command draws the rest"):
+        figures = render(found, folder, report or None, overwrite=overwrite)
+    for figure in figures:
         out.print(plain(figure), soft_wrap=True)
     reasons = refusals(found, report or None)
     for reason in dict.fromkeys(reasons.values()):
         names = ", ".join(name for name in reasons if reasons[name] == reason)
-        err.print(f"[dim]not drawn: {names}: {plain(reason)}[/]", soft_wrap=True)
+        err.print(f"[dim]not drawn: {names}: {plain(runnable(reason))}[/]", soft_wrap=True)

@@ -38,7 +38,10 @@ def check_root(root: Path, name: str) -> Path:
         with os.scandir(root) as entries:
             empty = next(entries, None) is None
     except FileNotFoundError:
-        raise ScansearchError(f"{name}: the data root must be an existing folder, but there is no {root}") from None
+        raise ScansearchError(
+            f"{name}: the data root must be an existing folder, but there is no {root} (looked for in {Path.cwd()}); give another "
+            "--data-root, or mend data_root in the config.toml of a run that goes on"
+        ) from None
     except NotADirectoryError:
         raise ScansearchError(f"{name}: the data root must be a folder, but {root} is a file") from None
     except ValueError:  # a null character

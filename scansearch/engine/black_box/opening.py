@@ -59,6 +59,8 @@ def _opened(url: str, on_stale: Callable[[Study, FrozenTrial], None]) -> BaseSto
 
 def _journal(path: str) -> JournalFileBackend:
     """A journal without the half line that a power cut or a full disk leaves at its end: what follows would be lost with it."""
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for without end
+        raise ScansearchError(f"{path} is no file, so no journal of Optuna; choose another --set storage=")
     lock = JournalFileSymlinkLock(path)
     backend = JournalFileBackend(path, lock_obj=lock)
     with open(path, "rb") as file:

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from scansearch.errors import ScansearchError
+from scansearch.files import read_bytes
 from scansearch.masking import passwords
 
+MAX_URL_BYTES = 64 * 1024
 VARIABLE, FILE, SQLITE = "env:", "file:", "sqlite:///"
 
 
@@ -43,9 +45,9 @@ def resolved(value: str) -> str:
     elif value.startswith(FILE):
         path = Path(value.removeprefix(FILE))
         try:
-            found = path.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ScansearchError(f"the storage's URL is to be read from {path}, which cannot be: {error}") from error
+            found = read_bytes(path, "file with a storage's URL", MAX_URL_BYTES).decode().strip()
+        except UnicodeDecodeError as error:
+            raise ScansearchError(f"{path}: a file with a storage's URL is text in UTF-8, but this is not") from error
         place = f"the file {path}, which is empty; write it there, in one line"
     else:
         return value

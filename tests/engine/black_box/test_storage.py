@@ -1,7 +1,10 @@
 """How a run names the storage of its study."""
 
+import os
+
 import pytest
 
+from scansearch.engine.black_box.opening import opened
 from scansearch.engine.black_box.storage import resolved, storage_setting
 from scansearch.errors import ScansearchError
 
@@ -32,7 +35,7 @@ def test_what_is_missing_is_asked_for_in_one_line(tmp_path, monkeypatch):
         ScansearchError, match="variable 'STUDY_URL', which is not set; export STUDY_URL=URL, and start or"
     ):
         storage_setting("env:STUDY_URL")
-    with pytest.raises(ScansearchError, match="read from .*url, which cannot be: "):
+    with pytest.raises(ScansearchError, match="url: cannot read this file with a storage's URL: "):
         storage_setting(f"file:{tmp_path}/url")
     (tmp_path / "url").write_text("\n")
     with pytest.raises(ScansearchError, match="url, which is empty"):
@@ -46,3 +49,18 @@ def test_a_file_is_found_from_everywhere(given, kept, tmp_path, monkeypatch):
     assert storage_setting(given) == resolved("env:STUDY_URL") == kept.format(tmp_path)
     for same in ("", "sqlite:///:memory:", "postgresql://me@host/name", f"sqlite:///{tmp_path}/a.db"):
         assert storage_setting(same) == same
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make):
+    make(tmp_path / "url")
+    with pytest.raises(ScansearchError, match="cannot read this file with a storage's URL: "):
+        resolved(f"file:{tmp_path / 'url'}")
+    with pytest.raises(ScansearchError, match="is no file, so no journal of Optuna"):
+        opened(str(tmp_path / "url"), lambda study, trial: None)
+
+
+def test_a_file_without_end_is_refused(tmp_path):
+    (tmp_path / "url").write_bytes(b"x" * (1 << 17))
+    with pytest.raises(ScansearchError, match="a file with a storage's URL is at most"):
+        resolved(f"file:{tmp_path / 'url'}")
