@@ -11,8 +11,6 @@ WIDE_MODES = ("I", "F")
 BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 """Tags of TIFF."""
 WHITE_IS_ZERO, UNSIGNED, SIGNED = 0, 1, 2
-SWAPPED = ("I;16BS", "I;32BS", "F;32BF")
-"""Pillow turns the bytes of these round, which libtiff has done already."""
 MISSED_KEYS = ("L;2", "L;4", "RGB;16B")
 """Pillow compares a PNG's transparent colour with the scaled pixels of these, and so finds none or others."""
 WHITE = 65535
@@ -44,8 +42,8 @@ def _of_tiff(image: Image.Image) -> Numbers | None:
         return lambda pixels: pixels.view(np.int8)
     if not image.mode.startswith(WIDE_MODES):
         return None
-    decoder, arguments = _tile(image)
-    if decoder == "libtiff" and arguments[0] in SWAPPED:
+    # Pillow turns the bytes of these round, which libtiff has done already.
+    if _tile(image)[0] == "libtiff" and tags.prefix == b"MM" and kind != UNSIGNED:
         raise ValueError("compressed numbers with the high byte first are not read: save it with the low byte first")
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         raise ValueError("grey of more than 8 bits with 0 as white is not read: save it with 0 as black")
