@@ -92,7 +92,8 @@ def _one_kind(splits: dict[str, FileSplit]) -> bool:
     example = {found.deep: split.root / file for split in splits.values() for file, found in _pairs(split)}
     if len(example) == 2:
         raise ScansearchError(
-            f"all images must have 8 bits a channel or all more, but {example[False]} has 8 and {example[True]} more; "
+            f"all images must have 8 bits a channel, or all be grey of 16 or 32 bits or of signed numbers, but {example[False]} "
+            f"is of the first kind and {example[True]} of the second; "
             "convert the ones to the kind of the others"
         )
     return True in example

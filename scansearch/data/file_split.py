@@ -26,7 +26,8 @@ class FileSplit:
         files: Paths of the images.
         labels: int64 of shape (n,).
         size: (height, width) that every image is scaled to cover and cropped to, about the centre.
-        deep: Whether the files have 16 or 32 bits a pixel: one channel of float32, where others have RGB in bytes.
+        deep: Whether the files are grey of 16 or 32 bits or of signed numbers: one channel of float32, where others have
+            RGB in bytes.
         seen: What was found in the files; empty if they were not inspected.
     """
 

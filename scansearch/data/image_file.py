@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from scansearch.data.grey_numbers import Numbers, number_reader
 from scansearch.data.pixels import covering
 from scansearch.data.roots import check_file
 from scansearch.errors import ScansearchError
@@ -19,7 +20,6 @@ MOST_BYTES = 2**30
 LARGE = 2**25
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")
 """Whatever a file is called. Pillow would also start another program, for PostScript."""
-WIDE_MODES = ("I", "F")
 BACKGROUND = (255, 255, 255, 255)
 """What shows through transparent pixels, in whose colour programs leave anything: white."""
 
@@ -44,10 +44,10 @@ def decode(path: Path, height: int, width: int) -> np.ndarray:
 
     Returns:
         uint8 of shape (height, width, 3), RGB; or float32 of shape (height, width, 1), the numbers in the file, if that
-        has 16 or 32 bits a pixel.
+        is grey of 16 or 32 bits or of signed numbers.
 
     Raises:
-        DamagedImageError: If it is missing, damaged or too large.
+        DamagedImageError: If it is missing, damaged or too large, or its numbers would not be read as they are.
     """
     return pixels_of(path, read_file(path), (height, width))
 
@@ -81,14 +81,15 @@ def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None) -> n
         As ``decode``.
 
     Raises:
-        DamagedImageError: If it is damaged or has more than 175 million pixels.
+        DamagedImageError: If it is damaged, has more than 175 million pixels, or its numbers would not be read as they are.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image, _turn(image):
+            read = number_reader(image)
             if size is not None:
                 _shrink(image, *size)
             ImageOps.exif_transpose(image, in_place=True)
-            plain = _plain(image)
+            plain = _plain(image, read)
             if size is not None:
                 height, width = size
                 box = crop_box(*plain.size, width, height)
@@ -129,9 +130,9 @@ def _shrink(image: Image.Image, height: int, width: int) -> None:
     image.draft("RGB", (columns, rows))
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(WIDE_MODES):
-        numbers = np.asarray(image).astype(np.float32)
+def _plain(image: Image.Image, read: Numbers | None) -> Image.Image:
+    if read is not None:
+        numbers = read(np.asarray(image)).astype(np.float32)
         if not np.isfinite(numbers).all():
             raise ValueError("numbers that are not finite")
         return Image.fromarray(numbers)

@@ -55,9 +55,20 @@ def _split_folders(root: Path) -> dict[str, Path]:
                     f"{' and '.join(path.name for path in paths)}; merge them or rename one"
                 )
         return folders
+    _refuse_parts_without_training(root, named)
     if {path.name for path in _class_folders(root)} <= {path.name for paths in named.values() for path in paths}:
         raise ScansearchError(f"imagefolder: {root} must hold a folder of images a class, but has none; give {LAYOUT}")
     return {"train": root}
+
+
+def _refuse_parts_without_training(root: Path, named: dict[str, list[Path]]) -> None:
+    for role in ("validation", "test"):
+        for path in named[role]:
+            if any(_is_image(inner.name) for held in _class_folders(path) for inner in list_folder(held)):
+                raise ScansearchError(
+                    f"imagefolder: {root} holds folders of {role} images in {path.name}, but no folder train of such folders; "
+                    f"move the training classes into {root / 'train'}, or rename {path.name} if it is a class"
+                )
 
 
 def _role(name: str) -> str | None:

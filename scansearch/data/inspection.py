@@ -24,7 +24,7 @@ class Inspection(NamedTuple):
         pixels: SHA-256 of its pixels, whatever format and metadata they are stored with; empty if it is damaged.
         height: Rows, upright; 0 if it is damaged.
         width: Columns likewise.
-        deep: Whether it has 16 or 32 bits a pixel.
+        deep: Whether it is grey of 16 or 32 bits, or of signed numbers.
         damage: Why it cannot be used; empty if it can.
     """
 

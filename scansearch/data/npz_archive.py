@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 
 from scansearch.data.roots import check_file
 from scansearch.errors import ScansearchError
+from scansearch.machine_memory import machine_memory
 
 MOST_DEFLATED = 1100
 """Bytes that one byte of a deflated file can become: 1032, and a little for its ends."""
@@ -50,7 +51,7 @@ def read_arrays(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     with _one_line(path), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         bytes_each = {name: _check_member(archive, members[name], path) for name in names}
-        need, have = COPIES * sum(bytes_each.values()), _memory()
+        need, have = COPIES * sum(bytes_each.values()), machine_memory()
         if have and need > have:
             raise ScansearchError(
                 f"{path} needs {need / 2**30:,.1f} GB of memory, but this machine has {have / 2**30:,.1f} GB; save fewer "
@@ -113,8 +114,3 @@ def _one_line(path: Path) -> Iterator[None]:
         raise ScansearchError(f"{path} does not fit into memory, or a damaged header says so") from None
     except OSError as error:
         raise ScansearchError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-def _memory() -> int:
-    names = getattr(os, "sysconf_names", {})
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in names else 0

@@ -20,7 +20,8 @@ def channel_axis(images: np.ndarray, stated: np.ndarray | None, name: str, path:
 
     Three axes are (n, H, W), one channel. Of four, the last is the channels if its length is at most 4, otherwise the second
     if its length is at most 4. With more channels than that, images are taken to be square if one reading makes them so;
-    otherwise the shorter of the two axes is the channels, and if they have one length, the archive must say.
+    otherwise the shorter of the two axes is the channels, and if they have one length, the archive must say. Where the axis
+    that is not taken has at most 4, too, or only that reading makes the images square, a line says which was taken.
 
     Args:
         images: The training images.
@@ -29,7 +30,8 @@ def channel_axis(images: np.ndarray, stated: np.ndarray | None, name: str, path:
         path: The archive, for messages.
 
     Returns:
-        1 or 3, or 0 where there is no such axis; and a line that says so if there are more than 4 channels.
+        1 or 3, or 0 where there is no such axis; and a line that says so if there are more than 4 channels or the
+        other axis may be meant.
 
     Raises:
         ScansearchError: If the images have no such shape, or it cannot be known.
@@ -43,7 +45,7 @@ def channel_axis(images: np.ndarray, stated: np.ndarray | None, name: str, path:
         return 0, ()
     for axis in (3, 1):
         if shape[axis] <= USUAL_CHANNELS:
-            return axis, ()
+            return axis, (_taken(shape, axis, path),) if _may_be_the_other(shape, axis) else ()
     _, first, middle, last = shape
     if first == last:
         raise ScansearchError(
@@ -51,11 +53,20 @@ def channel_axis(images: np.ndarray, stated: np.ndarray | None, name: str, path:
             f"(n, C, H, W), or {CHANNEL_AXIS}=3 for (n, H, W, C)"
         )
     axis = (3 if first == middle else 1) if middle in (first, last) else (1 if first < last else 3)
-    height, width = (middle, last) if axis == 1 else (first, middle)
+    return axis, (_taken(shape, axis, path),)
+
+
+def _may_be_the_other(shape: tuple[int, ...], axis: int) -> bool:
+    """Whether both axes are short, or only the reading that is not taken makes the images square."""
     other = 4 - axis
-    return axis, (
+    return shape[other] <= USUAL_CHANNELS or shape[axis] == shape[2]
+
+
+def _taken(shape: tuple[int, ...], axis: int, path: Path) -> str:
+    height, width = shape[2:] if axis == 1 else shape[1:3]
+    return (
         f"{path}: images of shape {shape} are read as {shape[axis]} channels of {height} x {width} pixels; if that is "
-        f"wrong, save {CHANNEL_AXIS}={other} with them",
+        f"wrong, save {CHANNEL_AXIS}={4 - axis} with them"
     )
 
 

@@ -15,7 +15,7 @@ from scansearch.data.roots import check_file
 from scansearch.errors import RunFolderError
 from scansearch.files import write_bytes
 
-MADE_BY = f"scansearch/images/1, pillow {PIL.__version__}"
+MADE_BY = f"scansearch/images/2, pillow {PIL.__version__}"
 """Changes whenever the same bytes may give other findings."""
 SETTLED_NS = 2 * 10**9
 """A file changed more recently than this may change again without changing its times: these have a resolution."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.errors import ScansearchError
+from scansearch.machine_memory import machine_memory
 
 
 def check_room(splits: Mapping[str, Split], height: int, width: int) -> None:
@@ -17,15 +17,9 @@ def check_room(splits: Mapping[str, Split], height: int, width: int) -> None:
     """
     held = [split for split in splits.values() if isinstance(split, TensorSplit)]
     need = sum(len(split) * split.image_shape[0] * split.images.element_size() * height * width for split in held)
-    have = memory()
+    have = machine_memory()
     if have and need > have:
         raise ScansearchError(
             f"{sum(map(len, held)):,} images of {height} x {width} pixels need {need / 2**30:,.1f} GB of memory, but this machine "
             f"has {have / 2**30:,.1f} GB; choose a smaller image_size, or keep the images in files (--data imagefolder)"
         )
-
-
-def memory() -> int:
-    """Bytes of this machine's memory; 0 where the system does not say."""
-    names = getattr(os, "sysconf_names", {})
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in names else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from scansearch.errors import ScansearchError
+from scansearch.machine_memory import machine_memory
 
 BYTES_PER_PARAMETER = 16
 """A float32 weight, its gradient, and two moments of the optimiser."""
@@ -60,5 +60,4 @@ def check_fits(build: Callable[[], nn.Module], device: torch.device) -> None:
 def _memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    names = getattr(os, "sysconf_names", {})
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in names else 0
+    return machine_memory()

@@ -6,6 +6,7 @@ import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -268,13 +269,13 @@ def test_large_images_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(module, "LARGE", 1999)
     at_a_time, most, convert = 0, 0, module._plain
 
-    def count(image: Image.Image) -> Image.Image:
+    def count(image: Image.Image, *more: Any) -> Image.Image:
         nonlocal at_a_time, most
         at_a_time += 1
         most = max(most, at_a_time)
         time.sleep(0.01)
         at_a_time -= 1
-        return convert(image)
+        return convert(image, *more)
 
     monkeypatch.setattr(module, "_plain", count)
     found = each(lambda path: decode(path, 4, 4), files)

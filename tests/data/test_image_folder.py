@@ -165,3 +165,19 @@ def test_files_that_are_not_read_are_counted(tmp_path: Path, write_images) -> No
         (tmp_path / name).touch()
     (note,) = IMAGE_FOLDER.load(tmp_path).notes
     assert "2 .heic, 1 .txt, 1 in no class folder, 1 without an ending; images end in .png" in note
+
+
+@pytest.mark.parametrize(("part", "role"), [("test", "test"), ("Val", "validation"), ("dev_images", "validation")])
+def test_a_part_without_train_is_no_class(tmp_path: Path, write_images, part: str, role: str) -> None:
+    write_images(tmp_path, {"cat": 5, "dog": 5})
+    write_images(tmp_path / part, {"cat": 5, "dog": 5})
+    with pytest.raises(
+        ScansearchError, match=f"holds folders of {role} images in {part}, but no folder train"
+    ) as caught:
+        read_image_folder(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_may_be_called_test(tmp_path: Path, write_images) -> None:
+    write_images(tmp_path, {"test": 5, "val": 5, "bus": 5})
+    assert read_image_folder(tmp_path).class_names == ("bus", "test", "val")

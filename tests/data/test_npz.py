@@ -220,3 +220,33 @@ def test_no_archive_or_several(tmp_path: Path) -> None:
         save(tmp_path / name, images=IMAGES, labels=LABELS)
     with pytest.raises(ScansearchError, match=r"holds a\.npz, b\.npz"):
         NPZ.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((6, 16, 3, 3), 3),
+        ((6, 3, 2, 2), 3),
+        ((6, 2, 28, 4), 3),
+        ((6, 3, 3, 3), 3),
+        ((6, 4, 4, 16), 1),
+        ((6, 1, 28, 1), 3),
+    ],
+)
+def test_a_line_says_which_of_two_axes_was_taken(tmp_path: Path, shape: tuple[int, ...], axis: int) -> None:
+    images = RANDOM.normal(size=shape).astype(np.float32)
+    (note,) = read_npz(save(tmp_path / "data.npz", images=images, labels=np.arange(6) % 2)).notes
+    height, width = shape[2:] if axis == 1 else shape[1:3]
+    assert f"are read as {shape[axis]} channels of {height} x {width} pixels" in note
+    assert f"save channel_axis={4 - axis} with them" in note
+    assert "\n" not in note
+    parts = read_npz(save(tmp_path / "data.npz", images=images, labels=np.arange(6) % 2, channel_axis=axis))
+    assert parts.notes == ()
+
+
+@pytest.mark.parametrize(
+    "shape", [(6, 28, 28), (6, 28, 28, 1), (6, 1, 28, 28), (6, 28, 28, 3), (6, 3, 16, 20), (6, 16, 20, 4)]
+)
+def test_no_line_where_one_axis_alone_can_be_the_channels(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    images = RANDOM.normal(size=shape).astype(np.float32)
+    assert read_npz(save(tmp_path / "data.npz", images=images, labels=np.arange(6) % 2)).notes == ()

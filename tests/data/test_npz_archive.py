@@ -87,7 +87,7 @@ def test_an_archive_that_claims_more_than_it_can_hold(tmp_path: Path) -> None:
 def test_more_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "bomb.npz", {"images.npy": header((2**24,)) + bytes(2**24)})
     assert path.stat().st_size < 2**16
-    monkeypatch.setattr(npz_archive, "_memory", lambda: 2**24)
+    monkeypatch.setattr(npz_archive, "machine_memory", lambda: 2**24)
     assert "needs 0.0 GB of memory, but this machine has 0.0 GB" in refused(path)
 
 
