@@ -70,7 +70,7 @@ class OptunaSearch(BlackBox):
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Names this worker, and refuses a study of another search before anything is trained."""
         super().setup(supernet, space, plan)
-        self.worker = secrets.token_hex(8)
+        self.worker = secrets.token_hex(8) if self.settings.storage else "alone"  # a run alone leaves the same bytes
         self.finished = 0  # trials of all workers, when this one looked last
         if self.settings.storage:
             self._study().enrol()

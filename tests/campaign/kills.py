@@ -24,7 +24,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 from file_events import Killer, watch
 from forks import Outcome, in_child
 
-GENERATIONS = {"generations": 2, "population": 6, "parents": 3}
+GENERATIONS = {"generations": 2, "population": 4, "parents": 2, "mutations": 2, "crossovers": 2}
 SETTINGS: dict[str, dict[str, Any]] = {
     "evolution": {"population": 6, "competitors": 3, "cycles": 6},
     "optuna_search": {"trials": 5},
