@@ -76,8 +76,8 @@ class Registry(Generic[T]):
         """The object behind ``name``, imported on first use.
 
         Raises:
-            ScansearchError: If the name is no text, nothing answers to it, two packages claim it, it could not be that of a file, or its
-                import fails.
+            ScansearchError: If the name is no text, nothing answers to it, two packages claim it, it could not be that of a
+                file, or its import fails.
         """
         if not isinstance(name, str):
             raise ScansearchError(

@@ -166,7 +166,7 @@ def _lay_out(name: str, height: int, width: int, padded: bool, changes: int) -> 
 
 def _visit(base: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     parsed = parse(base)
-    with torch.device("cpu"):  # whatever torch.set_default_device says
+    with torch.device("cpu"):  # whatever the caller's default device is: the result is cached
         if padded and parsed.family.visit_padded is not None:
             return parsed.family.visit_padded(height, width, *parsed.groups)
         visited = parsed.family.visit(height, width, *parsed.groups)
