@@ -76,9 +76,13 @@ class Registry(Generic[T]):
         """The object behind ``name``, imported on first use.
 
         Raises:
-            ScansearchError: If nothing answers to the name, two packages claim it, it could not be that of a file, or its
-                import fails.
+            ScansearchError: If the name is no text, nothing answers to it, two packages claim it, it could not be that of a
+                file, or its import fails.
         """
+        if not isinstance(name, str):
+            raise ScansearchError(
+                f"a {self.kind} is named by text, but got {name!r:.200}; there is: {', '.join(self.names())}"
+            )
         if name in self._registered:
             return self._registered[name]
         if name not in self._loaded:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-LONGEST_MESSAGE = 4000  # characters
+LONGEST_MESSAGE = 1800  # characters
 LONGEST_NAME = 100  # characters: with what is added to it, still a file name everywhere
 
 _RESERVED = r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)"  # devices of Windows, whatever follows the dot

@@ -15,7 +15,7 @@ from scansearch.models.attention import SCAttn
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.order_tables import order_tables
 from scansearch.models.streaming import streamed_sum
-from scansearch.models.supernet import Selection
+from scansearch.models.supernet import Selection, check_selection
 from scansearch.ops import mixture, reorder_conv_silu, restore_gate, selective_scan_grouped
 
 PER_DIRECTION = {
@@ -109,6 +109,8 @@ class ScanMixer(nn.Module):
 
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""
+        if selection is not None:
+            check_selection(selection, len(self.D))
         indices = None if selection is None or selection.indices == tuple(range(len(self.D))) else selection.indices
         chosen = None if indices is None else torch.tensor(indices, device=hidden.device)
         stacked = [*self._orders_on(hidden.device), *(getattr(self, name) for name in PER_DIRECTION)]

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from scansearch.registry import SCAN_ORDERS
 from scansearch.scans import ScanOrder, invert
+from scansearch.scans.apart import apart
 
 
 def order_tables(
@@ -33,6 +34,12 @@ def order_tables(
 @lru_cache(maxsize=256)
 def _tables(
     directions: tuple[str, ...], grid: tuple[int, int], padded: bool, class_token: bool, changes: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return apart(lambda: _laid_out(directions, grid, padded, class_token))
+
+
+def _laid_out(
+    directions: tuple[str, ...], grid: tuple[int, int], padded: bool, class_token: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     tokens = grid[0] * grid[1]
     orders = [ScanOrder(name).indices(*grid, padded=padded) for name in directions]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -11,12 +12,15 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from scansearch.errors import ScansearchError, UnsupportedError
-from scansearch.models.supernet import Selection, Supernet
+from scansearch.models.supernet import Selection, Supernet, check_selection
 from scansearch.scans import ScanOrder, invert
+from scansearch.scans.apart import apart
 
 Size = tuple[int, int]
 MOST_KEPT = 8
 EPS = 1e-5
+_RECORDED = SimpleNamespace()
+"""Tables of orders of the graphs that were compiled or exported; all layers share them."""
 
 
 class SearchableScan(nn.Module):
@@ -46,7 +50,7 @@ class SearchableScan(nn.Module):
         self.mixers = nn.ModuleList(make() for _ in range(1 if share else len(self.candidates)))
         self.alpha = nn.Parameter(1e-3 * torch.randn(len(self.candidates), 1, 1, 1))
         self.selection: Selection | None = None
-        self._orders: dict[tuple[str, Size, torch.device], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._orders: dict[tuple[str, Size, torch.device], torch.Tensor] = {}
 
     def forward(self, tokens: torch.Tensor, grid: Size | None = None) -> torch.Tensor:
         """Mixes tokens (B, L, D), counted row by row, along the selected candidates and adds the results up.
@@ -63,6 +67,7 @@ class SearchableScan(nn.Module):
         """
         size = self._size(tokens, grid)
         chosen = self.selection or Selection(tuple(range(len(self.candidates))))
+        check_selection(chosen, len(self.candidates))
         if chosen.part is not None:
             raise UnsupportedError(
                 "a part of the channels can go through a mixer of LocalVim, but a mixer of your own takes them all; choose "
@@ -85,11 +90,14 @@ class SearchableScan(nn.Module):
         branch = self.mixers[0 if self.share else index](tokens[:, order])[:, inverse]
         return branch if weight is None else weight * F.layer_norm(branch, branch.shape[-1:], eps=EPS)
 
-    def _order(self, name: str, size: Size, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    def _order(self, name: str, size: Size, device: torch.device) -> torch.Tensor:
+        if torch.compiler.is_compiling():
+            height, width = (len(range(side)) for side in size)  # of a side that torch.compile keeps open, a number
+            table: torch.Tensor = getattr(_RECORDED, _record(name, height, width, device))
+            return table
         key = (name, size, device)
         if key not in self._orders:
-            order = ScanOrder(name).indices(*size)
-            self._orders[key] = order.to(device), invert(order, len(order)).to(device)
+            self._orders[key] = _table(name, size, device)
         return self._orders[key]
 
     def _size(self, tokens: torch.Tensor, grid: Size | None) -> Size:
@@ -127,6 +135,30 @@ class SearchableScan(nn.Module):
         return kept
 
 
+def _table(name: str, size: Size, device: torch.device) -> torch.Tensor:
+    """An order and its inverse, (2, L)."""
+
+    def make() -> torch.Tensor:
+        order = ScanOrder(name).indices(*size)
+        return torch.stack([order, invert(order, len(order))]).to(device)
+
+    return apart(make)
+
+
+def _record(name: str, height: int, width: int, device: torch.device) -> str:
+    """Puts a table where a recorded graph finds it, and returns the name of the attribute."""
+    place = f"{name} {height} {width} {device}"
+    if not hasattr(_RECORDED, place):
+        setattr(_RECORDED, place, _table(name, (height, width), device))
+    return place
+
+
+# As torch.compiler.assume_constant_result does, which would import the compiler: torch.compile calls the function and does
+# not look inside, where families are found and an order is checked by its values. It returns a name, since two tensors that
+# one such function returns cannot stand in one graph; and they are attributes, since a dict would be read only once a graph.
+_record._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
 class SearchableModel(Supernet):
     """A user's model in which some layers are ``SearchableScan``: a supernet for every strategy.
 
@@ -143,8 +175,8 @@ class SearchableModel(Supernet):
     @property
     def scans(self) -> list[SearchableScan]:
         """The searchable layers, in the order of the model's modules."""
-        modules = dict(self.model.named_modules())
-        return [module for name in self.names if isinstance(module := modules[name], SearchableScan)]
+        modules = (self.model.get_submodule(name) for name in self.names)
+        return [module for module in modules if isinstance(module, SearchableScan)]
 
     def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
         """Logits of images (B, C, H, W) under one selection a layer; without any, the plain sum of all branches."""

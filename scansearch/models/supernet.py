@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from scansearch.errors import ScansearchError
+
 
 class Selection(NamedTuple):
     """Which candidate branches of a layer run.
@@ -26,6 +28,23 @@ class Selection(NamedTuple):
     weights: torch.Tensor | None = None
     shortcut: float = 0.0
     part: tuple[int, int] | None = None
+
+
+def check_selection(selection: Selection, count: int) -> None:
+    """Checks a selection against a layer of ``count`` candidates.
+
+    Raises:
+        ScansearchError: If it selects nothing or a candidate that is not there, or has not one weight an index.
+    """
+    indices, weights = selection.indices, selection.weights
+    if not indices or not all(0 <= index < count for index in indices):
+        raise ScansearchError(
+            f"a selection lists at least one candidate of its layer, by numbers from 0 to {count - 1}, but got {indices}"
+        )
+    if weights is not None and tuple(weights.shape) != (len(indices),):
+        raise ScansearchError(
+            f"a selection of {len(indices)} candidates has weights of shape ({len(indices)},), but got {tuple(weights.shape)}"
+        )
 
 
 class Supernet(nn.Module, ABC):

@@ -6,7 +6,7 @@ import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.ops.backends import backend_for
-from scansearch.ops.shapes import expect, expect_rank, floating, same_device
+from scansearch.ops.shapes import expect, expect_rank, expect_tensors, floating, same_device
 
 
 def norm_reduce(
@@ -29,6 +29,7 @@ def norm_reduce(
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
+    expect_tensors(x=x, weight=weight)
     expect_rank("x", x, "(G, B, L, D)")
     expect_rank("weight", weight, "(R, D)")
     expect("weight", weight, (weight.shape[0], x.shape[3]), "(R, D)")
@@ -58,6 +59,7 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backen
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
+    expect_tensors(x=x, channel=channel, token=token)
     expect_rank("x", x, "(G, B, L, D)")
     groups, batch, tokens, channels = x.shape
     expect("channel", channel, (groups, batch, channels), "(G, B, D)")
@@ -86,6 +88,7 @@ def mixture(branches: torch.Tensor, weights: torch.Tensor, *, backend: str = "au
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
+    expect_tensors(branches=branches, weights=weights)
     expect_rank("branches", branches, "(G, B, L, D)")
     expect("weights", weights, (branches.shape[0],), "(G)")
     same_device(branches=branches, weights=weights)

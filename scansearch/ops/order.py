@@ -10,7 +10,7 @@ import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.ops.backends import backend_for
-from scansearch.ops.shapes import expect, expect_rank, floating, same_device
+from scansearch.ops.shapes import expect, expect_rank, expect_tensors, floating, same_device
 
 MAX_FUSED_TAPS = 4
 """The longest convolution of the ``cpu`` backend; ``auto`` uses ``torch`` for longer ones."""
@@ -38,6 +38,7 @@ def reorder_conv_silu(
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
+    expect_tensors(x=x, order=order, weight=weight, bias=bias)
     expect_rank("x", x, "(B, L, D)")
     expect_rank("order", order, "(G, L')")
     expect_rank("weight", weight, "(G, D, K)")
@@ -100,6 +101,7 @@ def restore_gate(
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
+    expect_tensors(z=z)
     expect_rank("z", z, "(B, L, D)")
     return _restore(y, z, order, inverse, backend)
 
@@ -107,6 +109,7 @@ def restore_gate(
 def _restore(
     y: torch.Tensor, z: torch.Tensor | None, order: torch.Tensor, inverse: torch.Tensor, backend: str
 ) -> torch.Tensor:
+    expect_tensors(y=y, order=order, inverse=inverse)
     expect_rank("y", y, "(G, B, L', D)")
     expect_rank("inverse", inverse, "(G, L)")
     groups, batch, positions, channels = y.shape

@@ -6,7 +6,7 @@ import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.ops.backends import backend_for
-from scansearch.ops.shapes import ScanInputs, check_scan, expect, expect_rank
+from scansearch.ops.shapes import OPTIONAL, ScanInputs, check_scan, expect, expect_rank, expect_tensors
 
 
 def selective_scan_grouped(
@@ -92,6 +92,7 @@ def selective_scan(
         BackendUnavailableError: If the backend that was asked for cannot run here.
         UnsupportedError: If the backend cannot take these tensors.
     """
+    expect_tensors(OPTIONAL, u=u, delta=delta, A=A, B=B, C=C, D=D, z=z, delta_bias=delta_bias)
     expect_rank("u", u, "(B, G*D, L)")
     expect_rank("B", B, "(B, G, N, L)")
     batch, width, length = u.shape

@@ -24,6 +24,33 @@ class ScanInputs(NamedTuple):
     delta_bias: torch.Tensor | None
 
 
+OPTIONAL = ("D", "z", "delta_bias")
+"""Arguments of a scan that may be ``None``."""
+
+
+def expect_tensors(optional: tuple[str, ...] = (), **tensors: object) -> None:
+    """Checks that all arguments are dense tensors.
+
+    Args:
+        optional: Names of those that may be ``None``.
+        **tensors: The arguments.
+
+    Raises:
+        ScansearchError: If one is no tensor, or a sparse one.
+    """
+    for name, tensor in tensors.items():
+        if tensor is None and name in optional:
+            continue
+        if not isinstance(tensor, torch.Tensor):
+            raise ScansearchError(
+                f"{name} must be a dense torch.Tensor, but got {type(tensor).__name__}; pass a tensor"
+            )
+        if tensor.layout != torch.strided:
+            raise ScansearchError(
+                f"{name} must be a dense torch.Tensor, but got one of layout {tensor.layout}; convert it with .to_dense()"
+            )
+
+
 def expect(name: str, tensor: torch.Tensor | None, shape: tuple[int, ...], meaning: str) -> None:
     """Checks a shape.
 
@@ -46,11 +73,12 @@ def expect_rank(name: str, tensor: torch.Tensor, meaning: str) -> None:
 
 
 def check_scan(inputs: ScanInputs) -> None:
-    """Checks shapes and devices of a grouped scan.
+    """Checks kinds, shapes and devices of a grouped scan.
 
     Raises:
         ScansearchError: If an argument does not fit ``u`` and ``A``.
     """
+    expect_tensors(OPTIONAL, **inputs._asdict())
     u, delta, A, B, C, D, z, delta_bias = inputs
     expect_rank("u", u, "(G, B, L, D)")
     expect_rank("A", A, "(G, D, N)")

@@ -12,6 +12,7 @@ import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.registry import SCAN_ORDERS
+from scansearch.scans.apart import apart
 from scansearch.scans.family import MAX_TOKENS, ScanFamily
 from scansearch.scans.grammar import Parsed, parse
 from scansearch.scans.symmetry import Symmetry
@@ -153,6 +154,10 @@ def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> 
 
 @lru_cache(maxsize=1 << 10)
 def _laid_out(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
+    return apart(lambda: _lay_out(name, height, width, padded, changes))
+
+
+def _lay_out(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
     parsed = parse(name)
     visited = _visit(parsed.base, *parsed.symmetry.grid(height, width), padded, changes)
     visited = parsed.symmetry.apply(visited, height, width)

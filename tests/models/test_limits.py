@@ -5,9 +5,11 @@ import torch
 
 import scansearch
 from scansearch.errors import ScansearchError
+from scansearch.models import SearchableScan, Selection
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.limits import OPTIONS
 from scansearch.models.presets import LOCAL_VIM_NANO
+from scansearch.space import SearchSpace
 
 GENOTYPE = [["h"], ["v"]]
 
@@ -93,3 +95,42 @@ def test_images_that_the_network_is_not_for(images, message):
 def test_no_images_give_no_logits():
     for form in ("channel", "channel_spatial", "none"):
         assert build(attention=form)(torch.zeros(0, 1, 8, 8)).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"model": ["local_vim_nano"], "genotype": GENOTYPE},
+            "a model is named by text, but got .'local_vim_nano'.; there is",
+        ),
+        ({"model": 3, "genotype": GENOTYPE}, "a model is named by text, but got 3; there is"),
+        ({"model": "local_vim_nano", "space": 3}, "a search space is named by text, but got 3; there is"),
+        ({"model": "local_vim_nano", "space": ["h"]}, "a search space is named by text, but got .'h'.; there is"),
+    ],
+)
+def test_what_is_no_name_is_one_line(arguments, message):
+    with pytest.raises(ScansearchError, match=message) as caught:
+        scansearch.build(**arguments, image_size=8)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        (Selection((0, 9)), r"by numbers from 0 to 2, but got \(0, 9\)"),
+        (Selection((-1,)), r"by numbers from 0 to 2, but got \(-1,\)"),
+        (Selection(()), r"lists at least one candidate of its layer, .* but got \(\)"),
+        (Selection((0, 1), torch.ones(3)), r"a selection of 2 candidates has weights of shape \(2,\), but got \(3,\)"),
+    ],
+)
+def test_a_selection_fits_its_layer(selection, message):
+    supernet = scansearch.build(
+        "local_vim_nano", space=SearchSpace(name="three", candidates=["h", "v", "w2"], keep=2), depth=1, image_size=8
+    )
+    scan = SearchableScan(torch.nn.Identity(), ("h", "v", "w2"), (2, 2))
+    scan.selection = selection
+    for run in (lambda: supernet(torch.zeros(1, 3, 8, 8), [selection]), lambda: scan(torch.zeros(1, 4, 5))):
+        with pytest.raises(ScansearchError, match=message) as caught:
+            run()
+        assert "\n" not in str(caught.value)

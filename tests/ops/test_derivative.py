@@ -88,3 +88,11 @@ def test_restoring_an_order_is_linear_and_differentiable_for_ever():
     (gradient,) = torch.autograd.grad(restore_order(y, ORDER, INVERSE).square().sum(), y, create_graph=True)
     (second,) = torch.autograd.grad(gradient.sum(), y)
     assert torch.equal(second, torch.full(PANEL, 2.0))
+
+
+@pytest.mark.parametrize(("name", "backend"), [("scan", "torch"), *((name, "cpu") for name in CASES)])
+def test_forward_mode_is_an_error(name, backend):
+    operation, shapes = CASES[name]
+    tensors = tuple(torch.rand(shape) for shape in shapes)
+    with pytest.raises(NotImplementedError, match="jvp"):
+        torch.func.jvp(lambda *t: operation(*t, backend=backend), tensors, tensors)

@@ -105,3 +105,31 @@ def test_any_mixture_of_floating_point_types_is_computed(first, others):
         mixed = [t.to(others if place else first) for place, t in enumerate(tensors)]
         got, want = (operation(SIZES)(*given, backend="auto") for given in (mixed, [t.float() for t in mixed]))
         torch.testing.assert_close(got.float(), want, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("given", [None, [1.0], torch.zeros(2, 2).to_sparse()], ids=["None", "list", "sparse"])
+def test_what_is_no_dense_tensor_is_refused(given):
+    for name, (operation, shapes) in CASES.items():
+        for place in range(len(shapes)):
+            tensors = [torch.zeros([SIZES[axis] for axis in shape]) for shape in shapes]
+            tensors[place] = given
+            if name == "scan" and place >= 5 and given is None:  # D, z and delta_bias are optional
+                assert operation(SIZES)(*tensors, backend="auto").shape == tensors[0].shape
+                continue
+            with pytest.raises(ScansearchError, match="must be a dense torch.Tensor, but got") as caught:
+                operation(SIZES)(*tensors, backend="auto")
+            assert "\n" not in str(caught.value), name
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_what_is_no_dense_tensor_is_refused_in_the_layout_of_mamba_ssm(place):
+    given = [
+        torch.zeros(3, 16, 5),
+        torch.zeros(3, 16, 5),
+        torch.zeros(16, 4),
+        torch.zeros(3, 2, 4, 5),
+        torch.zeros(3, 2, 4, 5),
+    ]
+    given[place] = None
+    with pytest.raises(ScansearchError, match="must be a dense torch.Tensor, but got NoneType"):
+        selective_scan(*given)

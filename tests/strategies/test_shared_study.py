@@ -1,5 +1,6 @@
 """Studies that many work on, and that are not what they were."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -213,6 +214,18 @@ def test_a_foreign_trial_is_one_line(tmp_path, what, says):
         ) as caught:
             attempt()
         assert "\n" not in str(caught.value)
+
+
+def test_a_journal_whose_attributes_are_none_is_one_line(tmp_path):
+    storage = url("journal", tmp_path)
+    found = strategy("optuna_search", trials=3, storage=storage)
+    found._study().study.add_trial(foreign_trial(found, "another genotype"))
+    path = Path(storage)
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    entries[-1]["user_attrs"] = 7
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    with pytest.raises(ScansearchError, match="its trial 0 does not say its directions"):
+        strategy("optuna_search", trials=3, storage=storage)
 
 
 def test_an_enqueued_trial_is_one_line(storage):

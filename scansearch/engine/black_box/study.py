@@ -112,12 +112,16 @@ class SharedStudy:
         for trial in trials:
             if trial.number not in self._known:
                 self._known[trial.number] = self._checked(trial)
-            if trial.state == TrialState.COMPLETE and len(trial.values) != len(self.objectives):
-                raise self._foreign(f"its trial {trial.number} has {len(trial.values)} values")
+            values = trial.values if trial.state == TrialState.COMPLETE else [0.0] * len(self.objectives)
+            if not isinstance(values, (list, tuple)) or not all(isinstance(value, (int, float)) for value in values):
+                raise self._foreign(f"its trial {trial.number} has values that are no numbers")
+            if len(values) != len(self.objectives):
+                raise self._foreign(f"its trial {trial.number} has {len(values)} values")
         return trials
 
     def _checked(self, trial: FrozenTrial) -> Choice:
-        missing = [key for key in (DIRECTIONS, WORKER, NUMBER) if key not in trial.user_attrs]
+        attributes = trial.user_attrs if isinstance(trial.user_attrs, dict) else {}
+        missing = [key for key in (DIRECTIONS, WORKER, NUMBER) if key not in attributes]
         if missing:
             raise self._foreign(f"its trial {trial.number} does not say its {missing[0]}")
         if trial.distributions != self.distributions:
