@@ -1,36 +1,22 @@
-"""Reading and writing of small files: atomically, with limits, and with errors that a person can act on."""
+"""Reading and writing of files: atomically, with limits, without following links, and with errors that a person can act on."""
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from reprlib import Repr
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 from scansearch.errors import RunFolderError, ScansearchError
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-
-_brief = Repr()  # looks at the first few entries of a list of a million
-_brief.maxlist = _brief.maxtuple = _brief.maxdict = 20
-_brief.maxstring = _brief.maxother = _brief.maxlong = 100
-MAX_JSON_BYTES = 32 * 1024 * 1024
-MAX_TOML_BYTES = 2 * 1024 * 1024
-MAX_DEPTH = 64
-MAX_INTEGER = 2**63 - 1
 # A pipe must not be waited for. Windows has neither flag, and translates line ends unless told otherwise.
 _OPENING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_DOTTED = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*)""" + f"{{{MAX_DEPTH}}}")
 _TEMPORARY = re.compile(r"\..+\.scansearch-[a-z0-9_]{8}\.tmp")
 UNFINISHED: set[str] = set()
 """Files that are being written under a temporary name: a process that leaves on the spot takes them away."""
@@ -207,125 +193,6 @@ def read_bytes(path: Path, what: str, most: int, form: str = "") -> bytes:
 
 def _amount(size: int) -> str:
     return f"{size >> 20:,} MB" if size >= 1 << 20 else f"{size:,} bytes"
-
-
-def check_document(data: object, source: str = "", form: str = "JSON") -> None:
-    """Checks data of a document: nested at most 64 deep, integers of at most 64 bits, as printing and arithmetic need it.
-
-    Args:
-        data: Lists, dicts and what is in them.
-        source: With what the message begins, ``"space.json: "``.
-        form: What they were written in.
-
-    Raises:
-        ScansearchError: In one line.
-    """
-    level = [data]
-    for _ in range(MAX_DEPTH):
-        if any(map(_too_long, level)):
-            place, bits = _first_too_long(data)
-            raise ScansearchError(
-                f"{source}{place}an integer has at most 64 bits, but this one has {bits}; make it smaller"
-            )
-        lists = [v if isinstance(v, (list, tuple)) else v.values() for v in level if isinstance(v, (list, tuple, dict))]
-        level = [child for children in lists for child in children]
-        if not level:
-            return
-    raise ScansearchError(f"{source}{form} nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
-
-
-def _too_long(item: object) -> bool:
-    return type(item) is int and not -MAX_INTEGER - 1 <= item <= MAX_INTEGER
-
-
-def _first_too_long(data: Any) -> tuple[str, int]:
-    """Where an integer is too long, as ``layers.1.stage: ``, and how many bits it has with its sign."""
-    level = [("", data)]
-    while True:
-        for place, item in level:
-            if _too_long(item):
-                return f"{place}: " if place else "", item.bit_length() + 1
-        entries = [
-            (place, item.items() if isinstance(item, dict) else enumerate(item))
-            for place, item in level
-            if isinstance(item, (dict, list, tuple))
-        ]
-        level = [(f"{place}.{key}" if place else f"{key}", value) for place, pairs in entries for key, value in pairs]
-
-
-def read_json(path: Path, what: str) -> Any:
-    """Reads a JSON file of at most 32 MB.
-
-    Raises:
-        ScansearchError: If it is missing, huge, binary, not JSON or nested too deeply; the message begins with the path.
-    """
-    content = read_bytes(path, what, MAX_JSON_BYTES, " of JSON")
-    try:
-        data = json.loads(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ScansearchError(f"{path}: a {what} is JSON text in UTF-8, but this is a binary file") from error
-    except json.JSONDecodeError as error:
-        raise ScansearchError(
-            f"{path}: a {what} is JSON, but line {error.lineno} column {error.colno} is not: {error.msg.lower()}"
-        ) from error
-    except ValueError as error:  # integers of thousands of digits, which Python refuses
-        raise ScansearchError(f"{path}: a {what} holds a number that is too long: {error}") from error
-    except RecursionError as error:
-        raise ScansearchError(
-            f"{path}: a {what} is a shallow JSON document, but this one is nested too deeply"
-        ) from error
-    check_document(data, f"{path}: ")
-    return data
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """Parses TOML.
-
-    Raises:
-        ValueError: If it is not TOML.
-        ScansearchError: If it is nested too deeply, or an integer is too large.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    too_deep = ScansearchError(f"TOML nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
-    if _DOTTED.search(text):  # whose reading takes time with the square of their number
-        raise too_deep
-    try:
-        data = tomllib.loads(text)
-    except RecursionError as error:
-        raise too_deep from error
-    check_document(data, form="TOML")
-    return data
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Reads a TOML file of at most 2 MB.
-
-    Raises:
-        ScansearchError: In one line, if it is missing, huge, binary, not TOML or nested too deeply.
-    """
-    content = read_bytes(path, "TOML file", MAX_TOML_BYTES)
-    try:
-        return parse_toml(content.decode("utf-8"))
-    except ScansearchError as error:
-        raise ScansearchError(f"{path}: {error}") from error
-    except ValueError as error:
-        raise ScansearchError(f"{path} is not TOML: {str(error).splitlines()[0].lower()}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a failed validation, as one line with its place and value."""
-    problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    if isinstance(getattr(problem.get("ctx", {}).get("error"), "__cause__", None), ScansearchError):
-        return f"{place + ': ' if place else ''}{message}"  # one of our own, which names the value itself
-    given = _brief.repr(problem["input"])
-    given = given if len(given) <= 60 else given[:57] + "..."
-    more = f" (and {error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
-    return f"{place + ': ' if place else ''}{message[0].lower() + message[1:]}, got {given}{more}"
 
 
 def _umask() -> int:

@@ -21,8 +21,9 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from scansearch.documents import check_document, first_problem, read_json
 from scansearch.errors import ScansearchError
-from scansearch.files import check_document, first_problem, read_json, write_text
+from scansearch.files import write_text
 from scansearch.registry import natural_key, unknown_name
 from scansearch.space import (
     JSON_SCHEMA_DIALECT,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scansearch.documents import read_toml
 from scansearch.errors import ScansearchError
-from scansearch.files import read_toml
 from scansearch.genotype import Genotype
 from scansearch.registry import STRATEGIES
 

@@ -20,8 +20,9 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from scansearch.documents import check_document, first_problem, read_json
 from scansearch.errors import ScansearchError
-from scansearch.files import check_document, first_problem, read_json, write_text
+from scansearch.files import write_text
 from scansearch.space import JSON_SCHEMA_DIALECT, MOST_CANDIDATES, MOST_LAYERS, Costs, Side, few
 
 MOST_COST = 2**63  # so that sums over all layers stay far within the range of floats

@@ -14,8 +14,9 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 
 from scansearch.data import ImageData
+from scansearch.documents import first_problem, read_json
 from scansearch.errors import ScansearchError
-from scansearch.files import first_problem, read_json, write_text
+from scansearch.files import write_text
 from scansearch.masking import masked
 
 PACKAGES = ("scansearch", "torch", "numpy", "numba", "lightning-fabric", "scikit-learn", "mamba-ssm")

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 import tomli_w
 from filelock import FileLock, Timeout
 
+from scansearch.documents import read_toml
 from scansearch.engine.checkpoint import checkpoints, load_checkpoint, newest_state, save_checkpoint
 from scansearch.engine.environment import read_environment, write_environment
 from scansearch.engine.origin import Origin, check_origin, origin
 from scansearch.engine.settings import RUN_FORMAT, RunConfig, validated
 from scansearch.engine.tables import TABLES, TIMING, Tables
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
-from scansearch.files import check_own, is_temporary, own_folder, read_toml, remove_left_overs, write_text, writing
+from scansearch.files import check_own, is_temporary, own_folder, remove_left_overs, write_text, writing
 
 IN_PLACE = (*TABLES, *TIMING, "log.txt", ".lock")
 REPLACED = ("config.toml", "environment.json", "genotype.json")

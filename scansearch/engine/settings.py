@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.documents import first_problem, parse_toml
 from scansearch.engine.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
 from scansearch.errors import ScansearchError
-from scansearch.files import first_problem, parse_toml
 from scansearch.options import Sections, unknown_option
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 

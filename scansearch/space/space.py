@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from scansearch.documents import check_document, first_problem, read_json, read_toml
 from scansearch.errors import ScansearchError
-from scansearch.files import check_document, first_problem, read_json, read_toml, write_text
+from scansearch.files import write_text
 from scansearch.registry import unknown_name
 from scansearch.space.binding import bind
 from scansearch.space.bound import BoundSpace

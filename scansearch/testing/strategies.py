@@ -14,10 +14,10 @@ from lightning_fabric.plugins.environments.lightning import find_free_network_po
 from pydantic import BaseModel, ValidationError
 
 from scansearch.cost import costs_of
+from scansearch.documents import parse_toml
 from scansearch.engine.search import resume, start
 from scansearch.engine.settings import RunConfig, make_config, validated
 from scansearch.engine.strategy import Strategy, StrategySettings
-from scansearch.files import parse_toml
 from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
 from scansearch.space import Budget, SearchSpace

@@ -155,6 +155,6 @@ def _run_mutant(folder: Path, name: str) -> Maker:
 
 
 def toml(path: Path) -> Any:
-    from scansearch.files import parse_toml
+    from scansearch.documents import parse_toml
 
     return parse_toml(path.read_text())

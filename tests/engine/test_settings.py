@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.documents import parse_toml
 from scansearch.engine.settings import RunConfig, TrainSettings, make_config, parse_value, validated
 from scansearch.errors import ScansearchError
-from scansearch.files import parse_toml
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.space import find_space
 
