@@ -39,7 +39,7 @@ def check_root(root: Path, name: str) -> Path:
             empty = next(entries, None) is None
     except FileNotFoundError:
         raise ScansearchError(
-            f"{name}: the data root must be an existing folder, but there is no {root} (looked for in {Path.cwd()}); give another "
+            f"{name}: the data root must be an existing folder, but there is no {root.absolute()}; give another "
             "--data-root, or mend data_root in the config.toml of a run that goes on"
         ) from None
     except NotADirectoryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -211,6 +212,11 @@ class Overrides:
             raise unknown_option(kind, name, self.known, section)
 
 
+def _found_from_everywhere(root: str) -> str:
+    """A folder by its absolute path, so that a resume from another folder finds it."""
+    return str(Path(root).absolute()) if root and "://" not in root else root
+
+
 _KEY = "value"  # in the place of a name that TOML may not take
 
 
@@ -267,7 +273,7 @@ def make_config(
         "strategy": strategy,
         "model": model,
         "data": data,
-        "data_root": data_root,
+        "data_root": _found_from_everywhere(data_root),
         "seed": seed,
         "space": space.to_dict(),
         "train": validated(TrainSettings, train, "train"),

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -120,6 +121,12 @@ def test_values_are_read_as_toml_and_else_as_text():
         "7",
     ]
     assert made(assignments=["precision=32"]).train.precision == "32"
+
+
+def test_a_data_root_is_kept_by_its_absolute_path():
+    assert made(data_root="photos").data_root == str(Path("photos").absolute())
+    assert made(data_root="").data_root == ""
+    assert made(data_root="https://host/photos").data_root == "https://host/photos"
 
 
 def test_config_survives_toml():

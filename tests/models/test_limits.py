@@ -105,8 +105,8 @@ def test_no_images_give_no_logits():
             "a model is named by text, but got .'local_vim_nano'.; there is",
         ),
         ({"model": 3, "genotype": GENOTYPE}, "a model is named by text, but got 3; there is"),
-        ({"model": "local_vim_nano", "space": 3}, "a search space is named by text, but got 3; there is"),
-        ({"model": "local_vim_nano", "space": ["h"]}, "a search space is named by text, but got .'h'.; there is"),
+        ({"model": "local_vim_nano", "space": 3}, "a space is a name, a file or a SearchSpace, but got 3"),
+        ({"model": "local_vim_nano", "space": ["h"]}, "a space is a name, a file or a SearchSpace, but got .'h'."),
     ],
 )
 def test_what_is_no_name_is_one_line(arguments, message):
