@@ -7,13 +7,15 @@ import re
 import sys
 from pathlib import Path
 from reprlib import Repr
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scansearch.errors import ScansearchError
 from scansearch.files import read_bytes
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound="BaseModel")
 
 _brief = Repr()  # looks at the first few entries of a list of a million
 _brief.maxlist = _brief.maxtuple = _brief.maxdict = 20
@@ -48,6 +50,24 @@ def check_document(data: object, source: str = "", form: str = "JSON") -> None:
         if not level:
             return
     raise ScansearchError(f"{source}{form} nested at most {MAX_DEPTH} deep is read, but this is nested too deeply")
+
+
+def checked(model: type[Model], data: object, source: str) -> Model:
+    """A document as its model; every problem is one line that begins with ``source``.
+
+    Args:
+        model: The document's class, which raises a ScansearchError for what it refuses.
+        data: What was read.
+        source: Where it came from, ``"space.json"``.
+
+    Raises:
+        ScansearchError: If the data are beyond the limits of a document, or the model refuses them.
+    """
+    check_document(data, f"{source}: ")
+    try:
+        return model.model_validate(data)
+    except ScansearchError as error:
+        raise ScansearchError(f"{source}: {error}") from error
 
 
 def _too_long(item: object) -> bool:

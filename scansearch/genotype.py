@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from scansearch.documents import check_document, first_problem, read_json
+from scansearch.documents import checked, first_problem, read_json
 from scansearch.errors import ScansearchError
 from scansearch.files import write_text
 from scansearch.registry import natural_key, unknown_name
@@ -191,11 +191,7 @@ class Genotype(_Record):
         """Reads and checks a genotype, or a list of lists; problems come as one line that begins with ``source``."""
         if isinstance(data, list):
             data = {"layers": [{"directions": names} for names in data]}
-        check_document(data, f"{source}: ")
-        try:
-            return cls.model_validate(data)
-        except ScansearchError as error:
-            raise ScansearchError(f"{source}: {error}") from error
+        return checked(cls, data, source)
 
     @classmethod
     def load(cls, path: str | Path) -> Genotype:

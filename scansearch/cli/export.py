@@ -38,13 +38,14 @@ def command(
     reason = exporter.applies(genotype)
     own = own_folder(path / "export") if path.is_dir() else None
     folder = out_folder or own or Path("export")
-    if own is not None and folder.resolve() == own.resolve():
+    refreshed = own is not None and folder.resolve() == own.resolve()
+    if own is not None and refreshed:
         written, gone = exporter.refresh(genotype, own)
         for old in gone:
             err.print(f"[yellow]note:[/] {plain(old)} was of an earlier result and is gone", soft_wrap=True)
     if reason:
         raise UnsupportedError(reason)
-    if own is None or folder.resolve() != own.resolve():
+    if not refreshed:
         with TemporaryDirectory(prefix="scansearch-export-") as draft:
             files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(genotype, Path(draft))}
         written = place(files, folder, source=title_of(path), overwrite=overwrite)

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from scansearch.documents import check_document, first_problem, read_json
+from scansearch.documents import checked, first_problem, read_json
 from scansearch.errors import ScansearchError
 from scansearch.files import write_text
 from scansearch.space import JSON_SCHEMA_DIALECT, MOST_CANDIDATES, MOST_LAYERS, Costs, Side, few
@@ -166,11 +166,7 @@ class CostTable(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "cost table") -> CostTable:
         """Reads and checks a table; problems come as one line that begins with ``source``."""
-        check_document(data, f"{source}: ")
-        try:
-            return cls.model_validate(data)
-        except ScansearchError as error:
-            raise ScansearchError(f"{source}: {error}") from error
+        return checked(cls, data, source)
 
     @classmethod
     def load(cls, path: str | Path) -> CostTable:

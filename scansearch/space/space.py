@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from scansearch.documents import check_document, first_problem, read_json, read_toml
+from scansearch.documents import checked, first_problem, read_json, read_toml
 from scansearch.errors import ScansearchError
 from scansearch.files import write_text
 from scansearch.registry import unknown_name
@@ -181,11 +181,7 @@ class SearchSpace(BaseModel):
     @classmethod
     def from_dict(cls, data: object, source: str = "search space") -> SearchSpace:
         """Reads and checks a space; problems come as one line that begins with ``source``."""
-        check_document(data, f"{source}: ")
-        try:
-            return cls.model_validate(data)
-        except ScansearchError as error:
-            raise ScansearchError(f"{source}: {error}") from error
+        return checked(cls, data, source)
 
     @classmethod
     def load(cls, path: str | Path) -> SearchSpace:
