@@ -17,9 +17,9 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make demo       build $(VENV), search on real images, draw the heatmap (a few minutes)"
-	@echo "make test       build $(VENV), run ruff, mypy and pytest"
+	@echo "make test       build $(VENV), lint, pytest"
 	@echo "make test-slow  the long tests as well"
-	@echo "make lint       ruff and mypy alone"
+	@echo "make lint       ruff, mypy and the floors alone"
 	@echo "make bench      every speed and memory figure of docs/benchmarks.md"
 	@echo "make clean      remove $(VENV) and caches; runs/ stays"
 
@@ -37,6 +37,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks

@@ -25,10 +25,10 @@ from benchmarks.images import images
 from benchmarks.planted import CONFIDENCE
 from benchmarks.search import search
 from scansearch.data import Parts
-from scansearch.engine.events import Silent
 from scansearch.genotype import Genotype
 from scansearch.registry import SEARCH_SPACES
 from scansearch.space import SearchSpace
+from scansearch.training.events import Silent
 
 FOUND = Path(__file__).parent.parent / "docs" / "searches"
 SEEDS, RANDOM = 1, 8

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from scansearch.engine.environment import processor
+from scansearch.machine.environment import processor
 
 PACKAGES = ("scansearch", "torch", "numba", "mambapy")
 

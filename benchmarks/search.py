@@ -6,11 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scansearch.engine.events import Listener
-from scansearch.engine.search import start
-from scansearch.engine.settings import make_config
 from scansearch.genotype import Genotype
+from scansearch.searching.assemble import start
+from scansearch.searching.configure import make_config
 from scansearch.space import SearchSpace, find_space
+from scansearch.training.events import Listener
 
 
 def search(

@@ -17,8 +17,8 @@ from rich.progress import track
 from benchmarks.comparison import Comparison
 from benchmarks.search import search
 from benchmarks.supernet_step import BATCH
-from scansearch.engine.events import Progress, Silent
 from scansearch.registry import STRATEGIES
+from scansearch.training.events import Progress, Silent
 
 CASES = (
     "darts",

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pandas import DataFrame
 
-from scansearch.colours import GREY, DirectionStyle, direction_styles
-from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
-from scansearch.figures import (
+from scansearch.figures.colours import GREY, DirectionStyle, direction_styles
+from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.style import (
     MARGIN,
     epoch_axis,
     heading,
@@ -23,7 +24,6 @@ from scansearch.figures import (
     new_figure,
     text_width,
 )
-from scansearch.report import Report, ReportSource
 
 MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 24, 200
 """Panels, lines in a panel, and points on a line."""

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from scansearch.colours import GREY
-from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
-from scansearch.figures import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
-from scansearch.report import Report, ReportSource
-from scansearch.report_facts import SearchFacts
+from scansearch.figures.colours import GREY
+from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
+from scansearch.figures.facts import SearchFacts
+from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.style import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
 
 VALIDATION = "#0f4c81"
 PARTS = {"train": GREY, "val": VALIDATION}

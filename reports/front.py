@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from pandas import DataFrame
 
-from scansearch.colours import GREY, KEPT
-from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite
-from scansearch.figures import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
-from scansearch.report import Report, ReportSource
+from scansearch.figures.colours import GREY, KEPT
+from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 
 MOST_DOTS = 5000
 MOST_NUMBERS = 40

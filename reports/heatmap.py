@@ -14,9 +14,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from scansearch.cell_grid import CellGrid
-from scansearch.colours import GREY, INK, KEPT, PALE, blues, direction_styles, readable_on
-from scansearch.figures import (
+from scansearch.figures.cell_grid import CellGrid
+from scansearch.figures.colours import GREY, INK, KEPT, PALE, blues, direction_styles, readable_on
+from scansearch.figures.heatmap_rows import Rows
+from scansearch.figures.report import Report, ReportSource, presentable
+from scansearch.figures.same_orders import coinciding, told_same
+from scansearch.figures.score_scale import ScoreScale, short_numbers
+from scansearch.figures.style import (
     FACTS_SIZE,
     MARGIN,
     MARK,
@@ -31,10 +35,6 @@ from scansearch.figures import (
     wrapped,
 )
 from scansearch.genotype import Genotype, LayerGenotype
-from scansearch.heatmap_rows import Rows
-from scansearch.report import Report, ReportSource, presentable
-from scansearch.same_orders import coinciding, told_same
-from scansearch.score_scale import ScoreScale, short_numbers
 
 MOST_LAYERS, MOST_NUMBERS = 128, 2000
 BARS, BAR_SCALE, BAR_ROOM = 0.66, 0.42, 0.58  # inches: the counts, their longest bar, the colour bar with its numbers

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 
-from scansearch.colours import GREY, KEPT
-from scansearch.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
-from scansearch.figures import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
-from scansearch.report import Report, ReportSource
+from scansearch.figures.colours import GREY, KEPT
+from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
+from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 
 MOST_DOTS = 5000
 WIDTH, HEIGHT = 4.6, 2.18  # inches below the heading

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from scansearch.colours import GREY, INK
 from scansearch.errors import ScansearchError
-from scansearch.figures import HEADING, Note, draw_notes, heading, new_figure, note_rows, shorten, text_width
-from scansearch.scan_figures import ScanFigure, check_tokens, draw_path, path_axes, path_ends, percent
+from scansearch.figures.colours import GREY, INK
+from scansearch.figures.scan_figures import ScanFigure, check_tokens, draw_path, path_axes, path_ends, percent
+from scansearch.figures.style import HEADING, Note, draw_notes, heading, new_figure, note_rows, shorten, text_width
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import measure
 

@@ -11,10 +11,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from scansearch.colours import GREY, INK
 from scansearch.errors import ScansearchError
-from scansearch.figures import HEADING, NOTE_ROW, Note, draw_notes, heading, new_figure, note_rows
-from scansearch.scan_figures import ScanFigure, draw_path, path_axes, path_ends, percent, time_colours
+from scansearch.figures.colours import GREY, INK
+from scansearch.figures.scan_figures import ScanFigure, draw_path, path_axes, path_ends, percent, time_colours
+from scansearch.figures.style import HEADING, NOTE_ROW, Note, draw_notes, heading, new_figure, note_rows
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import Locality, measure
 

@@ -13,9 +13,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from scansearch.colours import GREY, blues, readable_on
 from scansearch.errors import ScansearchError
-from scansearch.figures import (
+from scansearch.figures.colours import GREY, blues, readable_on
+from scansearch.figures.scan_figures import ScanFigure, check_tokens
+from scansearch.figures.style import (
     FACTS_SIZE,
     HEADING,
     MARGIN,
@@ -28,7 +29,6 @@ from scansearch.figures import (
     text_width,
 )
 from scansearch.registry import unknown_name
-from scansearch.scan_figures import ScanFigure, check_tokens
 from scansearch.scans.locality import Relation, redundant, similarity
 
 MEASURES = {

@@ -15,7 +15,7 @@ from scansearch.space import SearchSpace, find_space
 if TYPE_CHECKING:
     from torch import nn
 
-    from scansearch.engine.events import Listener
+    from scansearch.training.events import Listener
 
 
 def load_genotype(path: str | Path) -> Genotype:
@@ -58,8 +58,8 @@ def search(
     Example:
         >>> genotype = search("runs/first", epochs=1, limit=200)  # doctest: +SKIP
     """
-    from scansearch.engine.search import start
-    from scansearch.engine.settings import make_config
+    from scansearch.searching.assemble import start
+    from scansearch.searching.configure import make_config
 
     config = make_config(
         space=find_space(space),
@@ -82,7 +82,7 @@ def resume(path: str | Path, *, listener: Listener | None = None, progress: bool
         listener: Told about progress, in the place of a display.
         progress: Whether to show a progress bar; by default in a notebook only.
     """
-    from scansearch.engine.search import resume as resume_run
+    from scansearch.searching.assemble import resume as resume_run
 
     return _watched(lambda told: resume_run(path, told), path, listener, progress)
 
@@ -96,7 +96,7 @@ def _watched(
     if listener is not None or not _shows(progress):
         genotype = run(listener)
     else:
-        from scansearch.cli.progress import display
+        from scansearch.display.progress import display
 
         with display() as shown:
             genotype = run(shown)
@@ -108,7 +108,7 @@ def _watched(
 
 def _shows(progress: bool | None) -> bool:
     if progress is None:
-        from scansearch.cli.progress import in_notebook
+        from scansearch.display.progress import in_notebook
 
         return in_notebook()
     return progress

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scansearch.engine.events import Silent
-from scansearch.engine.log import Logged
 from scansearch.errors import ScansearchError, explained
 from scansearch.genotype import Genotype
 from scansearch.registry import EXPORTERS, REPORTS
+from scansearch.training.events import Silent
+from scansearch.training.log import Logged
 
 
 @dataclass
@@ -83,7 +83,7 @@ def _draw_all(folder: Path, done: Finished) -> None:
 
 
 def _draw(name: str, folder: Path, done: Finished) -> None:
-    from scansearch.report import ReportSource, find_report, render
+    from scansearch.figures.report import ReportSource, find_report, render
 
     source, figures = ReportSource.open(folder), folder / "figures"
     if find_report(name).applies(source) is None:

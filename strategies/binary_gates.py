@@ -22,11 +22,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 
-from scansearch.engine.gradient import GradientSettings, GradientStrategy, Recipe
-from scansearch.engine.limits import MOST_STEPS
-from scansearch.engine.strategy import Step
 from scansearch.models import Selection
+from scansearch.runs.limits import MOST_STEPS
 from scansearch.space import LayerSpace
+from scansearch.strategy.base import Step
+from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
 
 PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 961)
 """ImageNet without its held-out 50,000 images, batch 256, alpha every 5 steps of 120 epochs."""

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from scansearch.engine.gradient import GradientSettings, GradientStrategy
 from scansearch.models import Selection
+from scansearch.strategy.gradient import GradientSettings, GradientStrategy
 
 
 class Darts(GradientStrategy):

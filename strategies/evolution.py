@@ -13,9 +13,9 @@ from functools import partial
 import torch
 from pydantic import Field
 
-from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
-from scansearch.engine.limits import MOST_JUDGED
+from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
 
 
 class EvolutionSettings(BlackBoxSettings):

@@ -15,9 +15,9 @@ from itertools import islice
 
 import torch
 
-from scansearch.engine.black_box import Evolved
-from scansearch.engine.strategy import Step
 from scansearch.models import Selection
+from scansearch.strategy.base import Step
+from scansearch.strategy.black_box import Evolved
 
 
 class FairPath(Evolved):

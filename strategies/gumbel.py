@@ -14,8 +14,8 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from scansearch.engine.gradient import GradientSettings, GradientStrategy
 from scansearch.models import Selection
+from scansearch.strategy.gradient import GradientSettings, GradientStrategy
 
 TRIES = 100
 

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from pydantic import Field, field_validator
 
-from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings
-from scansearch.engine.black_box.storage import storage_setting
-from scansearch.engine.limits import MOST_JUDGED
-from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
 from scansearch.models import Supernet
+from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
+from scansearch.strategy.base import Plan
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
+from scansearch.strategy.black_box.storage import storage_setting
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from scansearch.engine.black_box.study import Objective, SharedStudy
+    from scansearch.strategy.black_box.study import Objective, SharedStudy
 
 TRIES = 10
 
@@ -107,7 +107,7 @@ class OptunaSearch(BlackBox):
         study.tell(trial, [accuracy, self.space.total_cost(choice)] if self.settings.sampler == "nsga2" else [accuracy])
 
     def _study(self) -> SharedStudy:
-        from scansearch.engine.black_box.study import SharedStudy
+        from scansearch.strategy.black_box.study import SharedStudy
 
         settings = self.settings
         study = SharedStudy(settings.storage, settings.study, _objectives(settings.sampler), self.space, self.worker)

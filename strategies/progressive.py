@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from pydantic import Field
 
-from scansearch.engine.gradient import GradientSettings, GradientStrategy
-from scansearch.engine.limits import MOST_EPOCHS
-from scansearch.engine.restore import choice_of, whole
-from scansearch.engine.strategy import Plan, Step
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
+from scansearch.runs.limits import MOST_EPOCHS
+from scansearch.runs.restore import choice_of, whole
 from scansearch.space import BoundSpace, Choice
+from scansearch.strategy.base import Plan, Step
+from scansearch.strategy.gradient import GradientSettings, GradientStrategy
 
 
 class ProgressiveSettings(GradientSettings):

@@ -7,20 +7,17 @@ of those on all of them (published: 1,000 on one batch, then 10). Networks train
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
 
-from scansearch.engine.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
-from scansearch.engine.limits import MOST_IMAGES, MOST_JUDGED
-from scansearch.engine.restore import accuracies_of
-from scansearch.engine.strategy import Plan
 from scansearch.models import Supernet
+from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
+from scansearch.runs.restore import accuracies_of
 from scansearch.space import BoundSpace, Choice
-
-if TYPE_CHECKING:
-    from scansearch.engine.judge import Judge
+from scansearch.strategy.base import Judge, Plan
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
 
 
 class RandomSearchSettings(BlackBoxSettings):

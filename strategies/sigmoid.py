@@ -13,9 +13,9 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from scansearch.engine.gradient import GradientSettings, GradientStrategy, Recipe
 from scansearch.models import Selection
 from scansearch.space import Choice
+from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
 
 FAIR = Recipe(3e-3, 1e-3, (0.5, 0.999), 50 * 195)
 """Half of CIFAR-10, batch 128."""

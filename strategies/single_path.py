@@ -11,7 +11,7 @@ that does, the running ones are used, and a warning says so.
 
 from __future__ import annotations
 
-from scansearch.engine.black_box import Evolved
+from scansearch.strategy.black_box import Evolved
 
 
 class SinglePath(Evolved):

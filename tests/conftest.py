@@ -25,5 +25,44 @@ def _a_clean_checkout():
 @pytest.fixture(autouse=True)
 def _no_pictures(request, monkeypatch):
     """A search draws its figures at the end, two seconds of work; where tests are of the search itself, it draws none."""
-    if request.path.parent.name in ("engine", "gradient", "models", "strategies", "testing"):
-        monkeypatch.setattr("scansearch.report.render", lambda *arguments: [])
+    if request.path.parent.name in (
+        "black_box",
+        "gradient",
+        "models",
+        "runs",
+        "searching",
+        "strategies",
+        "testing",
+        "training",
+    ):
+        monkeypatch.setattr("scansearch.figures.report.render", lambda *arguments: [])
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A search that takes about a second: 2 layers, 96 digits, 4 x 4 tokens."""
+
+    from scansearch.searching.configure import make_config
+    from scansearch.space import find_space
+
+    def make(**settings):
+        settings = {
+            "epochs": 3,
+            "batch_size": 32,
+            "limit": 96,
+            "patch_size": 2,
+            "depth": 2,
+            "checkpoint_steps": 2,
+            "drop_path": 0.1,
+            "scan_backend": "torch",
+        } | settings
+        names = {key: settings.pop(key) for key in ("strategy", "seed", "preset") if key in settings}
+        return make_config(
+            **{"strategy": "darts", **names},
+            space=find_space("default8"),
+            model="local_vim_nano",
+            data="digits",
+            settings=settings,
+        )
+
+    return make

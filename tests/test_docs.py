@@ -17,9 +17,10 @@ import scansearch
 from scansearch.cli.main import app
 from scansearch.cli.source import genotype_of
 from scansearch.cost import CostTable
-from scansearch.engine.settings import SECTIONS, make_config
 from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES
 from scansearch.scans import ScanOrder
+from scansearch.searching.configure import make_config
+from scansearch.searching.overrides import SECTIONS
 
 try:
     import tomllib

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 import scansearch
 from scansearch.cli.main import app
 from scansearch.cost import costs_of
-from scansearch.engine.settings import make_config
 from scansearch.registry import MODELS
+from scansearch.searching.configure import make_config
 from scansearch.space import SearchSpace, find_space
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -63,7 +63,7 @@ def run(line: str, *more: str) -> None:
 
 @pytest.mark.parametrize("line", [line for line in commands() if not line.startswith("scansearch run")])
 def test_a_command_runs_as_printed(line, page, monkeypatch):
-    monkeypatch.setattr("scansearch.figures.DPI", 40)
+    monkeypatch.setattr("scansearch.figures.style.DPI", 40)
     run(line)
 
 

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from scansearch.engine.strategy import Batch, Plan, Step
 from scansearch.models import Supernet
 from scansearch.registry import STRATEGIES
 from scansearch.space import SearchSpace
+from scansearch.strategy.base import Batch, Plan, Step
 
 NAMES = ("h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w3", "w3_flip")
 

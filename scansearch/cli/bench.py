@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scansearch.cli.bench_table import ranking, show
-from scansearch.cli.console import err, guarded, plain, print_json
+from scansearch.cli.console import err, guarded, print_json
 from scansearch.cli.interrupted import saying
+from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 from scansearch.registry import unknown_name
 
@@ -93,8 +94,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _configured(spec: Any, space: SearchSpace, assignments: Sequence[str]) -> tuple[Any, SearchSpace]:
-    from scansearch.engine.known_settings import space_settings
-    from scansearch.engine.settings import SECTIONS, Overrides
+    from scansearch.searching.known_settings import space_settings
+    from scansearch.searching.overrides import SECTIONS, Overrides
 
     keep = [option for option in space_settings() if option.name == "keep"]
     overrides = Overrides({**{section: [] for section in SECTIONS}, "model": spec.options(), "space": keep})

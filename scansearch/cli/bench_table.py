@@ -7,7 +7,8 @@ from itertools import groupby
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
-from scansearch.cli.console import out, plain, table
+from scansearch.cli.console import out, table
+from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
     from scansearch.cost import CostTable

@@ -15,42 +15,23 @@ from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 import typer
-from rich.console import Console
-from rich.errors import MarkupError
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from scansearch.cli.interrupted import NOTHING_BEGUN, ignore
 from scansearch.cli.program import runnable
+from scansearch.display.plain import PlainConsole, plain
 from scansearch.errors import ScansearchError
 from scansearch.masking import masked
-from scansearch.text import cut, one_line, visible
+from scansearch.text import one_line
 
 P = ParamSpec("P")
 R = TypeVar("R")
 DEBUG_VARIABLE = "SCANSEARCH_DEBUG"
 
 
-class PlainConsole(Console):
-    """A console on which text does nothing but be read: control characters are shown as escapes."""
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        """Text with markup; text whose markup does not fit together is shown as it is."""
-        shown = visible(text, keep="\n")
-        try:
-            return super().render_str(shown, **options)
-        except MarkupError:
-            return super().render_str(shown, **{**options, "markup": False})
-
-
 out = PlainConsole(highlight=False, emoji=False)
 err = PlainConsole(stderr=True, highlight=False, emoji=False)
-
-
-def plain(value: object) -> str:
-    """A value, to stand among words with markup: on one line, nothing in it taken for markup, cut if it is long."""
-    return escape(visible(cut(str(value))))
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, plain, print_json, table
+from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
 if TYPE_CHECKING:

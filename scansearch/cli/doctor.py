@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, plain, print_json, table
+from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.display.plain import plain
 
 
 @guarded
@@ -35,7 +36,7 @@ def _facts() -> dict[str, Any]:
 
     import torch
 
-    from scansearch.engine.environment import processor, versions
+    from scansearch.machine.environment import processor, versions
     from scansearch.ops import backend_report, resolve_backend
 
     gpu = torch.cuda.is_available()

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli.console import err, guarded, out, plain
+from scansearch.cli.console import err, guarded, out
+from scansearch.display.plain import plain
 from scansearch.errors import UnsupportedError
 
 
@@ -29,10 +30,10 @@ def command(
     and segmentation code. Outside of RUN/export, the files' names begin with the source's.
     """
     from scansearch.cli.source import genotype_of
+    from scansearch.figures.report import title_of
     from scansearch.files import own_folder
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
-    from scansearch.report import title_of
 
     genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
     reason = exporter.applies(genotype)

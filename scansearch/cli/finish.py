@@ -6,10 +6,11 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scansearch.cli.console import complain, out, plain
+from scansearch.cli.console import complain, out
 from scansearch.cli.next_steps import show_next
-from scansearch.cli.progress import Shielded
 from scansearch.cli.streams import unread
+from scansearch.display.plain import plain
+from scansearch.display.progress import Shielded
 from scansearch.genotype import Genotype, LayerGenotype
 
 if TYPE_CHECKING:

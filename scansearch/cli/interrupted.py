@@ -1,6 +1,6 @@
 """Ctrl-C, SIGTERM and a closed terminal, whatever the moment: one line on standard error, and exit status 130.
 
-Training has its own answer (``engine/interrupt.py``): it finishes its step and saves. Everywhere else a run on disk is whole at
+Training has its own answer (``training/interrupt.py``): it finishes its step and saves. Everywhere else a run on disk is whole at
 every moment, so the process leaves on the spot. An exception in its place would not do: imports of compiled packages swallow
 it, and exit handlers print it. This file is imported before anything heavy, and imports nothing heavy itself.
 """

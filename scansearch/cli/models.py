@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, plain, print_json, table
+from scansearch.cli.console import guarded, out, print_json, table
 from scansearch.cli.option_table import option_rows, option_table
+from scansearch.display.plain import plain
 
 SHOWN_CLASSES = 1000
 SHOWN_IMAGE = (224, 224)

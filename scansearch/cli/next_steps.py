@@ -12,14 +12,14 @@ from scansearch.cli.program import program
 from scansearch.genotype import Genotype
 
 if TYPE_CHECKING:
-    from scansearch.engine.settings import RunConfig
+    from scansearch.runs.config import RunConfig
 
 CHANCE = "random_search"
 
 
 def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
     """Prints how to build the network that was found, where the export is, and how to compare with chance."""
-    from scansearch.engine.run_folder import RunFolder
+    from scansearch.runs.folder import RunFolder
 
     lines = ["next: build the network that was found and train it, in Python", *build_lines(folder, genotype)]
     if exported:
@@ -48,8 +48,8 @@ def build_lines(folder: Path, genotype: Genotype) -> list[str]:
 
 def chance_command(folder: Path, config: RunConfig) -> str:
     """The command of the same search under ``random_search``: same space, data, training and seed."""
-    from scansearch.engine.settings import make_config
     from scansearch.registry import SEARCH_SPACES
+    from scansearch.searching.configure import make_config
 
     name = config.space["name"]
     known = SEARCH_SPACES.get(name).to_dict() if name in SEARCH_SPACES else {}

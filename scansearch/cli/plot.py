@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli.console import err, guarded, out, plain
+from scansearch.cli.console import err, guarded, out
 from scansearch.cli.interrupted import saying
 from scansearch.cli.program import runnable
+from scansearch.display.plain import plain
 
 
 @guarded
@@ -36,8 +37,8 @@ def command(
     got there. Try `scansearch plot local_vim_tiny` for the published one.
     """
     from scansearch.cli.source import genotype_of
+    from scansearch.figures.report import ReportSource, refusals, render, title_of
     from scansearch.files import own_folder
-    from scansearch.report import ReportSource, refusals, render, title_of
 
     path = Path(source)
     if path.is_dir():

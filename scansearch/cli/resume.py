@@ -21,8 +21,8 @@ def command(
     """
     from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
-    from scansearch.cli.progress import display
-    from scansearch.engine.search import resume
+    from scansearch.display.progress import display
+    from scansearch.searching.assemble import resume
 
     with resumable(run):
         with display(out) as listener:

@@ -54,11 +54,11 @@ def command(
     """
     from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
-    from scansearch.cli.progress import display
+    from scansearch.display.progress import display
     from scansearch.documents import read_toml
-    from scansearch.engine.run_folder import new_folder
-    from scansearch.engine.search import start
-    from scansearch.engine.settings import make_config
+    from scansearch.runs.folder import new_folder
+    from scansearch.searching.assemble import start
+    from scansearch.searching.configure import make_config
     from scansearch.space import find_space
 
     flags = {"epochs": epochs, "batch_size": batch_size}

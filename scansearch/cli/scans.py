@@ -9,7 +9,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from scansearch.cli.console import guarded, out, plain, print_json
+from scansearch.cli.console import guarded, out, print_json
+from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
 WIDEST_TABLE = 100  # columns of a terminal
@@ -97,7 +98,7 @@ def _check_options(
 
 
 def _catalogue(grid: Grid) -> list[str]:
-    from scansearch.scan_figures import catalogue
+    from scansearch.figures.scan_figures import catalogue
 
     _check_measured(1, grid)  # before the catalogue is laid out on a grid that is too large
     return catalogue(*grid)
@@ -187,7 +188,7 @@ def _print_header(names: Iterable[str], grid: Grid) -> int:
 
 
 def _print_measures(measures: dict[str, dict[str, float]], width: int) -> None:
-    from scansearch.scan_figures import percent
+    from scansearch.figures.scan_figures import percent
 
     for name, found in measures.items():
         cells = {key: f"{found[key]:.2f}" for key in COLUMNS}
@@ -197,7 +198,7 @@ def _print_measures(measures: dict[str, dict[str, float]], width: int) -> None:
 
 
 def _draw(figure: str, names: Sequence[str], grid: Grid, place: Place, **options: str) -> list[Path]:
-    from scansearch.scan_figures import render_scans
+    from scansearch.figures.scan_figures import render_scans
 
     return render_scans(figure, names, grid, place.folder, overwrite=place.overwrite, **options)
 

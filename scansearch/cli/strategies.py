@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scansearch.cli.console import guarded, out, plain, print_json, table
+from scansearch.cli.console import guarded, out, print_json, table
 from scansearch.cli.option_table import option_rows, option_table
+from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
-    from scansearch.engine.strategy import Strategy
     from scansearch.options import Sections
+    from scansearch.strategy.base import Strategy
 
 
 @guarded
@@ -27,8 +28,8 @@ def command(
       scansearch strategies
       scansearch strategies darts --model local_vim_tiny --data cifar10
     """
-    from scansearch.engine.known_settings import known_settings
     from scansearch.registry import DATASETS, MODELS, STRATEGIES
+    from scansearch.searching.known_settings import known_settings
 
     if name is None:
         _list(json=json)

@@ -64,8 +64,8 @@ def _settings(error: Any) -> set[str]:
     """Names that the command takes by ``--set``, of the default strategy and model."""
     if error.ctx is None or error.ctx.info_name != "run":
         return set()
-    from scansearch.engine.known_settings import known_settings
     from scansearch.registry import DATASETS, MODELS, STRATEGIES
+    from scansearch.searching.known_settings import known_settings
 
     known = known_settings(STRATEGIES.get("darts"), MODELS.get("local_vim_micro"), DATASETS.get("digits").augment)
     return {option.name for options in known.values() for option in options}

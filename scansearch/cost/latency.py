@@ -99,7 +99,7 @@ def latency_table(
 
 
 def _settings() -> Any:
-    from scansearch.engine.numerics import run_numerics
+    from scansearch.machine.numerics import run_numerics
 
     return run_numerics()
 

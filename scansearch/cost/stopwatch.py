@@ -59,7 +59,7 @@ class Stopwatch:
 
     def describe(self) -> str:
         """What is timed and where, in one line."""
-        from scansearch.engine.environment import processor
+        from scansearch.machine.environment import processor
         from scansearch.ops import resolve_backend
 
         what = "forward and backward pass" if self.training else "forward pass"

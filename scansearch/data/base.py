@@ -12,9 +12,9 @@ from scansearch.data.division import divide
 from scansearch.data.duplicates import describe_shared
 from scansearch.data.holdout import NOUN, SPLIT_SEED
 from scansearch.data.parts import Parts, Progress, check_splits
-from scansearch.data.pixels import SAMPLE, channel_statistics
 from scansearch.data.room import check_room
 from scansearch.data.splits import Split, TensorSplit
+from scansearch.data.statistics import SAMPLE, channel_statistics
 from scansearch.errors import ScansearchError
 
 

@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 
 from scansearch.data.roots import check_file
 from scansearch.errors import ScansearchError
-from scansearch.machine_memory import machine_memory
+from scansearch.machine.memory_size import machine_memory
 
 MOST_DEFLATED = 1100
 """Bytes that one byte of a deflated file can become: 1032, and a little for its ends."""

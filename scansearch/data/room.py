@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.errors import ScansearchError
-from scansearch.machine_memory import machine_memory
+from scansearch.machine.memory_size import machine_memory
 
 
 def check_room(splits: Mapping[str, Split], height: int, width: int) -> None:

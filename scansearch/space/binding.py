@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from scansearch.errors import ScansearchError
 from scansearch.scans import distinct
 from scansearch.space.bound import BoundSpace
-from scansearch.space.budget import STEPS, Budgeted, Costs
+from scansearch.space.budget import STEPS, Budget, Budgeted, Costs
+from scansearch.space.constraints import Count, FlipPairs
 from scansearch.space.layer import LayerSpace
 from scansearch.space.names import MOST_LAYERS
-
-if TYPE_CHECKING:
-    from scansearch.space.space import SearchSpace
 
 MOST_VISITS = 1 << 27  # tokens of all candidates on all grids: each order is laid out once, 8 bytes a token
 MOST_DIGITS = 4000  # of the number of genotypes: Python prints no number of more than 4,300
 MOST_WORK = 500_000_000  # steps through the layers' choices times units of a budget
 
 
-def bind(
-    space: SearchSpace, grids: Sequence[tuple[int, int]], stages: Sequence[int], costs: Costs | None
-) -> BoundSpace:
+class _Unbound(Protocol):
+    """What is read of a space: see ``SearchSpace``."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def constraints(self) -> Sequence[FlipPairs | Count]: ...
+
+    @property
+    def budget(self) -> Budget | None: ...
+
+    @property
+    def stages(self) -> Mapping[int, Any]: ...
+
+    @property
+    def layers(self) -> Mapping[int, Any]: ...
+
+    def of_layer(self, layer: int, stage: int) -> tuple[tuple[str, ...], tuple[int, int]]:
+        """Candidates of a layer, and the fewest and the most it keeps."""
+
+
+def bind(space: _Unbound, grids: Sequence[tuple[int, int]], stages: Sequence[int], costs: Costs | None) -> BoundSpace:
     """Binds a space to layers; see ``SearchSpace.bind``."""
     _check_numbers(space, len(grids), set(stages))
     _check_size(space, grids, stages)
@@ -48,7 +66,7 @@ def bind(
     return bound
 
 
-def _layers(space: SearchSpace, grids: Sequence[tuple[int, int]], stages: Sequence[int]) -> tuple[LayerSpace, ...]:
+def _layers(space: _Unbound, grids: Sequence[tuple[int, int]], stages: Sequence[int]) -> tuple[LayerSpace, ...]:
     """What each layer chooses from; layers that are alike share it, and all that is worked out for it."""
     made: dict[object, LayerSpace] = {}
     found = []
@@ -72,7 +90,7 @@ def _priced(layers: Sequence[LayerSpace], budget: Budgeted) -> tuple[LayerSpace,
     return tuple(found)
 
 
-def _check_size(space: SearchSpace, grids: Sequence[tuple[int, int]], stages: Sequence[int]) -> None:
+def _check_size(space: _Unbound, grids: Sequence[tuple[int, int]], stages: Sequence[int]) -> None:
     if len(grids) > MOST_LAYERS:
         raise ScansearchError(
             f"a space is laid out on at most {MOST_LAYERS:,} layers, but this model has {len(grids):,}; take a smaller depth"
@@ -99,7 +117,7 @@ def _check_work(bound: BoundSpace, budget: Budgeted) -> None:
         )
 
 
-def _check_numbers(space: SearchSpace, depth: int, stages: set[int]) -> None:
+def _check_numbers(space: _Unbound, depth: int, stages: set[int]) -> None:
     for kind, named, there in (("stage", space.stages, stages), ("layer", space.layers, set(range(depth)))):
         if foreign := sorted(set(named) - there):
             raise ScansearchError(
@@ -108,7 +126,7 @@ def _check_numbers(space: SearchSpace, depth: int, stages: set[int]) -> None:
             )
 
 
-def _layer(space: SearchSpace, number: int, grid: tuple[int, int], stage: int) -> LayerSpace:
+def _layer(space: _Unbound, number: int, grid: tuple[int, int], stage: int) -> LayerSpace:
     names, (least, most) = space.of_layer(number, stage)
     first = distinct(names, *grid)
     kept = tuple(name for name in names if first[name] == name)

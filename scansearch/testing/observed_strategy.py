@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from scansearch.engine.judge import Judge
-from scansearch.engine.strategy import Plan, Step, Strategy, StrategySettings
 from scansearch.models import Selection, Supernet
+from scansearch.searching.judge import SearchJudge
 from scansearch.space import BoundSpace, Choice
+from scansearch.strategy.base import Judge, Plan, Step, Strategy, StrategySettings
 from scansearch.testing.requirement import require
 
 
@@ -89,6 +89,7 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
                 super().after_epoch(step)
 
         def finish(self, evaluate: Judge) -> None:
+            assert isinstance(evaluate, SearchJudge)
             weights, held_out = evaluate.loop.batches.samples, evaluate.loop.held_out
             shared = held_out is not None and bool(torch.isin(weights, held_out.samples).any())
             require(not shared, "the weights learn from held-out images")

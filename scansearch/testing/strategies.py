@@ -15,12 +15,13 @@ from pydantic import BaseModel, ValidationError
 
 from scansearch.cost import costs_of
 from scansearch.documents import parse_toml
-from scansearch.engine.search import resume, start
-from scansearch.engine.settings import RunConfig, make_config, validated
-from scansearch.engine.strategy import Strategy, StrategySettings
 from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
+from scansearch.runs.config import RunConfig, validated
+from scansearch.searching.assemble import resume, start
+from scansearch.searching.configure import make_config
 from scansearch.space import Budget, SearchSpace
+from scansearch.strategy.base import Strategy, StrategySettings
 from scansearch.testing.observed_strategy import observed
 from scansearch.testing.requirement import one_line, require
 from scansearch.testing.strategy_processes import Child, import_path

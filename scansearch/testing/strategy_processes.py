@@ -20,18 +20,18 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
-from scansearch.engine.events import Silent
-from scansearch.engine.loop import SearchLoop
-from scansearch.engine.numerics import run_numerics
-from scansearch.engine.run_folder import RunFolder
-from scansearch.engine.search import resume, start
-from scansearch.engine.settings import RunConfig, validated
-from scansearch.engine.standalone import StandAlone
-from scansearch.engine.strategy import Strategy
+from scansearch.machine.numerics import run_numerics
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
+from scansearch.runs.config import RunConfig, validated
+from scansearch.runs.folder import RunFolder
+from scansearch.searching.assemble import resume, start
+from scansearch.searching.loop import SearchLoop
+from scansearch.searching.standalone import StandAlone
 from scansearch.space import SearchSpace
+from scansearch.strategy.base import Strategy
 from scansearch.testing.requirement import require
 from scansearch.testing.strategy_runs import Moment, Watch, in_one_line, registered
+from scansearch.training.events import Silent
 
 # What a process needs is imported once, in a server that forks: it takes longer than the searches.
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -13,14 +13,15 @@ from typing import Any, NoReturn
 import torch
 
 from scansearch.data import ImageData
-from scansearch.engine.events import Progress, Silent
-from scansearch.engine.settings import RunConfig, make_config
-from scansearch.engine.strategy import Strategy
-from scansearch.engine.tables import TABLES
 from scansearch.errors import ScansearchError
 from scansearch.registry import DATASETS, STRATEGIES
+from scansearch.runs.config import RunConfig
+from scansearch.runs.tables import TABLES
+from scansearch.searching.configure import make_config
 from scansearch.space import SearchSpace
+from scansearch.strategy.base import Strategy
 from scansearch.testing.requirement import require
+from scansearch.training.events import Progress, Silent
 
 NAME = "conformance"
 """What the strategy and the images are registered as while the suite runs."""

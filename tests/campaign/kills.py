@@ -40,10 +40,10 @@ UNEQUAL = {"timing.csv", "environment.json", "log.txt", ".lock"}
 def search(strategy: str, out: Path, *, figures: bool = False) -> None:
     """A search of a second; resumed if it has begun."""
     import scansearch
-    import scansearch.report
+    import scansearch.figures.report
 
     if not figures:
-        scansearch.report.render = lambda *arguments: []
+        scansearch.figures.report.render = lambda *arguments: []
     if (out / "config.toml").exists():
         scansearch.resume(out)
         return
@@ -139,11 +139,11 @@ def warm_up() -> None:
     import sklearn.datasets
     import torch
 
-    import scansearch.engine.search
+    import scansearch.searching.assemble
     from scansearch.registry import DATASETS, EXPORTERS, MODELS, REPORTS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
 
     torch.set_num_threads(1)
-    assert all((matplotlib.figure, optuna, pandas, sklearn.datasets, scansearch.engine.search))
+    assert all((matplotlib.figure, optuna, pandas, sklearn.datasets, scansearch.searching.assemble))
     for registry in (DATASETS, EXPORTERS, MODELS, REPORTS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES):
         for name in registry:
             registry.get(name)

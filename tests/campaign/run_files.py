@@ -95,7 +95,7 @@ def journal(folder: Path) -> Maker:
 
     def begin() -> None:
         import scansearch
-        from scansearch.engine.events import Silent
+        from scansearch.training.events import Silent
 
         class Stop(Silent):
             def judged(self, done: int, most: int, accuracy: float) -> None:

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from scansearch.cli.console import out
-from scansearch.engine.known_settings import known_settings
-from scansearch.engine.run_folder import RunFolder
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import DATASETS, MODELS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
+from scansearch.runs.folder import RunFolder
+from scansearch.searching.known_settings import known_settings
 from scansearch.space import SearchSpace
 
 
@@ -49,7 +49,7 @@ def test_the_lines_that_build_the_network_do_as_they_are_printed(finished):
 def test_the_command_that_compares_with_chance_is_the_same_search_at_random(call, finished, monkeypatch):
     (line,) = after(finished.out, "is it better than chance?")
     seen = []
-    monkeypatch.setattr("scansearch.engine.search.start", lambda config, *more: seen.append(config) or 1 / 0)
+    monkeypatch.setattr("scansearch.searching.assemble.start", lambda config, *more: seen.append(config) or 1 / 0)
     words = shlex.split(line)
     assert words[0] == "scansearch"
     assert call(*words[1:]).status == 1

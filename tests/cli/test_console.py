@@ -5,7 +5,8 @@ from io import StringIO
 
 import pytest
 
-from scansearch.cli.console import PlainConsole, complain, plain, print_json, table
+from scansearch.cli.console import complain, print_json, table
+from scansearch.display.plain import PlainConsole, plain
 
 HOSTILE = [
     "[hv]",

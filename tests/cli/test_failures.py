@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from scansearch.cli.main import main
-from scansearch.cli.progress import RichListener
-from scansearch.engine.loop import SearchLoop
-from scansearch.engine.run_folder import RunFolder
+from scansearch.display.progress import RichListener
+from scansearch.runs.folder import RunFolder
+from scansearch.searching.loop import SearchLoop
 
 TABLES = ("metrics.csv", "layers.csv", "scores.csv")
 
@@ -61,7 +61,7 @@ def test_ctrl_c_while_the_figures_are_drawn(refused, tiny, here, monkeypatch):
     def drawing(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scansearch.report.render", drawing)
+    monkeypatch.setattr("scansearch.figures.report.render", drawing)
     assert "`scansearch resume run`" in refused(*tiny, "--epochs", 1, "--out", "run", status=130)
     assert (here / "run" / "genotype.json").exists()
 
@@ -70,7 +70,7 @@ def test_ctrl_c_before_anything(refused, tiny, here, monkeypatch):
     def loading(*arguments, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scansearch.engine.search._assemble", loading)
+    monkeypatch.setattr("scansearch.searching.assemble._assemble", loading)
     assert "nothing is lost" in refused(*tiny, "--out", "run", status=130)
     assert not list(here.iterdir())
 
@@ -272,7 +272,7 @@ def test_unreadable_file(refused, monkeypatch, here):
     def denied(*arguments):
         raise PermissionError(errno.EACCES, "Permission denied", "run")
 
-    monkeypatch.setattr("scansearch.engine.run_folder.RunFolder.open", denied)
+    monkeypatch.setattr("scansearch.runs.folder.RunFolder.open", denied)
     assert "Permission denied: 'run'; check the permissions" in refused("resume", "run")
 
 
@@ -280,7 +280,7 @@ def test_out_of_memory(refused, tiny, here, monkeypatch):
     def greedy(*arguments, **more):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 TB")
 
-    monkeypatch.setattr("scansearch.engine.search.SearchLoop", greedy)
+    monkeypatch.setattr("scansearch.searching.assemble.SearchLoop", greedy)
     assert "use a smaller --batch-size" in refused(*tiny, "--out", "run")
     assert not list(here.iterdir())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scansearch.report import title_of
+from scansearch.figures.report import title_of
 
 NAMES = ["heatmap.png", "heatmap.svg"]
 

@@ -12,9 +12,9 @@ import pytest
 
 import scansearch
 from scansearch.cli import interrupted
-from scansearch.engine.interrupt import StopRequest
-from scansearch.engine.loop import SearchLoop
 from scansearch.errors import InterruptedRunError
+from scansearch.searching.loop import SearchLoop
+from scansearch.training.interrupt import StopRequest
 
 SMALL = {"model": "local_vim_nano", "depth": 1, "limit": 64, "epochs": 1, "batch_size": 32, "scan_backend": "torch"}
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -75,10 +75,10 @@ def test_signals_are_answered_before_anything_heavy_is_imported():
 
 # The moments of a run, as what to interrupt: nothing on disk, the folder begun, trained, the genotype there, all done.
 MOMENTS = {
-    "assembling": ("scansearch.engine.search", "_assemble", False),
-    "the first checkpoint": ("scansearch.engine.loop", "SearchLoop.save", True),
-    "the result": ("scansearch.engine.result", "Result.genotype", True),
-    "the figures": ("scansearch.report", "render", True),
+    "assembling": ("scansearch.searching.assemble", "_assemble", False),
+    "the first checkpoint": ("scansearch.searching.loop", "SearchLoop.save", True),
+    "the result": ("scansearch.searching.result", "Result.genotype", True),
+    "the figures": ("scansearch.figures.report", "render", True),
 }
 
 
@@ -152,7 +152,7 @@ IGNORED = (
 
 def test_an_ignored_signal_stays_ignored():
     code = (
-        f"{IGNORED}; from scansearch.cli.interrupted import install; from scansearch.engine.interrupt import StopRequest\n"
+        f"{IGNORED}; from scansearch.cli.interrupted import install; from scansearch.training.interrupt import StopRequest\n"
         "install(); stop = StopRequest()\n"
         "with stop: signal.raise_signal(signal.SIGINT)\n"
         "signal.raise_signal(signal.SIGINT); print(stop.requested, signal.getsignal(signal.SIGTERM))"

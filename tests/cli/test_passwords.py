@@ -63,9 +63,9 @@ def test_a_url_that_comes_from_a_variable_is_in_no_file_and_is_asked_for_again(c
 
 
 def test_the_recorded_command_and_the_log_mask_what_others_take(monkeypatch, tmp_path):
-    from scansearch.engine.environment import command
-    from scansearch.engine.events import Silent
-    from scansearch.engine.log import Logged
+    from scansearch.machine.environment import command
+    from scansearch.training.events import Silent
+    from scansearch.training.log import Logged
 
     monkeypatch.setattr(sys, "argv", ["scansearch", "run", "--data-root", "https://me:hunter2@host/images.npz"])
     assert command() == "scansearch run --data-root 'https://me:***@host/images.npz'"

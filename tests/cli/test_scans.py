@@ -14,7 +14,7 @@ from scansearch.scans.locality import measure, redundant, similarity
 @pytest.fixture(autouse=True)
 def registered(here, monkeypatch):
     """The figures of this repository, whether or not its entry points are installed, coarse; and an empty folder."""
-    monkeypatch.setattr("scansearch.figures.DPI", 40)
+    monkeypatch.setattr("scansearch.figures.style.DPI", 40)
     added = [name for name in ("path", "gallery", "similarity") if name not in SCAN_FIGURES]
     for name in added:
         module = importlib.import_module(f"scansearch.reports.scan_{name}")

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from scansearch.data import TensorSplit, normalise
-from scansearch.data.pixels import CHUNK, PIECE, channel_statistics, covering, resize
+from scansearch.data.pixels import CHUNK, covering, resize
+from scansearch.data.statistics import PIECE, channel_statistics
 
 
 def test_statistics_match_the_definition_and_normalise_to_zero_and_one(make_split) -> None:

@@ -6,10 +6,10 @@ from test_searchable import Net, Recurrence
 
 import scansearch
 from scansearch.data import DatasetSpec, DenseSplit, Parts
-from scansearch.engine.events import Silent
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.models import BackboneSpec
 from scansearch.registry import DATASETS, MODELS
+from scansearch.training.events import Silent
 
 
 def build(num_classes, image_size, in_channels, channels=4, mixers=2):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scansearch.figures.report import ReportSource
 from scansearch.genotype import Genotype
-from scansearch.report import ReportSource
 
 METRICS = """\
 epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,lr,alpha_lr,entropy,margin,genotype_changes

@@ -7,11 +7,11 @@ import pytest
 from matplotlib.text import Text
 
 from scansearch.errors import ScansearchError
-from scansearch.figures import style
+from scansearch.figures.report import ReportSource, render
+from scansearch.figures.scan_figures import render_scans
+from scansearch.figures.style import style
 from scansearch.genotype import Genotype, LayerGenotype
 from scansearch.registry import REPORTS
-from scansearch.report import ReportSource, render
-from scansearch.scan_figures import render_scans
 
 
 def drawn(name, source):
@@ -127,7 +127,7 @@ def test_a_million_genotypes(tmp_path):
 
 
 def test_a_table_that_is_too_large_is_refused_before_it_is_read(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("scansearch.report_tables.MAX_TABLE_BYTES", 2 << 20)
+    monkeypatch.setattr("scansearch.figures.tables.MAX_TABLE_BYTES", 2 << 20)
     (run / "scores.csv").write_text("x" * (3 << 20))
     says = refusal(render, ReportSource.open(run), tmp_path, ["alpha"])
     assert "a table is at most 2 MB, but this is 3 MB" in says

@@ -10,11 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
-from scansearch.colours import INK, PALE, blues, direction_styles, readable_on
-from scansearch.figures import shorten, style, text_width
+from scansearch.figures.colours import INK, PALE, blues, direction_styles, readable_on
+from scansearch.figures.report import ReportSource
+from scansearch.figures.style import shorten, style, text_width
 from scansearch.genotype import Genotype, published, published_names
 from scansearch.registry import REPORTS
-from scansearch.report import ReportSource
 
 EIGHT = ["h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w7", "w7_flip"]
 MANY = ["h", "h_flip", "v", "v_flip", *(f"w{k}{flip}" for k in range(2, 16) for flip in ("", "_flip"))]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from matplotlib.text import Text
 
-from scansearch.drawable import LARGEST, drawable, told_percent
 from scansearch.errors import ScansearchError
-from scansearch.figures import style
+from scansearch.figures.drawable import LARGEST, drawable, told_percent
+from scansearch.figures.report import ReportSource, render
+from scansearch.figures.score_scale import ScoreScale, short_numbers
+from scansearch.figures.style import style
 from scansearch.genotype import Genotype
 from scansearch.registry import REPORTS
-from scansearch.report import ReportSource, render
-from scansearch.score_scale import ScoreScale, short_numbers
 
 NAMES = ["h", "h_flip", "v", "w2"]
 VALUES = {
@@ -27,7 +27,7 @@ KINDS = ["alpha", "curves", "front", "heatmap", "judged"]
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
-    monkeypatch.setattr("scansearch.figures.DPI", 30)
+    monkeypatch.setattr("scansearch.figures.style.DPI", 30)
 
 
 def folder(path, values, epochs):

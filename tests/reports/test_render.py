@@ -12,9 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from scansearch.errors import RunFolderError, ScansearchError
+from scansearch.figures.report import Report, ReportSource, render
 from scansearch.genotype import Genotype, published, published_names
 from scansearch.registry import REPORTS
-from scansearch.report import Report, ReportSource, render
 
 ALL = ["alpha", "curves", "front", "heatmap", "judged"]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -107,7 +107,7 @@ def test_another_process_with_another_style_gives_the_same_bytes(source, tmp_pat
     script = (
         "import sys, matplotlib; matplotlib.rcParams.update({'font.size': 30, 'axes.facecolor': 'red', 'savefig.dpi': 20});"
         "before = dict(matplotlib.rcParams);"
-        "from scansearch.report import ReportSource, render; render(ReportSource.open(sys.argv[1]), sys.argv[2]);"
+        "from scansearch.figures.report import ReportSource, render; render(ReportSource.open(sys.argv[1]), sys.argv[2]);"
         "assert dict(matplotlib.rcParams) == before; assert 'matplotlib.pyplot' not in sys.modules"
     )
     out = tmp_path / "other"

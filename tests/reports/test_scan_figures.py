@@ -16,9 +16,9 @@ from matplotlib.text import Text
 from scansearch.reports.scan_similarity import cluster
 
 from scansearch.errors import RunFolderError, ScansearchError
-from scansearch.figures import style
+from scansearch.figures.scan_figures import ScanFigure, catalogue, percent, render_scans, time_colours
+from scansearch.figures.style import style
 from scansearch.registry import SCAN_FIGURES
-from scansearch.scan_figures import ScanFigure, catalogue, percent, render_scans, time_colours
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import relation
 
@@ -31,7 +31,7 @@ A4_PRINTED = (10.9, 7.48)  # inches
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
     """The figures of this repository, whether or not its entry points are installed; coarse, to be quick."""
-    monkeypatch.setattr("scansearch.figures.DPI", 40)
+    monkeypatch.setattr("scansearch.figures.style.DPI", 40)
     added = [name for name in NAMES if name not in SCAN_FIGURES]
     for name in added:
         module = importlib.import_module(f"scansearch.reports.scan_{name}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from matplotlib.text import Text
 
-from scansearch.figures import style
+from scansearch.figures.facts import SearchFacts
+from scansearch.figures.report import ReportSource
+from scansearch.figures.style import style
 from scansearch.genotype import Genotype, published
 from scansearch.registry import REPORTS, STRATEGIES
-from scansearch.report import ReportSource
-from scansearch.report_facts import SearchFacts
 
 CONFIG = """\
 strategy = "single_path"

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from scansearch.engine.gradient.unrolled import unrolled_gradient
-from scansearch.engine.optim import weight_optimizer
-from scansearch.engine.search import start
-from scansearch.engine.settings import TrainSettings
-from scansearch.engine.strategy import Batch, Plan, Step
 from scansearch.errors import UnsupportedError
 from scansearch.models import Selection
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
+from scansearch.runs.config import TrainSettings
+from scansearch.searching.assemble import start
+from scansearch.strategy.base import Batch, Plan, Step
+from scansearch.strategy.gradient.unrolled import unrolled_gradient
+from scansearch.training.optimizer import weight_optimizer
 
 SIZES = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}
 
@@ -164,7 +164,7 @@ def test_unrolled_refuses_adamw(supernet, layers):
 
 @pytest.mark.parametrize("level", ["bilevel", "unrolled"])
 def test_whole_search_at_the_other_levels(tmp_path, level):
-    from scansearch.engine.settings import make_config
+    from scansearch.searching.configure import make_config
     from scansearch.space import find_space
 
     config = make_config(

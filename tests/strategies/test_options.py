@@ -3,10 +3,10 @@
 import pytest
 
 import scansearch
-from scansearch.engine.gradient import GradientStrategy
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 from scansearch.space import SearchSpace
+from scansearch.strategy.gradient import GradientStrategy
 
 OPTIONS = [
     {"selection": "perturbation", "tuning": 0.5},

@@ -5,10 +5,10 @@ import pytest
 from test_black_box import BEST, FakeJudge
 from toy_search import ToySupernet, space, strategy
 
-from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 from scansearch.space import Budget, Costs, SearchSpace
+from scansearch.strategy.base import Plan
 
 
 @pytest.fixture(params=["journal", "sqlite"])

@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from scansearch.engine.strategy import Plan
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models import Selection
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.mixer import ScanMixer
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
+from scansearch.strategy.base import Plan
 
 NAMES = ("h", "v_flip", "w2")
 

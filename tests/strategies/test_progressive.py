@@ -2,7 +2,7 @@ import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, step, strategy
 
-from scansearch.engine.strategy import Plan
+from scansearch.strategy.base import Plan
 
 SCORES = [0.1, 3, 2, -1, 5, 1, 0, 4]
 

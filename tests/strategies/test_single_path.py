@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import scansearch
-from scansearch.engine.strategy import Plan
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
+from scansearch.strategy.base import Plan
 
 KIND = STRATEGIES.get("single_path")
 SIZES = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}
@@ -106,8 +106,8 @@ def test_batch_normalisation_is_pointed_out():
 
 
 def test_a_run_stopped_while_it_chooses_resumes_byte_for_byte(tmp_path, monkeypatch):
-    from scansearch.engine.events import Silent
     from scansearch.errors import InterruptedRunError
+    from scansearch.training.events import Silent
 
     run = {
         "model": "local_vim_nano", "strategy": "single_path", "epochs": 1, "limit": 64, "depth": 2, "checkpoint_steps": 3,

@@ -12,8 +12,8 @@ from study_storage import KINDS, TRIALS, Killed, dying_after, url
 from test_black_box import FakeJudge
 from toy_search import strategy
 
-from scansearch.engine.search import resume, start
-from scansearch.engine.settings import make_config
+from scansearch.searching.assemble import resume, start
+from scansearch.searching.configure import make_config
 from scansearch.space import find_space
 
 

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import torch
 from pydantic import ConfigDict, Field
 
-from scansearch.engine.judge import Judge
-from scansearch.engine.strategy import Plan, Step, Strategy, StrategySettings
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
+from scansearch.strategy.base import Judge, Plan, Step, Strategy, StrategySettings
 
 
 class SoundSettings(StrategySettings):

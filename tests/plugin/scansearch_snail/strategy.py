@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from pydantic import Field
 
-from scansearch.engine.strategy import Plan, Strategy, StrategySettings
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
+from scansearch.strategy.base import Plan, Strategy, StrategySettings
 
 
 class LotterySettings(StrategySettings):

@@ -1,0 +1,211 @@
+"""The progress of a run on a terminal or in a notebook: one bar, one line an epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from scansearch.display.plain import plain
+from scansearch.errors import explained
+from scansearch.training.events import Listener
+from scansearch.training.events import Progress as Standing
+
+EPOCH_HEADER = "epoch  train loss     acc  val loss     acc  entropy    margin  changes"
+"""``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
+
+
+REDRAW = 0.5
+"""Seconds between two drawings of the bar in a notebook."""
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = sys.modules.get("IPython")
+    return "ipykernel" in sys.modules and shell is not None and shell.get_ipython() is not None
+
+
+@contextmanager
+def display(console: Console | None = None) -> Iterator[Shielded]:
+    """Shows a run as long as the block lasts: on ``console``, or where this process shows things.
+
+    A display that fails costs the run nothing; the listener tells why it failed.
+    """
+    notebook = console is None and in_notebook()
+    shown: RichListener = NotebookListener() if notebook else RichListener(console or Console(highlight=False))
+    shield = Shielded(shown)
+    shield.attempt(shown.__enter__)
+    try:
+        yield shield
+    finally:
+        shield.attempt(shown.__exit__, None, None, None)
+
+
+class Shielded:
+    """Passes events on until that fails, and then no more: a search does not end because it cannot be shown.
+
+    Args:
+        listener: Who is told.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.failure: str | None = None
+
+    def attempt(self, tell: Callable[..., Any], *arguments: Any) -> None:
+        """Calls ``tell`` unless something failed before."""
+        if self.failure is None:
+            try:
+                tell(*arguments)
+            except (
+                Exception
+            ) as error:  # a full disk behind a pipe, a terminal that has gone, a defect in a progress bar
+                self.failure = explained(error)
+
+    def checked(self, done: int, most: int) -> None:
+        """Passed on."""
+        self.attempt(self.listener.checked, done, most)
+
+    def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
+        """Passed on."""
+        self.attempt(self.listener.started, facts, progress)
+
+    def stepped(self, progress: Standing) -> None:
+        """Passed on."""
+        self.attempt(self.listener.stepped, progress)
+
+    def epoch_done(self, row: Mapping[str, Any]) -> None:
+        """Passed on."""
+        self.attempt(self.listener.epoch_done, row)
+
+    def judged(self, done: int, most: int, accuracy: float) -> None:
+        """Passed on."""
+        self.attempt(self.listener.judged, done, most, accuracy)
+
+    def tuned(self, done: int, most: int) -> None:
+        """Passed on."""
+        self.attempt(self.listener.tuned, done, most)
+
+    def warned(self, message: str) -> None:
+        """Passed on."""
+        self.attempt(self.listener.warned, message)
+
+
+class RichListener:
+    """Shows a run with loss, accuracy and time left; without a terminal, only a line an epoch."""
+
+    kind: type[Progress] = Progress
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.best = 0.0
+        self.bar = self.kind(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[accuracy]:.1%}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("search", total=None, epoch="", loss=0.0, accuracy=0.0, start=False)
+
+    def __enter__(self) -> RichListener:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def checked(self, done: int, most: int) -> None:
+        """Shows how many image files were checked."""
+        self.bar.update(self.task, total=most, completed=done, epoch=f"checking image {done:,} of {most:,}")
+
+    def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
+        """Prints what will be searched."""
+        verb = (
+            f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
+        )
+        candidates, keep = "/".join(map(str, facts["candidates"])), " to ".join(map(str, facts["keep"]))
+        genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
+        self.console.print(
+            f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
+            f"({genotypes:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
+            f"{facts['images']:,} training images; {verb}; {plain(facts['device'])}, scan backend {plain(facts['scan_backend'])}"
+        )
+        self.console.print(EPOCH_HEADER, style="bold")
+        self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
+
+    def stepped(self, progress: Standing) -> None:
+        """Moves the bar."""
+        self.bar.update(self.task, completed=progress.step, **self._fields(progress))
+
+    def epoch_done(self, row: Mapping[str, Any]) -> None:
+        """Prints one line of the epoch."""
+        self.console.print(
+            f"{row['epoch']:>5}  {row['train_loss']:>10.3f}  {row['train_accuracy']:>6.1%}  "
+            f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  "
+            f"{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}"
+        )
+
+    def judged(self, done: int, most: int, accuracy: float) -> None:
+        """Shows how far the choice among trained sub-networks is; ``most`` may turn out to be too many."""
+        self.best = max(self.best, accuracy)
+        self.bar.update(self.task, total=most, completed=done, epoch="choosing", loss=0.0, accuracy=self.best)
+
+    def tuned(self, done: int, most: int) -> None:
+        """Shows how far the fine-tuning between decisions is."""
+        self.bar.update(self.task, total=most, completed=done, epoch="fine-tuning", loss=0.0, accuracy=self.best)
+
+    def warned(self, message: str) -> None:
+        """Prints a warning."""
+        self.console.print(f"[yellow]note:[/] {plain(message)}")
+
+    @staticmethod
+    def _fields(progress: Standing) -> dict[str, Any]:
+        return {"epoch": f"{progress.epoch}/{progress.epochs}", "loss": progress.loss, "accuracy": progress.accuracy}
+
+
+class NotebookBar(Progress):
+    """A bar that is drawn anew in its place, as notebooks can without widgets; rich's own live display needs them."""
+
+    handle: Any = None
+    drawn = 0.0
+
+    def start(self) -> None:
+        """Draws the bar."""
+        from IPython.display import display as show
+
+        self.handle = show(self, display_id=True)
+
+    def update(self, *arguments: Any, **fields: Any) -> None:
+        """Moves the bar, and draws it if it was not drawn just now."""
+        super().update(*arguments, **fields)
+        if self.handle is not None and time.monotonic() - self.drawn > REDRAW:
+            self.stop()
+
+    def stop(self) -> None:
+        """Draws how the bar stands."""
+        self.handle.update(self)
+        self.drawn = time.monotonic()
+
+
+class NotebookListener(RichListener):
+    """The same in a notebook: the lines as text, the bar above them."""
+
+    kind = NotebookBar
+
+    def __init__(self) -> None:
+        super().__init__(Console(highlight=False, force_jupyter=True))

@@ -1,1 +1,0 @@
-"""The engine: one training loop, its checkpoints and its run folder."""

@@ -1,0 +1,1 @@
+"""Figures: their style, the kinds there are, and how they are written."""

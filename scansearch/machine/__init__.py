@@ -1,0 +1,1 @@
+"""Facts about where a run goes: numerics, memory, environment."""

@@ -1,0 +1,1 @@
+"""A run folder: its settings, its lock, its tables, its checkpoints."""

@@ -1,0 +1,1 @@
+"""One search: its parts, its loop, what judges, what it found."""

@@ -1,0 +1,85 @@
+"""What a strategy asks after training: how good is this genotype?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from scansearch.errors import InterruptedRunError, ScansearchError
+from scansearch.models import Selection
+from scansearch.space import Choice
+from scansearch.training.interrupt import StopRequest
+
+if TYPE_CHECKING:
+    from scansearch.searching.loop import SearchLoop
+
+Alone = Callable[[Choice, int, StopRequest], float]
+
+
+def unavailable(choice: Choice, epochs: int, stop: StopRequest) -> float:
+    """In place of ``Alone`` where nothing can be trained alone."""
+    raise ScansearchError("this search cannot train networks alone; judge them with the supernet instead")
+
+
+class SearchJudge:
+    """Gives validation accuracies: with the supernet's weights, or of a network that is trained alone.
+
+    Args:
+        loop: The search; its supernet judges.
+        alone: ``alone(choice, epochs, stop)`` trains the derived network of a genotype and gives its accuracy.
+        stop: Asked before every evaluation.
+    """
+
+    def __init__(self, loop: SearchLoop, alone: Alone, stop: StopRequest) -> None:
+        self.loop, self.alone, self.stop = loop, alone, stop
+        self.asked = 0  # updates of fine-tuning, those before an interruption among them
+
+    def __call__(self, selections: Sequence[Selection]) -> float:
+        """Validation accuracy in [0, 1] of the supernet under these selections."""
+        self._save_if(self._due)
+        return self._count(self.loop.evaluate(selections)[1])
+
+    def on(self, images: int, selections: Sequence[Selection]) -> float:
+        """The same on so many validation images, evenly spaced: quicker, and rougher."""
+        self._save_if(self._due)
+        return self._count(self.loop.evaluate(selections, limit=images)[1])
+
+    def standalone(self, choice: Choice, epochs: int) -> float:
+        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
+        self._save_if(self.loop.judged > 0)
+        try:
+            return self._count(self.alone(choice, epochs, self.stop))
+        except InterruptedRunError:  # it tells the steps of that training, not of the search
+            where = (
+                f"while genotype {self.loop.judged + 1} of at most {self.loop.strategy.judgements} was trained alone"
+            )
+            self.stop.heed(where, self.loop.folder.path, "that training begins again, all else is kept")
+            raise
+
+    def tune(self, selections: Sequence[Selection], updates: int) -> None:
+        """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
+        self.asked += updates
+        while self.loop.tuned < self.asked:
+            due = self.loop.tuned > 0 and self.loop.tuned % self.loop.settings.checkpoint_steps == 0
+            self._heed(due, f"after update {self.loop.tuned} of {self.loop.strategy.tunings} of fine-tuning")
+            self.loop.tune(selections)
+            self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.tunings)
+
+    @property
+    def _due(self) -> bool:
+        """Asked before and not after an evaluation: only the strategy can store what it learns from it."""
+        return self.loop.judged > 0 and self.loop.judged % self.loop.settings.checkpoint_steps == 0
+
+    def _save_if(self, due: bool) -> None:
+        judged = f"after {self.loop.judged} of at most {self.loop.strategy.judgements} genotypes were judged"
+        self._heed(due, judged if self.loop.judged else f"after step {self.loop.step} of {self.loop.plan.steps}")
+
+    def _heed(self, due: bool, where: str) -> None:
+        if due or self.stop.requested:
+            self.loop.save()
+            self.stop.heed(where, self.loop.folder.path)
+
+    def _count(self, accuracy: float) -> float:
+        self.loop.judged += 1
+        self.loop.listener.judged(self.loop.judged, self.loop.strategy.judgements, accuracy)
+        return accuracy

@@ -1,0 +1,89 @@
+"""Settings as users give them: by section, later ones over earlier ones, as files or as ``key=value``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scansearch.documents import parse_toml
+from scansearch.errors import ScansearchError
+from scansearch.options import Sections, unknown_option
+from scansearch.registry import unknown_name
+
+SECTIONS = ("train", "strategy", "model", "augment", "space")
+
+
+class Overrides:
+    """Settings by section, later layers winning over earlier ones.
+
+    Args:
+        known: What can be set.
+    """
+
+    def __init__(self, known: Sections) -> None:
+        self.known = known
+        self.fields = {section: [option.name for option in options] for section, options in known.items()}
+        self.values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+
+    def update(self, layer: dict[str, Any], source: str) -> None:
+        """Adds a layer of ``{section: {key: value}}``."""
+        for section, values in layer.items():
+            if section not in SECTIONS:
+                raise self._unknown_section(section, source)
+            if not isinstance(values, dict):
+                raise ScansearchError(
+                    f"{source}: {section} must be a section, [{section}], but got {section} = {values!r}"
+                )
+            for key in values:
+                self._require(section, key, f"{section} setting in {source}")
+            self.values[section].update(values)
+
+    def _unknown_section(self, name: str, source: str) -> ScansearchError:
+        owners = [section for section in SECTIONS if name in self.fields[section]]
+        if owners:
+            return ScansearchError(
+                f"{source}: {name} must stand in its section, [{owners[0]}]; write that line above it"
+            )
+        return unknown_name(f"section in {source}", name, list(SECTIONS))
+
+    def assign(self, assignment: str) -> None:
+        """Adds one ``key=value`` or ``section.key=value`` of ``--set``."""
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ScansearchError(f"--set takes key=value, but got {assignment!r}; for example --set lr=0.001")
+        try:
+            value = parse_value(text.strip())
+        except ScansearchError as error:
+            raise ScansearchError(f"--set {key.strip()}: {str(error).removeprefix(f'{_KEY}: ')}") from error
+        self.set(key.strip(), value)
+
+    def set(self, key: str, value: Any) -> None:
+        """Adds one setting, by its name or ``section.name``."""
+        section, name = self._find(key)
+        self.values[section][name] = value
+
+    def _find(self, key: str) -> tuple[str, str]:
+        section, dot, name = key.partition(".")
+        if dot and section in SECTIONS:
+            self._require(section, name, f"{section} setting")
+            return section, name
+        owners = [section for section in SECTIONS if key in self.fields[section]]
+        if len(owners) > 1:
+            raise ScansearchError(f"setting {key!r} is ambiguous; write {' or '.join(f'{o}.{key}' for o in owners)}")
+        if not owners:
+            raise unknown_option("setting", key, self.known)
+        return owners[0], key
+
+    def _require(self, section: str, name: str, kind: str) -> None:
+        if name not in self.fields[section]:
+            raise unknown_option(kind, name, self.known, section)
+
+
+_KEY = "value"  # in the place of a name that TOML may not take
+
+
+def parse_value(text: str) -> Any:
+    """A value of ``--set`` as TOML reads it (numbers, true, false, lists); anything else is a string."""
+    try:
+        return parse_toml(f"{_KEY} = {text}")[_KEY]
+    except ValueError:
+        return text

@@ -1,0 +1,137 @@
+"""What a search found: the genotype that it chose, and those that nothing else it judged beats in accuracy and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from scansearch.errors import ScansearchError
+from scansearch.genotype import Genotype
+from scansearch.models.spec import LayerInfo
+from scansearch.runs.config import MACHINE, RunConfig
+from scansearch.runs.rows import pareto_front
+from scansearch.searching.certainty import margin
+from scansearch.searching.loop import SearchLoop
+from scansearch.space import Choice, SearchSpace
+
+
+class Result:
+    """The end of a search.
+
+    Args:
+        config: The run's settings.
+        space: The space as the user named it.
+        infos: Where the model's layers stand.
+        loop: The search, done.
+        environment: What the run depended on.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        space: SearchSpace,
+        infos: Sequence[LayerInfo],
+        loop: SearchLoop,
+        environment: dict[str, Any],
+    ) -> None:
+        self.config, self.named, self.infos, self.loop, self.environment = config, space, infos, loop, environment
+        self.strategy, self.space = loop.strategy, loop.space
+
+    def genotype(self) -> Genotype:
+        """The chosen one, with scores, margins, and the accuracies of supernet and sub-network.
+
+        Raises:
+            ScansearchError: If the strategy chose what is not in the space.
+        """
+        kept = self.strategy.choose()
+        if not self.space.allows(kept):
+            raise ScansearchError(
+                f"strategy {self.config.strategy} chose {kept}, which is not in space {self.space.name!r}"
+            )
+        search = {**self._facts, **self._accuracies(kept), **self._ending}
+        if self.space.budget is not None:
+            search["cost"] = self.space.told_cost(kept)
+        return self._written(kept, self._sureness(kept), search)
+
+    def front(self) -> dict[int, Genotype]:
+        """The judged genotypes on the front of accuracy and cost, by number; none if all that were judged cost the same."""
+        judged = self.strategy.judged_genotypes()
+        if len({self.space.total_cost(choice) for choice in judged}) < 2:
+            return {}
+        found = {}
+        for choice, number in pareto_front(self.space, judged).items():
+            by = "derived_accuracy" if self.strategy.trains_supernet else "standalone_accuracy"
+            figures = {by: round(judged[choice], 9), "cost": self.space.told_cost(choice)}
+            search = {**self._facts, **figures, **self._ending}
+            found[number] = self._written(choice, [{}] * len(choice), search)
+        return found
+
+    def _written(self, choice: Choice, more: Sequence[dict[str, Any]], search: dict[str, Any]) -> Genotype:
+        layers = [
+            {"stage": info.stage, "grid": list(layer.grid), "directions": [layer.candidates[j] for j in kept], **extra}
+            for info, layer, kept, extra in zip(self.infos, self.space, choice, more, strict=True)
+        ]
+        told = {key: value for key, value in self.named.to_dict().items() if key not in ("schema", "description")}
+        space = {**told, "candidates": list(self.named.all_candidates)}
+        model = {"model": self.config.model, "options": self._options, "shape": self._shape}
+        return Genotype.from_dict({**model, "space": space, "layers": layers, "search": search})
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {name: value for name, value in self.config.model_settings.items() if name not in MACHINE}
+
+    @property
+    def _shape(self) -> dict[str, int]:
+        data = self.loop.data
+        height, width = data.image_size
+        return {"height": height, "width": width, "channels": data.channels, "classes": data.num_classes}
+
+    def _sureness(self, choice: Choice) -> list[dict[str, Any]]:
+        """Scores and margins of each layer."""
+        found = []
+        for i, (layer, kept, scores) in enumerate(zip(self.space, choice, self.strategy.scores(), strict=True)):
+            gap = margin(scores, kept)
+            noise = self.loop.history.noise(i, kept) if self.strategy.gradual else None
+            decided = gap != float("inf")
+            known = decided and self.strategy.gradual
+            found.append(
+                {
+                    "scores": {name: round(float(s), 9) for name, s in zip(layer.candidates, scores, strict=True)},
+                    "margin": round(gap, 9) if decided else None,
+                    "margin_noise": None if noise is None else round(noise, 9),
+                    "above_noise": bool(noise is not None and gap > noise) if known else None,
+                }
+            )
+        return found
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "strategy": self.config.strategy,
+            "settings": self.config.strategy_settings,
+            "seed": self.config.seed,
+            "data": self.environment["data"],
+            "epochs": self.config.train.epochs,
+        }
+
+    @cached_property
+    def _ending(self) -> dict[str, Any]:
+        told = {
+            "accuracy_on": "validation",
+            "versions": self.environment.get("versions"),
+            "command": self.environment.get("command"),
+        }
+        if self.strategy.stopped:
+            told["epochs_trained"] = self.loop.step // self.loop.plan.steps_per_epoch
+        return told
+
+    def _accuracies(self, kept: Choice) -> dict[str, float]:
+        """Those of the supernet; or, where none was trained, that of the chosen network."""
+        if not self.strategy.trains_supernet:
+            judged = self.strategy.judged_genotypes().get(kept)
+            return {} if judged is None else {"standalone_accuracy": round(judged, 9)}
+        loss, accuracy = self.loop.evaluate(self.strategy.evaluation())
+        derived = self.loop.evaluate(self.strategy.derived(kept))[1]
+        figures = {"supernet_accuracy": accuracy, "supernet_loss": loss, "derived_accuracy": derived}
+        return {name: round(figure, 9) for name, figure in figures.items()}

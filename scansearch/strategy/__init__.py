@@ -1,0 +1,1 @@
+"""What a strategy is, and what families of them share."""

@@ -1,0 +1,161 @@
+"""What the strategies share that judge whole genotypes: a supernet trained by sampling, and a memory of what was judged.
+
+A strategy of this family is one function, ``search``, that asks for accuracies and names the best genotype. They come from the
+supernet's weights, or from networks that are trained alone for a few epochs; then no supernet is trained at all. An
+interrupted search runs again from its seed and meets the accuracies it knows.
+"""
+
+from __future__ import annotations
+
+import heapq
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from scansearch.models import Selection, Supernet
+from scansearch.runs.limits import MOST_EPOCHS
+from scansearch.runs.restore import accuracies_of, choice_of
+from scansearch.space import BoundSpace, Choice
+from scansearch.strategy.base import Judge, Plan, Strategy, StrategySettings
+
+Ask = Callable[[Choice], float]
+TRIES = 10
+TOP = 10
+
+
+class BlackBoxSettings(StrategySettings):
+    """Settings that all strategies of this family have."""
+
+    judge: Literal["supernet", "standalone"] = Field(
+        "supernet", description="Who judges: a supernet trained once, or each network trained alone for a few epochs."
+    )
+    judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=standalone trains each network.")
+
+
+class BlackBox(Strategy):
+    """Trains uniformly drawn sub-networks, then judges genotypes."""
+
+    score_name = "share of the best"
+    Settings = BlackBoxSettings
+    settings: BlackBoxSettings
+    best: Choice
+
+    @property
+    def gradual(self) -> bool:
+        """Everything is chosen after training."""
+        return False
+
+    @property
+    def trains_supernet(self) -> bool:
+        """Not if every network is trained alone."""
+        return self.settings.judge == "supernet"
+
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Draws the genotype whose accuracy is reported while training; nothing is chosen yet."""
+        super().setup(supernet, space, plan)
+        self.best = space.sample(torch.Generator().manual_seed(plan.seed))
+        self.accuracies: dict[Choice, float] = {}
+
+    def notes(self) -> list[str]:
+        """A warning if there is batch normalisation."""
+        if not any(isinstance(module, _BatchNorm) for module in self.supernet.modules()):
+            return []
+        return ["this supernet has batch normalisation: genotypes are judged with running statistics that mix them all"]
+
+    def select(self, step: int) -> list[Selection]:
+        """A uniformly drawn genotype; its branches are added up as in the derived network."""
+        return self.derived(self.space.sample())
+
+    def derived(self, choice: Choice) -> list[Selection]:
+        """The plain sum of the branches: the derived network itself."""
+        return [Selection(kept) for kept in choice]
+
+    def evaluation(self) -> list[Selection]:
+        """The best genotype, or before the search one that was drawn once."""
+        return self.derived(self.best)
+
+    @abstractmethod
+    def search(self, ask: Ask, random: torch.Generator) -> Choice:
+        """Finds the best genotype.
+
+        Args:
+            ask: The accuracy of a genotype, in [0, 1]; the same genotype is judged once.
+            random: Where random numbers come from: the same ones after an interruption.
+        """
+
+    def finish(self, evaluate: Judge) -> None:
+        """Searches."""
+
+        def ask(choice: Choice) -> float:
+            if choice not in self.accuracies:
+                self.accuracies[choice] = self.judged(choice, evaluate)
+            return self.accuracies[choice]
+
+        self.best = self.search(ask, torch.Generator().manual_seed(self.plan.seed + 1))
+
+    def judged(self, choice: Choice, evaluate: Judge) -> float:
+        """The accuracy of a genotype, by whoever judges."""
+        if self.settings.judge == "standalone":
+            return evaluate.standalone(choice, self.settings.judge_epochs)
+        return evaluate(self.derived(choice))
+
+    def scores(self) -> list[torch.Tensor]:
+        """Each candidate's share among those that the best ten genotypes keep; uniform before the search."""
+        sizes = [len(layer.candidates) for layer in self.space]
+        if not self.accuracies:
+            return [torch.full((n,), 1 / n, dtype=torch.float64) for n in sizes]
+        top = [self.space.encode(choice) for choice in best_of(self.accuracies, self.top)]
+        counts = torch.from_numpy(sum(top[1:], start=top[0]))
+        return [part / part.sum() for part in counts.split(sizes)]
+
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """All that it asked for, on all validation images."""
+        return self.accuracies
+
+    @property
+    def top(self) -> int:
+        """How many of the best genotypes count for the scores."""
+        return TOP
+
+    def choose(self) -> Choice:
+        """The best genotype that was judged."""
+        return self.best
+
+    def state_dict(self) -> dict[str, Any]:
+        """The accuracies so far: they are dear."""
+        return {"best": self.best, "accuracies": [list(item) for item in self.accuracies.items()]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back the accuracies.
+
+        Raises:
+            ValueError: If they are not those of genotypes of the space.
+        """
+        self.best = self._genotype(state["best"])
+        self.accuracies = accuracies_of(state["accuracies"], self._genotype, "the memory of genotypes")
+
+    def _genotype(self, value: Any) -> Choice:
+        return choice_of(value, self.space, "a genotype in the checkpoint")
+
+
+def new_ones(draw: Callable[[], Choice], count: int, judged: dict[Choice, float]) -> Iterator[Choice]:
+    """``count`` genotypes that are not in ``judged`` yet, or fewer if few are left: each is drawn at most 10 times."""
+    for _ in range(count):
+        for _ in range(TRIES):
+            if (drawn := draw()) not in judged:
+                yield drawn
+                break
+
+
+def one_of(choices: list[Choice], random: torch.Generator) -> Choice:
+    """One of them, drawn uniformly."""
+    return choices[int(torch.randint(len(choices), (), generator=random))]
+
+
+def best_of(judged: dict[Choice, float], count: int) -> list[Choice]:
+    """The most accurate; of equals the one judged first."""
+    return heapq.nlargest(count, judged, key=lambda choice: judged[choice])

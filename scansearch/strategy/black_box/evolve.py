@@ -1,0 +1,68 @@
+"""The evolution of SPOS (Guo et al., arXiv 1904.00420, section 3.4), for strategies that sample and then evolve."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from pydantic import Field
+
+from scansearch.runs.limits import MOST_JUDGED
+from scansearch.space import Choice
+from scansearch.strategy.black_box.black_box_strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+
+
+class EvolvedSettings(BlackBoxSettings):
+    """Settings of the evolution; the defaults are the published ones."""
+
+    generations: int = Field(
+        20, ge=0, le=MOST_JUDGED, description="Generations of the evolution after training; 0: random genotypes."
+    )
+    population: int = Field(
+        50, ge=2, le=MOST_JUDGED, description="Genotypes that the evolution begins with, drawn at random."
+    )
+    parents: int = Field(
+        10, ge=1, le=MOST_JUDGED, description="Best genotypes so far, from which the next generation comes."
+    )
+    mutations: int = Field(
+        25, ge=0, le=MOST_JUDGED, description="Genotypes of a generation that are mutations of a parent."
+    )
+    crossovers: int = Field(25, ge=0, le=MOST_JUDGED, description="Genotypes of a generation that mix two parents.")
+    mutation_rate: float = Field(0.1, gt=0, le=1, description="Probability with which a mutation redraws a layer.")
+
+
+class Evolved(BlackBox):
+    """Evolves genotypes from the best so far by mutation and crossover."""
+
+    Settings = EvolvedSettings
+    settings: EvolvedSettings
+
+    @property
+    def judgements(self) -> int:
+        """The first population, and all generations."""
+        generation = self.settings.mutations + self.settings.crossovers
+        return self.settings.population + self.settings.generations * generation
+
+    @property
+    def top(self) -> int:
+        """The parents."""
+        return self.settings.parents
+
+    def search(self, ask: Ask, random: torch.Generator) -> Choice:
+        """Generation after generation."""
+        settings = self.settings
+        judged: dict[Choice, float] = {}
+        for choice in new_ones(partial(self.space.sample, random), settings.population, judged):
+            judged[choice] = ask(choice)
+        for _ in range(settings.generations):
+            parents = best_of(judged, settings.parents)
+            for make, count in ((self._mutant, settings.mutations), (self._child, settings.crossovers)):
+                for choice in new_ones(partial(make, parents, random), count, judged):
+                    judged[choice] = ask(choice)
+        return best_of(judged, 1)[0]
+
+    def _mutant(self, parents: list[Choice], random: torch.Generator) -> Choice:
+        return self.space.mutate(one_of(parents, random), random, rate=self.settings.mutation_rate)
+
+    def _child(self, parents: list[Choice], random: torch.Generator) -> Choice:
+        return self.space.crossover(one_of(parents, random), one_of(parents, random), random)

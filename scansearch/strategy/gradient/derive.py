@@ -1,0 +1,185 @@
+"""How the kept directions come out of a trained supernet: by score, by perturbation, or by judging genotypes.
+
+- ``magnitude``: the best scores that the space allows (DARTS).
+- ``perturbation`` (DARTS-PT, Wang et al., arXiv 2108.04392, algorithm 1): layer by layer, in a random order, the direction
+  whose removal costs the supernet the least accuracy goes, until as many are left as the layer keeps. Between two layers the
+  supernet is fine-tuned with what is left.
+- ``one_shot``: some genotypes, drawn in proportion to the scores, and the best by score, are judged with the supernet's
+  weights; the most accurate wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from scansearch.models import Selection
+from scansearch.runs.restore import accuracies_of, check_keys, choice_of, whole
+from scansearch.space import BoundSpace, Choice
+from scansearch.space.bound import Threshold
+from scansearch.strategy.base import Judge
+
+Derived = Callable[[Choice], list[Selection]]
+SPREAD = 1e-12
+
+
+class Derivation:
+    """Selects in the end; after an interruption it runs again from its seed and meets the accuracies it knows.
+
+    Args:
+        how: ``"magnitude"``, ``"perturbation"`` or ``"one_shot"``.
+        count: Genotypes to judge by ``one_shot``.
+        space: What the layers choose from.
+        seed: Seed of the run.
+        tuning: Updates of the weights between the decisions of two layers, by ``"perturbation"``.
+    """
+
+    def __init__(self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0) -> None:
+        self.how, self.count, self.space, self.seed, self.tuning = how, count, space, seed, tuning
+        self.chosen: Choice | None = None
+        self.accuracies: dict[tuple[int, Choice], float] = {}  # by layers decided before, and what is left
+
+    @property
+    def tunings(self) -> int:
+        """How many updates of the weights it takes."""
+        deciding = sum(len(layer.candidates) > layer.least for layer in self.space)
+        return self.tuning * max(0, deciding - 1) if self.how == "perturbation" else 0
+
+    @property
+    def judgements(self) -> int:
+        """How many evaluations it takes at most."""
+        if self.how == "one_shot":
+            return self.count
+        if self.how == "magnitude":
+            return 0
+        return sum(sum(range(layer.least, len(layer.candidates) + 1)) for layer in self.space)
+
+    def run(
+        self,
+        among: Choice,
+        scores: Sequence[torch.Tensor],
+        derived: Derived,
+        evaluate: Judge,
+        threshold: Threshold = None,
+    ) -> None:
+        """Selects.
+
+        Args:
+            among: The candidates that each layer chooses from.
+            scores: Of each layer's candidates.
+            derived: The selections under which candidates are judged.
+            evaluate: Validation accuracy under selections; and fine-tuning.
+            threshold: Score above which layers keep more than the least number, as ``BoundSpace.best`` takes it.
+        """
+        if self.how == "magnitude":
+            return
+
+        def judge(choice: Choice, decided: int = 0) -> float:
+            if (decided, choice) not in self.accuracies:
+                self.accuracies[decided, choice] = evaluate(derived(choice))
+            return self.accuracies[decided, choice]
+
+        def tune(choice: Choice) -> None:
+            if self.tuning:
+                evaluate.tune(derived(choice), self.tuning)
+
+        generator = torch.Generator().manual_seed(self.seed + 2)
+        if self.how == "one_shot":
+            self.chosen = self._one_shot(among, scores, judge, generator, threshold)
+        else:
+            self.chosen = self._perturbation(among, scores, judge, tune, generator)
+
+    def _one_shot(
+        self,
+        among: Choice,
+        scores: Sequence[torch.Tensor],
+        judge: Callable[[Choice], float],
+        generator: torch.Generator,
+        threshold: Threshold,
+    ) -> Choice:
+        best = [self.space.best(scores, threshold=threshold, among=among)]
+        if threshold is None:
+            threshold = [float(s.mean()) for s in scores]
+        limits = threshold if isinstance(threshold, Sequence) else [threshold] * len(scores)
+        for _ in range(self.count - 1):
+            # Gumbel's trick: the best by perturbed log-scores is a draw without replacement in proportion to the scores.
+            noisy = [
+                torch.log(s.clamp_min(SPREAD) / limit) - torch.log(_exponential(s, generator))
+                for s, limit in zip(scores, limits, strict=True)
+            ]
+            best.append(self.space.best(noisy, threshold=0.0, among=among))
+        return max(dict.fromkeys(best), key=judge)
+
+    def _perturbation(
+        self,
+        among: Choice,
+        scores: Sequence[torch.Tensor],
+        judge: Callable[[Choice, int], float],
+        tune: Callable[[Choice], None],
+        generator: torch.Generator,
+    ) -> Choice:
+        left = list(among)
+        order = torch.randperm(len(left), generator=generator).tolist()
+        for decided, number in enumerate(i for i in order if len(left[i]) > self.space[i].least):
+            if decided:
+                tune(tuple(left))
+            layer = self.space[number]
+            while len(left[number]) > layer.least:
+                # A direction stays where without it nothing would satisfy the constraints and the budget.
+                trials = {gone: _without(left, number, gone) for gone in left[number]}
+                free = [gone for gone, rest in trials.items() if self._possible(rest)]
+                if not free:
+                    break
+                accuracy = {gone: judge(trials[gone], decided) for gone in free}
+                least_missed = max(free, key=lambda gone: (accuracy[gone], -float(scores[number][gone])))
+                enough = len(left[number]) <= layer.most and layer.allows(left[number])
+                if enough and accuracy[least_missed] < judge(tuple(left), decided):
+                    break
+                left[number] = trials[least_missed][number]
+        return tuple(left) if self.space.allows(tuple(left)) else self._best_within(left, scores)
+
+    def _possible(self, left: Sequence[tuple[int, ...]]) -> bool:
+        found = self._best_within(left, [torch.zeros(len(layer.candidates)) for layer in self.space])
+        return all(set(kept) <= set(there) for kept, there in zip(found, left, strict=True))
+
+    def _best_within(self, left: Sequence[tuple[int, ...]], scores: Sequence[torch.Tensor]) -> Choice:
+        """The best genotype of what is left, as much of it as it may keep."""
+        low = min(float(values.min()) for values in scores)
+        return self.space.best(scores, threshold=low - 1.0, among=tuple(left))
+
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """Accuracies of whole genotypes; what perturbation asks about is none of them."""
+        if self.how != "one_shot":
+            return {}
+        return {choice: accuracy for (_, choice), accuracy in self.accuracies.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The accuracies so far: they are dear."""
+        return {"chosen": self.chosen, "accuracies": [list(item) for item in self.accuracies.items()]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes them back.
+
+        Raises:
+            ValueError: If they are not accuracies of what the layers choose from.
+        """
+        check_keys(state, ["chosen", "accuracies"], "the selection")
+        chosen = state["chosen"]
+        self.chosen = None if chosen is None else choice_of(chosen, self.space, "the chosen genotype")
+        self.accuracies = accuracies_of(state["accuracies"], self._asked, "the selection")
+
+    def _asked(self, key: Any) -> tuple[int, Choice]:
+        decided, left = key
+        whole(decided, 0, len(self.space), "a number of layers")
+        return decided, choice_of(left, self.space, "what is left", allowed=self.how == "one_shot")
+
+
+def _exponential(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator).clamp_min(SPREAD)
+
+
+def _without(left: Sequence[tuple[int, ...]], number: int, gone: int) -> Choice:
+    rest = tuple(i for i in left[number] if i != gone)
+    return (*left[:number], rest, *left[number + 1 :])

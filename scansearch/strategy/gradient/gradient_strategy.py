@@ -1,0 +1,252 @@
+"""What the gradient strategies share: when alpha learns, from what, and how the kept directions come out of it.
+
+A strategy of this family is one function from alpha to the selections of the layers (``mixture``), and one from alpha to
+scores. The rest is options that work with all of them: the level (joint, bilevel, unrolled), a time in which alpha stands
+still, regularisers (``strategy/gradient/regularise.py``), stopping on the curvature (``strategy/gradient/curvature.py``), and how the
+directions are selected in the end (``strategy/gradient/derive.py``).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+
+from scansearch.errors import ScansearchError
+from scansearch.models import Selection, Supernet
+from scansearch.space import BoundSpace, Choice
+from scansearch.space.bound import Threshold
+from scansearch.strategy.base import Batch, Judge, Plan, Step, Strategy
+from scansearch.strategy.gradient.curvature import BATCHES, Curvature
+from scansearch.strategy.gradient.derive import Derivation
+from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
+from scansearch.strategy.gradient.regularise import Regulariser
+from scansearch.strategy.gradient.unrolled import unrolled_gradient
+from scansearch.training.optimizer import load_optimizer, set_lr
+
+
+class GradientStrategy(Strategy):
+    """Base of strategies that learn alpha by gradients."""
+
+    score_name = "probability"
+    Settings = GradientSettings
+    settings: GradientSettings
+    recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": BILEVEL, "unrolled": BILEVEL}
+    draws: ClassVar[bool] = False
+    """Whether ``mixture`` draws branches at random instead of weighing all of them."""
+
+    @abstractmethod
+    def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
+        """The selections of the layers, differentiable in ``alphas``, each of shape (N,)."""
+
+    def relaxed(self, alphas: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Scores (N,) of each layer, differentiable in its alpha (N,): by default the softmax."""
+        return [alpha.softmax(0) for alpha in alphas]
+
+    def remaining(self) -> Choice:
+        """The candidates that take part in each layer's mixture: by default all."""
+        return tuple(tuple(range(len(layer.candidates))) for layer in self.space)
+
+    def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """What a strategy adds to alpha's loss; ``None`` for nothing."""
+        return None
+
+    @property
+    def held_out_share(self) -> float:
+        """Half of the training data by default; none for the joint level."""
+        return 0.0 if self.settings.level == "joint" else self.settings.held_out
+
+    @property
+    def judgements(self) -> int:
+        """What the selection in the end needs."""
+        return self.derivation.judgements if hasattr(self, "derivation") else 0
+
+    @property
+    def tunings(self) -> int:
+        """Updates of the fine-tuning."""
+        return self.derivation.tunings if hasattr(self, "derivation") else 0
+
+    @property
+    def gradual(self) -> bool:
+        """Whether the scores decide, and not what is judged in the end."""
+        return self.settings.selection == "magnitude"
+
+    @property
+    def stopped(self) -> str:
+        """What the curvature says."""
+        if self.settings.curvature != "stop" or self.curvature is None or not self.curvature.sharpened:
+            return ""
+        return f"the curvature in alpha has grown by more than 30 %; alpha is that of epoch {self.curvature.earlier}"
+
+    def train_defaults(self) -> dict[str, Any]:
+        """The virtual step of ``unrolled`` is one of SGD (Liu et al.); the other levels take the general defaults."""
+        if self.settings.level != "unrolled":
+            return {}
+        return {"optimizer": "sgd", "lr": 0.025, "min_lr": 0.001, "weight_decay": 3e-4, "clip_norm": 5.0}
+
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Makes the optimiser of alpha."""
+        super().setup(supernet, space, plan)
+        settings, recipe = self.settings, self.recipes[self.settings.level]
+        for option, off in (("perturb", "none"), ("curvature", "off")):
+            if self.draws and (value := getattr(settings, option)) != off:
+                raise ScansearchError(
+                    f"{option}={value} needs a loss that is smooth in the weights of all branches, but this strategy draws some at "
+                    f"random; leave it {off}, or take darts"
+                )
+        self.moving = sum(map(self.moves, range(plan.steps)))
+        short = max(recipe.rate, min(recipe.rate * recipe.updates / max(1, self.moving), LARGEST_SHORT_RATE))
+        self.rate = settings.alpha_lr or short
+        wanted, joint = settings.alpha_weight_decay, settings.level == "joint"
+        decay = wanted if wanted is not None else (0.0 if joint else recipe.decay)
+        kind = torch.optim.AdamW if joint else torch.optim.Adam
+        self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
+        self.regulariser = Regulariser(settings, plan)
+        tuning = round(settings.tuning * plan.steps)
+        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning)
+        self.curvature = Curvature(plan.epochs) if settings.curvature != "off" else None
+        if settings.curvature == "stop" and self.curvature is not None and plan.epochs <= self.curvature.first:
+            raise ScansearchError(
+                f"curvature=stop compares windows of epochs and needs at least {self.curvature.first + 1}, but the search has "
+                f"{plan.epochs}; take more epochs, or curvature=measure"
+            )
+
+    def notes(self) -> list[str]:
+        """A warning if alpha never learns."""
+        if self.moving:
+            return []
+        return [
+            f"alpha stands still in all {self.plan.steps} updates of this search: the choice is that of its random start"
+        ]
+
+    @property
+    def threshold(self) -> Threshold:
+        """Score above which a layer keeps more than its least number of directions; ``None``: the mean of its scores."""
+        return None
+
+    def alphas(self) -> list[torch.Tensor]:
+        """Alpha of each layer, (N,), differentiable."""
+        return [alpha.flatten() for alpha in self.supernet.architecture_parameters()]
+
+    def moves(self, step: int) -> bool:
+        """Whether alpha learns in this step."""
+        return step >= round(self.settings.alpha_warmup * self.plan.steps)
+
+    def select(self, step: int) -> list[Selection]:
+        """What the weights learn from: the mixture, perturbed and with a shortcut where asked for."""
+        return self.regulariser.apply(self.mixture(self.alphas(), step), step)
+
+    def evaluation(self) -> list[Selection]:
+        """The mixture alone, without perturbation or shortcut."""
+        return self.mixture(self.alphas(), 0)
+
+    def before_weights(self, step: Step) -> None:
+        """Bilevel and unrolled: one step of alpha on the held-out batch. Then the worst perturbation, if asked for."""
+        if self.settings.level != "joint" and self.moves(step.number):
+            for alpha, gradient in zip(
+                self.supernet.architecture_parameters(), self.alpha_gradients(step), strict=True
+            ):
+                alpha.grad = gradient
+            self._penalise()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        self.regulariser.before(step, lambda: self.mixture(self.alphas(), step.number))
+
+    def alpha_selections(self, step: int) -> list[Selection]:
+        """What alpha learns from: the mixture, with a shortcut where asked for, unperturbed."""
+        return self.regulariser.with_shortcut(self.mixture(self.alphas(), step), step)
+
+    def alpha_gradients(self, step: Step) -> list[torch.Tensor]:
+        """Gradients of the held-out loss in alpha, shaped like alpha."""
+        alphas = self.supernet.architecture_parameters()
+        if step.held_out is None:
+            raise ScansearchError(f"level {self.settings.level} needs held-out data, but the loop gave none")
+        if self.settings.level == "unrolled":
+            weights = [p for _, p in self.supernet.weight_parameters()]
+            return step.mean(unrolled_gradient(step, lambda: self.alpha_selections(step.number), alphas, weights))
+        return step.mean(torch.autograd.grad(self._alpha_loss(step, step.held_out), alphas))
+
+    def _alpha_loss(self, step: Step, batch: Batch) -> torch.Tensor:
+        return step.raw_loss(batch, self.alpha_selections(step.number))
+
+    def after_backward(self, step: Step) -> None:
+        """Joint: alpha moves by the gradient of the weights' own loss, on their schedule; otherwise it is dropped."""
+        if self.settings.level == "joint" and self.moves(step.number):
+            self._penalise()
+            set_lr(self.optimizer, self.rate * step.schedule)
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def _penalise(self) -> None:
+        terms = [self.penalty(self.alphas()), self.regulariser.penalty(self.relaxed(self.alphas()))]
+        alphas = self.supernet.architecture_parameters()
+        for term in terms:
+            if term is None:
+                continue
+            # Not term.backward(): DDP, which has run the held-out batch, would wait for the weights' gradients.
+            for alpha, gradient in zip(alphas, torch.autograd.grad(term, alphas), strict=True):
+                alpha.grad = gradient if alpha.grad is None else alpha.grad + gradient
+
+    def after_epoch(self, step: Step) -> None:
+        """Measures the curvature, if that is wanted."""
+        if self.curvature is None:
+            return
+        losses = [partial(self._alpha_loss, step, batch) for batch in step.recent(BATCHES)]
+        self.curvature.measure(self.supernet.architecture_parameters(), losses, step.mean)
+
+    def diagnostics(self) -> dict[str, float]:
+        """The curvature, if it is measured."""
+        return {} if self.curvature is None else {"curvature": self.curvature.values[-1]}
+
+    def masked(self, left: Choice) -> list[Selection]:
+        """The supernet with only some directions left, in the proportions they had: what selection by perturbation judges."""
+        selections = self.derived(left)
+        if self.draws:
+            return selections
+        shares = [score[list(kept)] for score, kept in zip(self.scores(), left, strict=True)]
+        return [
+            selection._replace(weights=(share / share.sum()).float())
+            for selection, share in zip(selections, shares, strict=True)
+        ]
+
+    def finish(self, evaluate: Judge) -> None:
+        """Goes back where the curvature says so, and selects."""
+        if self.curvature is not None and self.stopped:
+            self.curvature.roll_back(self.supernet.architecture_parameters())
+        judged = self.masked if self.settings.selection == "perturbation" else self.derived
+        self.derivation.run(self.remaining(), self.scores(), judged, evaluate, self.threshold)
+
+    def scores(self) -> list[torch.Tensor]:
+        """The scores of each layer's candidates."""
+        return self.relaxed([alpha.detach().double().cpu() for alpha in self.alphas()])
+
+    def choose(self) -> Choice:
+        """What the selection of the end found; before it, the best scores."""
+        return self.derivation.chosen or self.by_score()
+
+    def by_score(self) -> Choice:
+        """The best by score that the space allows."""
+        return self.space.best(self.scores(), threshold=self.threshold, among=self.remaining())
+
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """Those of selection by one-shot evaluation."""
+        return self.derivation.judged_genotypes()
+
+    def alpha_lr(self) -> float:
+        """Learning rate of alpha now."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Alpha is in the supernet; here is everything else."""
+        state = {"optimizer": self.optimizer.state_dict(), "derivation": self.derivation.state_dict()}
+        return state if self.curvature is None else {**state, "curvature": self.curvature.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes it back."""
+        load_optimizer(self.optimizer, state["optimizer"])
+        self.derivation.load_state_dict(state["derivation"])
+        if self.curvature is not None:
+            self.curvature.load_state_dict(state["curvature"], self.supernet.architecture_parameters())

@@ -1,0 +1,91 @@
+"""The second-order gradient of DARTS (Liu et al., arXiv 1806.09055, eqs. 7 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from scansearch.errors import UnsupportedError
+from scansearch.models import Selection
+from scansearch.strategy.base import Batch, Step
+from scansearch.strategy.gradient.draws import Draws
+
+RADIUS = 1e-2
+
+
+def unrolled_gradient(
+    step: Step,
+    select: Callable[[], Sequence[Selection]],
+    alphas: Sequence[torch.Tensor],
+    weights: Sequence[torch.Tensor],
+) -> list[torch.Tensor]:
+    """Gradient of the held-out loss in alpha, through one virtual SGD step of the weights.
+
+    With w' = w - xi * (momentum * buffer + grad_w L_train + decay * w) and v = grad_w' L_held_out(w', alpha), it is
+    grad_alpha L_held_out(w', alpha) - xi * (grad_alpha L_train(w+, alpha) - grad_alpha L_train(w-, alpha)) / (2 eps) where
+    w+- = w +- eps * v and eps = 0.01 / norm(v).
+
+    Args:
+        step: The step, with a held-out batch.
+        select: Gives the selections for the current alpha.
+        alphas: Architecture parameters.
+        weights: Weights of the supernet; unchanged on return.
+
+    Returns:
+        One gradient for each of ``alphas``, of this process's images; its mean over the processes is that of all images.
+
+    Raises:
+        UnsupportedError: If the weights' optimiser is not SGD.
+    """
+    assert step.held_out is not None
+    before, draws = [w.detach().clone() for w in weights], Draws()
+
+    def loss(batch: Batch) -> torch.Tensor:
+        draws.again()  # a difference between two draws would not be a slope
+        return step.raw_loss(batch, select())
+
+    rate = float(step.optimizer.param_groups[0]["lr"])
+    gradients = _averaged(step, torch.autograd.grad(loss(step.train), weights, allow_unused=True), weights)
+    moves = _sgd_moves(step.optimizer, weights, gradients)
+    with torch.no_grad():
+        for w, move in zip(weights, moves, strict=True):
+            w.sub_(move)
+    both = torch.autograd.grad(loss(step.held_out), [*alphas, *weights], allow_unused=True)
+    direct, v = both[: len(alphas)], _averaged(step, both[len(alphas) :], weights)
+    eps = RADIUS / float(torch.cat([g.flatten() for g in v]).norm().clamp_min(1e-12))
+    sides = []
+    for sign in (1.0, -1.0):
+        with torch.no_grad():
+            for w, w0, g in zip(weights, before, v, strict=True):
+                w.copy_(w0 + sign * eps * g)
+        sides.append(torch.autograd.grad(loss(step.train), alphas))
+    with torch.no_grad():
+        for w, w0 in zip(weights, before, strict=True):
+            w.copy_(w0)
+    return [d - rate * (p - m) / (2 * eps) for d, p, m in zip(direct, *sides, strict=True)]
+
+
+def _averaged(
+    step: Step, gradients: Sequence[torch.Tensor | None], weights: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    """The gradients over all processes; 0 for weights that the loss does not need, as those of branches that did not run."""
+    return step.mean([torch.zeros_like(w) if g is None else g for g, w in zip(gradients, weights, strict=True)])
+
+
+def _sgd_moves(
+    optimizer: torch.optim.Optimizer, weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    inner = getattr(optimizer, "optimizer", optimizer)
+    if not isinstance(inner, torch.optim.SGD):
+        raise UnsupportedError(
+            "level unrolled needs the weights on SGD, but they are on AdamW; pass --set optimizer=sgd"
+        )
+    group_of = {id(p): group for group in inner.param_groups for p in group["params"]}
+    moves = []
+    for w, gradient in zip(weights, gradients, strict=True):
+        group = group_of[id(w)]
+        move = gradient + group["weight_decay"] * w.detach()
+        buffer = inner.state.get(w, {}).get("momentum_buffer")
+        moves.append(group["lr"] * (move if buffer is None else move + group["momentum"] * buffer))
+    return moves

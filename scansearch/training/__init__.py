@@ -1,0 +1,1 @@
+"""Training any network: batches, optimiser, events, stopping."""

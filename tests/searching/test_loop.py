@@ -1,0 +1,121 @@
+"""What the loop gives a strategy, seen by one that writes everything down."""
+
+from unittest.mock import patch
+
+import pytest
+import torch
+from scansearch.searching import loop as loop_module
+from scansearch.strategies.darts import Darts
+
+import scansearch
+from scansearch.registry import STRATEGIES
+from scansearch.searching.loop import TUNING_RATE
+from scansearch.training.batches import generator
+
+RUN = {
+    "model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 96, "batch_size": 32, "validation_limit": 40, "patch_size": 4,
+    "scan_backend": "torch",
+}  # fmt: skip
+LR = 3e-3
+
+
+class Probe(Darts):
+    """Darts that keeps what it is given."""
+
+    kept: dict = {}  # noqa: RUF012
+    tunings = 6
+    judgements = 4
+
+    def before_weights(self, step):
+        self.kept.setdefault("steps", []).append(step)
+        super().before_weights(step)
+
+    def after_epoch(self, step):
+        self.kept.setdefault("training", []).append(self.supernet.training)
+        self.kept.setdefault("recent", []).append(step.recent(3))
+
+    def finish(self, evaluate):
+        loop = self.kept["loop"] = evaluate.loop
+        self.kept["moments"] = len(loop.optimizer.state)
+        self.kept["tuned"] = []
+        for _ in range(6):
+            evaluate.tune(self.evaluation(), 1)
+            self.kept["tuned"].append((loop.optimizer.param_groups[0]["lr"], _updates(loop)))
+        seen = self.kept["judged"] = []
+        kind = type(loop.data.validation)
+        batch = kind.batch
+        with patch.object(
+            kind, "batch", lambda split, samples: (seen.append(samples.clone()), batch(split, samples))[1]
+        ):
+            evaluate.on(4, self.evaluation())
+            evaluate(self.evaluation())
+
+
+def _updates(loop):
+    return max(int(state["step"]) for state in loop.optimizer.state.values())
+
+
+@pytest.fixture
+def probed(tmp_path):
+    def run(**settings):
+        Probe.kept = {}
+        scansearch.search(tmp_path / "run", strategy="probe", **{**RUN, **settings})
+        return Probe.kept
+
+    STRATEGIES.register("probe", Probe)
+    yield run
+    STRATEGIES.unregister("probe")
+
+
+def test_measurements_are_made_in_evaluation_mode(probed):
+    assert probed()["training"] == [False, False]
+
+
+def test_recent_batches_are_those_that_alpha_learns_from(probed):
+    kept = probed(level="bilevel")
+    last = kept["recent"][-1]
+    held_out = [step.held_out for step in kept["steps"]][-len(last) :]
+    assert [torch.equal(a.images, b.images) for a, b in zip(last, held_out, strict=True)] == [True] * len(last)
+
+
+def test_recent_batches_of_joint_alpha_are_the_weights(probed):
+    kept = probed()
+    assert torch.equal(kept["recent"][-1][-1].images, kept["steps"][-1].train.images)
+
+
+def test_every_batch_is_augmented_with_numbers_of_its_own(probed, monkeypatch):
+    used = []
+    monkeypatch.setattr(loop_module, "generator", lambda *key: (used.append(key), generator(*key))[1])
+    steps = probed(level="bilevel")["steps"]
+    assert len(set(used)) == 2 * len(steps) + 6  # of the weights' batches, of the held-out ones, of those of the tuning
+    assert {key[:1] for key in used} == {(0,)}  # the seed
+
+
+def test_the_weights_gradient_is_clipped_and_alphas_is_not(probed):
+    kept = probed(clip_norm=1e-3)
+    loop = kept["loop"]
+    for parameter in loop.supernet.parameters():
+        parameter.grad = torch.full_like(parameter, 10.0)
+    loop._update()
+    weights = [p for _, p in loop.supernet.weight_parameters()]
+    assert float(torch.cat([p.grad.flatten() for p in weights]).norm()) == pytest.approx(1e-3, rel=1e-3)
+    assert all(float(a.grad.min()) == 10.0 for a in loop.supernet.architecture_parameters())
+
+
+def test_fine_tuning_has_a_fresh_optimiser_and_a_rate_that_falls_from_a_tenth(probed):
+    kept = probed(lr=LR)
+    assert kept["moments"] > 0
+    rates = [rate for rate, _ in kept["tuned"]]
+    assert rates[0] == pytest.approx(TUNING_RATE * LR) == pytest.approx(LR / 10)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < rates[0] / 5
+    assert [updates for _, updates in kept["tuned"]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_rough_judgement_takes_some_images_evenly_spaced_and_a_whole_one_all(probed):
+    kept = probed()
+    rough, whole = kept["judged"][0], torch.cat(kept["judged"][1:])
+    count = len(kept["loop"].data.validation)
+    assert rough.tolist() == [0, count // 4, count // 2, 3 * count // 4]
+    assert whole.tolist() == list(range(count))
+    assert kept["loop"].judged == 2

@@ -1,0 +1,148 @@
+"""What all gradient strategies do with alpha: from which batch, averaged over the processes, at what rate."""
+
+import copy
+import threading
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from toy_search import ToySupernet, set_alpha, step, strategy
+
+from scansearch.strategy.base import Batch, Plan
+
+
+def doubled(tensors):
+    """In place of an average over processes: what was not averaged is not doubled."""
+    return [2 * tensor for tensor in tensors]
+
+
+def seen_by_adam(found, now):
+    caught = {}
+    net = found.supernet
+    found.optimizer.step = lambda: caught.update(grad=[a.grad.clone() for a in net.alphas])
+    torch.manual_seed(1)
+    found.before_weights(now)
+    return caught["grad"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("darts", {"level": "bilevel"}),
+        ("gumbel", {"level": "bilevel"}),
+        ("binary_gates", {"alpha_warmup": 0.0}),
+        ("binary_gates", {"alpha_warmup": 0.0, "paths": "full"}),
+    ],
+)
+def test_gradients_of_alpha_are_averaged_over_the_processes(name, settings):
+    net = ToySupernet()
+    set_alpha(net, [0.3, -1, 2, 0.5], [1, 0, 0, -1])
+    found = strategy(name, net, **settings)
+    alone, shared = (seen_by_adam(found, now) for now in (step(net), replace(step(net), mean=doubled)))
+    assert all(torch.allclose(2 * a, b) for a, b in zip(alone, shared, strict=True))
+    assert any(bool(a.any()) for a in alone)
+
+
+class Exchange:
+    """Averages between threads, each of which plays a process."""
+
+    def __init__(self, ranks):
+        self.barrier, self.slots = threading.Barrier(ranks, timeout=60), [None] * ranks
+
+    def mean(self, rank, tensors):
+        self.slots[rank] = tensors
+        self.barrier.wait()
+        means = [torch.stack(same).mean(0) for same in zip(*self.slots, strict=True)]
+        self.barrier.wait()
+        return means
+
+
+@pytest.mark.parametrize("level", ["bilevel", "unrolled"])
+def test_two_processes_have_the_gradient_of_all_images_together(level):
+    net = ToySupernet()
+    set_alpha(net, [0.3, -1, 2, 0.5], [1, 0, 0, -1])
+    nets, exchange, got = [copy.deepcopy(net), copy.deepcopy(net)], Exchange(2), [None, None]
+
+    def shard(now, rank):
+        parts = [Batch(b.images[rank:4:2], b.targets[rank:4:2]) for b in (now.train, now.held_out)]
+        return replace(now, train=parts[0], held_out=parts[1], mean=partial(exchange.mean, rank))
+
+    def work(rank):
+        found = strategy("darts", nets[rank], level=level)
+        got[rank] = found.alpha_gradients(shard(step(nets[rank]), rank))
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    now = step(net)
+    whole = replace(
+        now,
+        train=Batch(now.train.images[:4], now.train.targets[:4]),
+        held_out=Batch(now.held_out.images[:4], now.held_out.targets[:4]),
+    )
+    want = strategy("darts", net, level=level).alpha_gradients(whole)
+    for rank in range(2):
+        assert all(torch.allclose(a, b, rtol=2e-3, atol=1e-6) for a, b in zip(got[rank], want, strict=True))
+
+
+def test_the_curvature_is_that_of_all_processes_together():
+    net = ToySupernet()
+    found = strategy("darts", net, curvature="measure")
+    found.after_epoch(step(net))
+    found.after_epoch(replace(step(net), mean=doubled))
+    alone, shared = found.curvature.values
+    assert shared == pytest.approx(2 * alone, rel=0.05)
+
+
+def test_held_out_alpha_learns_from_the_held_out_batch():
+    net = ToySupernet()
+    found, now = strategy("darts", net, level="bilevel"), step(net)
+    want = torch.autograd.grad(now.loss(now.held_out, found.mixture(found.alphas(), 0)), list(net.alphas))
+    other = torch.autograd.grad(now.loss(now.train, found.mixture(found.alphas(), 0)), list(net.alphas))
+    got = found.alpha_gradients(now)
+    assert all(map(torch.allclose, got, want))
+    assert not any(map(torch.allclose, got, other))
+
+
+@pytest.mark.parametrize("level", ["bilevel", "unrolled"])
+def test_held_out_alpha_learns_with_the_shortcut(level):
+    net = ToySupernet()
+    strategy("darts", net, level=level, shortcut=1.0).before_weights(step(net))
+    assert {selection.shortcut for call in net.calls for selection in call} == {1.0}
+
+
+def test_joint_alpha_follows_the_weights_schedule_without_decay():
+    net = ToySupernet()
+    found, now = strategy("darts", net, alpha_lr=0.1), step(net, schedule=0.25)
+    assert isinstance(found.optimizer, torch.optim.AdamW)
+    assert found.optimizer.param_groups[0]["weight_decay"] == 0
+    now.loss(now.train, found.select(0)).backward()
+    found.after_backward(now)
+    assert found.alpha_lr() == pytest.approx(0.025)
+    assert float(net.alphas[0].detach().abs().max()) == pytest.approx(0.025, rel=1e-3)
+
+
+def test_held_out_alpha_has_the_published_adam():
+    found = strategy("darts", level="bilevel", plan=Plan(50, 390, 0))
+    (group,) = found.optimizer.param_groups
+    assert type(found.optimizer) is torch.optim.Adam
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (3e-4, (0.5, 0.999), 1e-3)
+
+
+def test_one_shot_judges_genotypes_as_they_are_reported():
+    net, calls = ToySupernet(), []
+    set_alpha(net, [0, 1, 2, 3], [3, 2, 1, 0])
+    found = strategy("darts", net, selection="one_shot", judged=5)
+    found.finish(lambda selections: calls.append(selections) or 0.5)
+    assert all(torch.equal(s.weights, torch.full((2,), 0.5)) for call in calls for s in call)
+
+
+@pytest.mark.parametrize(("name", "settings", "want"), [("sigmoid", {"threshold": 0.7}, 0.7), ("darts", {}, None)])
+def test_the_selection_knows_the_threshold(name, settings, want):
+    found, told = strategy(name, selection="one_shot", **settings), []
+    found.derivation.run = lambda *arguments: told.append(arguments[-1])
+    found.finish(lambda selections: 0.5)
+    assert told == [want]
