@@ -101,10 +101,15 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
     data = save(tensors, metadata={"tree": json.dumps(tree)})
     path = folder / f"step-{step:09d}-{hashlib.sha256(data).hexdigest()[:16]}.safetensors"
     write_bytes(path, data)
-    for old in checkpoints(folder)[KEPT:]:
-        if old != path:
-            old.unlink(missing_ok=True)
+    drop_old(folder, path)
     return path
+
+
+def drop_old(folder: Path, newest: Path) -> None:
+    """Removes the checkpoints that ``newest`` and those before it make superfluous."""
+    found = checkpoints(folder)
+    for old in found[found.index(newest) + KEPT :]:
+        old.unlink(missing_ok=True)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -113,8 +118,8 @@ def checkpoints(folder: Path) -> list[Path]:
     return [path for _, path in sorted(((int(m[1]), p) for m, p in found if m), reverse=True)]
 
 
-def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
-    """The newest undamaged state, or ``None`` if nothing was saved yet.
+def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
+    """The newest undamaged checkpoint and its state, or ``None`` if nothing was saved yet.
 
     Args:
         folder: Folder of the checkpoints.
@@ -123,14 +128,14 @@ def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]
     Raises:
         RunFolderError: If there are checkpoints and all are damaged; or the newest that is not is none that a run has written.
     """
-    if (state := newest_state(folder, warn)) is None and (found := checkpoints(folder)):
+    if (newest := newest_checkpoint(folder, warn)) is None and (found := checkpoints(folder)):
         raise RunFolderError(
             f"{folder}: all {len(found)} checkpoints are damaged; start the run anew in another folder"
         )
-    return state
+    return newest
 
 
-def newest_state(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
+def newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
     """The same, and ``None`` also if all are damaged."""
     for path in checkpoints(folder):
         try:
@@ -139,7 +144,7 @@ def newest_state(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | 
         except OSError as error:
             intact, reason = False, str(error)
         if intact:
-            return _read(path)
+            return path, _read(path)
         warn(f"checkpoint {path.name} is damaged ({reason}); falling back to the one before it")
     return None
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.documents import first_problem
-from scansearch.runs.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
 from scansearch.errors import ScansearchError
 from scansearch.registry import unknown_name
+from scansearch.runs.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
 
 RUN_FORMAT: Literal["scansearch/run/1"] = "scansearch/run/1"
 MACHINE = {"accelerator", "threads", "checkpoint_steps", "scan_backend", "mixture"}

@@ -12,13 +12,13 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from scansearch.documents import read_toml
-from scansearch.runs.checkpoint import checkpoints, load_checkpoint, newest_state, save_checkpoint
-from scansearch.runs.environment import read_environment, write_environment
-from scansearch.runs.origin import Origin, check_origin, origin
-from scansearch.runs.config import RUN_FORMAT, RunConfig, validated
-from scansearch.runs.tables import TABLES, TIMING, Tables
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
 from scansearch.files import check_own, is_temporary, own_folder, remove_left_overs, write_text, writing
+from scansearch.runs.checkpoint import checkpoints, drop_old, load_checkpoint, newest_checkpoint, save_checkpoint
+from scansearch.runs.config import RUN_FORMAT, RunConfig, validated
+from scansearch.runs.environment import read_environment, write_environment
+from scansearch.runs.origin import Origin, check_origin, origin
+from scansearch.runs.tables import TABLES, TIMING, Tables
 
 IN_PLACE = (*TABLES, *TIMING, "log.txt", ".lock")
 REPLACED = ("config.toml", "environment.json", "genotype.json")
@@ -50,6 +50,7 @@ class RunFolder:
         self._tables = Tables(self.path)
         self._origin: Origin = {}
         self._sizes: dict[str, int] | None = None
+        self._newest: Path | None = None
 
     @classmethod
     @contextmanager
@@ -189,27 +190,32 @@ class RunFolder:
             RunFolderError: If every checkpoint is damaged or gone, the newest good one was made by other settings, or the
                 tables are not those that it was taken with.
         """
-        state = load_checkpoint(self.path / "checkpoints", warn)
+        newest = load_checkpoint(self.path / "checkpoints", warn)
         self._origin, self._sizes = self._said, None
-        if state is None:
+        if newest is None:
             self._tables.check_empty()
             return None
+        self._newest, state = newest
         check_origin(state.pop("origin", None), self._origin, self.path)
         self._sizes = self._tables.check(state.pop("tables", None))
         return state
 
     def check_origin(self, warn: Callable[[str], None]) -> None:
         """Checks of a finished run that its newest good checkpoint, if there is one, was made by what the folder says."""
-        state = newest_state(self.path / "checkpoints", warn)
-        if state is not None:
-            check_origin(state.get("origin"), self._said, self.path)
+        newest = newest_checkpoint(self.path / "checkpoints", warn)
+        if newest is not None:
+            check_origin(newest[1].get("origin"), self._said, self.path)
 
     def rewind(self) -> None:
-        """Cuts the tables back to where the state of ``load`` was taken; without one, they begin anew."""
-        if self._sizes is None:
+        """Cuts the tables back to where the state of ``load`` was taken; without one, they begin anew.
+
+        A run that was killed as it saved for the last time has left an older checkpoint that no later one would remove.
+        """
+        if self._sizes is None or self._newest is None:
             self._tables.begin()
         else:
             self._tables.cut(self._sizes)
+            drop_old(self.path / "checkpoints", self._newest)
 
 
 def new_folder(parent: Path, stem: str) -> Path:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scansearch.runs.config import RunConfig
 from scansearch.errors import RunFolderError
 from scansearch.genotype import Genotype
+from scansearch.runs.config import RunConfig
 
 CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "data")
 SHOWN = 3

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from scansearch.runs.checkpoint import checkpoints, load_checkpoint, pack, save_checkpoint, unpack
 from scansearch.errors import RunFolderError
+from scansearch.runs.checkpoint import checkpoints, load_checkpoint, pack, save_checkpoint, unpack
 
 STATE = {
     "step": 3,
@@ -24,7 +24,7 @@ def same(a, b):
 
 def test_state_round_trips_with_types(tmp_path):
     save_checkpoint(tmp_path, 3, STATE)
-    assert same(STATE, load_checkpoint(tmp_path, pytest.fail))
+    assert same(STATE, load_checkpoint(tmp_path, pytest.fail)[1])
 
 
 def test_pack_is_json_and_refuses_objects():
@@ -46,7 +46,7 @@ def test_damaged_checkpoint_falls_back_and_says_so(tmp_path, damage):
     newest = save_checkpoint(tmp_path, 2, {"step": 2, "w": torch.ones(4)})
     newest.write_bytes(damage(newest.read_bytes()))
     said = []
-    assert load_checkpoint(tmp_path, said.append)["step"] == 1
+    assert load_checkpoint(tmp_path, said.append)[1]["step"] == 1
     assert len(said) == 1
     assert newest.name in said[0]
     assert "damaged" in said[0]
@@ -71,5 +71,5 @@ def test_failed_write_keeps_the_previous(tmp_path, monkeypatch):
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(RunFolderError, match="no space left on device"):
         save_checkpoint(tmp_path, 2, {"step": 2})
-    assert load_checkpoint(tmp_path, pytest.fail)["step"] == 1
+    assert load_checkpoint(tmp_path, pytest.fail)[1]["step"] == 1
     assert not list(tmp_path.glob(".*"))

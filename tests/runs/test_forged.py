@@ -11,14 +11,14 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from scansearch.runs.checkpoint import checkpoints, load_checkpoint, pack
-from scansearch.training.events import Silent
-from scansearch.strategy.gradient import GradientStrategy
-from scansearch.searching.loop import SearchLoop
-from scansearch.runs.folder import RunFolder
-from scansearch.searching.assemble import resume, start
-from scansearch.runs.tables import TABLES
 from scansearch.errors import RunFolderError
+from scansearch.runs.checkpoint import checkpoints, load_checkpoint, pack
+from scansearch.runs.folder import RunFolder
+from scansearch.runs.tables import TABLES
+from scansearch.searching.assemble import resume, start
+from scansearch.searching.loop import SearchLoop
+from scansearch.strategy.gradient import GradientStrategy
+from scansearch.training.events import Silent
 
 
 class Stop(Silent):
@@ -47,7 +47,7 @@ def stopped(tiny, tmp_path_factory):
 
 def forge(folder, change):
     """Changes the state in the newest checkpoint, which is then the only one, with the right checksum."""
-    state = load_checkpoint(folder / "checkpoints", pytest.fail)
+    _, state = load_checkpoint(folder / "checkpoints", pytest.fail)
     change(state)
     tensors = {}
     tree = pack(state, tensors)

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from scansearch.runs.checkpoint import checkpoints
-from scansearch.training.events import Silent
-from scansearch.searching.assemble import resume, start
 from scansearch.errors import RunFolderError, ScansearchError
+from scansearch.runs.checkpoint import checkpoints
+from scansearch.searching.assemble import resume, start
+from scansearch.training.events import Silent
 
 
 class Stop(Silent):

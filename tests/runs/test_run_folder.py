@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
+from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.runs.checkpoint import checkpoints
-from scansearch.training.events import Silent
 from scansearch.runs.folder import FOLDERS, IN_PLACE, REPLACED, RunFolder
 from scansearch.searching.assemble import resume, start
-from scansearch.errors import RunFolderError, ScansearchError
+from scansearch.training.events import Silent
 
 
 class Stop(Silent):
@@ -139,6 +139,19 @@ def test_resume_removes_what_a_kill_has_left_and_nothing_else(run):
     resume(run)
     assert all((run / name).exists() for name in (*THEIRS, ".hidden.folder1"))
     assert not any((run / name).exists() for name in LEFT)
+
+
+def test_resume_removes_the_checkpoint_that_the_last_save_was_killed_before_removing(tiny, tmp_path, monkeypatch):
+    def killed(folder, newest):
+        if newest.name.startswith("step-000000009"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("scansearch.runs.checkpoint.drop_old", killed)
+        start(tiny(), tmp_path / "run")
+    assert len(checkpoints(tmp_path / "run" / "checkpoints")) > 2
+    resume(tmp_path / "run")
+    assert len(checkpoints(tmp_path / "run" / "checkpoints")) == 2
 
 
 def test_a_start_that_fails_removes_only_what_it_wrote(tiny, tmp_path, monkeypatch):

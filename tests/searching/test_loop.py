@@ -4,11 +4,11 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from scansearch.searching import loop as loop_module
 from scansearch.strategies.darts import Darts
 
 import scansearch
 from scansearch.registry import STRATEGIES
+from scansearch.searching import loop as loop_module
 from scansearch.searching.loop import TUNING_RATE
 from scansearch.training.batches import generator
 
