@@ -25,8 +25,8 @@ from pydantic import Field
 from scansearch.models import Selection
 from scansearch.runs.limits import MOST_STEPS
 from scansearch.space import LayerSpace
-from scansearch.strategy.base import Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
+from scansearch.strategy.step import Step
 
 PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 961)
 """ImageNet without its held-out 50,000 images, batch 256, alpha every 5 steps of 120 epochs."""

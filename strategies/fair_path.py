@@ -16,8 +16,8 @@ from itertools import islice
 import torch
 
 from scansearch.models import Selection
-from scansearch.strategy.base import Step
 from scansearch.strategy.black_box import Evolved
+from scansearch.strategy.step import Step
 
 
 class FairPath(Evolved):

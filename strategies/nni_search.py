@@ -20,8 +20,8 @@ from scansearch.errors import BackendUnavailableError
 from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
-from scansearch.strategy.base import Plan
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of
+from scansearch.strategy.step import Plan
 
 TUNERS: dict[str, tuple[str, str, dict[str, str]]] = {
     "tpe": ("nni.algorithms.hpo.tpe_tuner", "TpeTuner", {"optimize_mode": "maximize"}),

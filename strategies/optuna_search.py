@@ -21,9 +21,9 @@ from scansearch.errors import ScansearchError
 from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
-from scansearch.strategy.base import Plan
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 from scansearch.strategy.black_box.storage import storage_setting
+from scansearch.strategy.step import Plan
 
 if TYPE_CHECKING:
     import optuna

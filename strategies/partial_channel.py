@@ -19,8 +19,8 @@ from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.models.mixer import ScanMixer, channel_block
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Plan
 from scansearch.strategy.gradient import JOINT, GradientSettings, GradientStrategy, Recipe
+from scansearch.strategy.step import Plan
 
 PARTIAL = Recipe(6e-4, 1e-3, (0.5, 0.999), 35 * 97)
 """Half of CIFAR-10, batch 256, the last 35 of 50 epochs."""

@@ -19,8 +19,8 @@ from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import choice_of, whole
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Plan, Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
+from scansearch.strategy.step import Plan, Step
 
 
 class ProgressiveSettings(GradientSettings):

@@ -16,8 +16,9 @@ from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
 from scansearch.runs.restore import accuracies_of
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Plan
+from scansearch.strategy.base import Judge
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
+from scansearch.strategy.step import Plan
 
 
 class RandomSearchSettings(BlackBoxSettings):

@@ -6,7 +6,7 @@ from torch import nn
 from scansearch.models import Supernet
 from scansearch.registry import STRATEGIES
 from scansearch.space import SearchSpace
-from scansearch.strategy.base import Batch, Plan, Step
+from scansearch.strategy.step import Batch, Plan, Step
 
 NAMES = ("h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w3", "w3_flip")
 

@@ -22,7 +22,8 @@ from scansearch.searching.certainty import History, entropy, margin
 from scansearch.searching.judge import Alone, SearchJudge, unavailable
 from scansearch.searching.state import restore_state, state_of
 from scansearch.space import BoundSpace
-from scansearch.strategy.base import Batch, Plan, Step, Strategy
+from scansearch.strategy.base import Strategy
+from scansearch.strategy.step import Batch, Plan, Step
 from scansearch.training.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN, Batches, generator, split_off
 from scansearch.training.events import Listener, Progress
 from scansearch.training.interrupt import StopRequest

@@ -146,9 +146,10 @@ def test_resume_removes_the_checkpoint_that_the_last_save_was_killed_before_remo
         if newest.name.startswith("step-000000009"):
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr("scansearch.runs.checkpoint.drop_old", killed)
-        start(tiny(), tmp_path / "run")
+        with pytest.raises(KeyboardInterrupt):
+            start(tiny(), tmp_path / "run")
     assert len(checkpoints(tmp_path / "run" / "checkpoints")) > 2
     resume(tmp_path / "run")
     assert len(checkpoints(tmp_path / "run" / "checkpoints")) == 2

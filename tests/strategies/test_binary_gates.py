@@ -5,7 +5,7 @@ import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, step, strategy
 
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 ALPHA = [0.5, -1.0, 2.0, 0.1]
 

@@ -6,7 +6,7 @@ from toy_search import NAMES, ToySupernet, space, step, strategy
 
 from scansearch.models import Selection
 from scansearch.space import Budget, Costs, SearchSpace
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 WORTH = [[0.1, 0.4, 0.2, 0.3], [0.5, 0.0, 0.1, 0.2]]
 BEST = ((1, 3), (0, 3))

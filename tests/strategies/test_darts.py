@@ -6,8 +6,8 @@ from scansearch.models import Selection
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
 from scansearch.runs.config import TrainSettings
 from scansearch.searching.assemble import start
-from scansearch.strategy.base import Batch, Plan, Step
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
+from scansearch.strategy.step import Batch, Plan, Step
 from scansearch.training.optimizer import weight_optimizer
 
 SIZES = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, strategy
 
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 
 def test_forward_weights_are_equal_and_gradients_are_those_of_the_relaxed_draw():

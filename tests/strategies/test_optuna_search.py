@@ -8,7 +8,7 @@ from toy_search import ToySupernet, space, strategy
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 from scansearch.space import Budget, Costs, SearchSpace
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 
 @pytest.fixture(params=["journal", "sqlite"])

@@ -7,7 +7,7 @@ from scansearch.models import Selection
 from scansearch.models.config import LocalVimConfig
 from scansearch.models.mixer import ScanMixer
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 NAMES = ("h", "v_flip", "w2")
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, space, step, strategy
 
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 SCORES = [0.1, 3, 2, -1, 5, 1, 0, 4]
 

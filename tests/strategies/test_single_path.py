@@ -5,7 +5,7 @@ import torch
 
 import scansearch
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 KIND = STRATEGIES.get("single_path")
 SIZES = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}

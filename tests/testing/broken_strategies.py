@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Plan, Step, Strategy, StrategySettings
+from scansearch.strategy.base import Judge, Strategy, StrategySettings
+from scansearch.strategy.step import Plan, Step
 
 
 class SoundSettings(StrategySettings):

@@ -20,7 +20,8 @@ from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import accuracies_of, choice_of
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Plan, Strategy, StrategySettings
+from scansearch.strategy.base import Judge, Strategy, StrategySettings
+from scansearch.strategy.step import Plan
 
 Ask = Callable[[Choice], float]
 TRIES = 10

@@ -19,12 +19,13 @@ from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound import Threshold
-from scansearch.strategy.base import Batch, Judge, Plan, Step, Strategy
+from scansearch.strategy.base import Judge, Strategy
 from scansearch.strategy.gradient.curvature import BATCHES, Curvature
 from scansearch.strategy.gradient.derive import Derivation
 from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
 from scansearch.strategy.gradient.regularise import Regulariser
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
+from scansearch.strategy.step import Batch, Plan, Step
 from scansearch.training.optimizer import load_optimizer, set_lr
 
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import torch
 
 from scansearch.models import Selection
-from scansearch.strategy.base import Plan, Step
 from scansearch.strategy.gradient.draws import Draws
 from scansearch.strategy.gradient.gradient_settings import GradientSettings
+from scansearch.strategy.step import Plan, Step
 
 ATTACKS = 7
 STRIDE = 2.0

@@ -8,8 +8,8 @@ import torch
 
 from scansearch.errors import UnsupportedError
 from scansearch.models import Selection
-from scansearch.strategy.base import Batch, Step
 from scansearch.strategy.gradient.draws import Draws
+from scansearch.strategy.step import Batch, Step
 
 RADIUS = 1e-2
 

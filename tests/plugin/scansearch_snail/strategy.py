@@ -9,7 +9,8 @@ from pydantic import Field
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Plan, Strategy, StrategySettings
+from scansearch.strategy.base import Strategy, StrategySettings
+from scansearch.strategy.step import Plan
 
 
 class LotterySettings(StrategySettings):

@@ -6,9 +6,9 @@ from toy_search import ToySupernet, strategy
 
 import scansearch
 from scansearch.errors import ScansearchError
-from scansearch.strategy.base import Plan
 from scansearch.strategy.gradient import curvature as module
 from scansearch.strategy.gradient.curvature import Curvature, largest_eigenvalue
+from scansearch.strategy.step import Plan
 from scansearch.training.events import Silent
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from toy_search import ToySupernet, set_alpha, step, strategy
 
-from scansearch.strategy.base import Batch, Plan
+from scansearch.strategy.step import Batch, Plan
 
 
 def doubled(tensors):

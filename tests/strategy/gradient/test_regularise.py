@@ -7,7 +7,7 @@ from toy_search import ToySupernet, set_alpha, space, step, strategy
 import scansearch
 from scansearch.errors import ScansearchError
 from scansearch.registry import MODELS, SEARCH_SPACES
-from scansearch.strategy.base import Plan
+from scansearch.strategy.step import Plan
 
 ALPHA = [0.5, -1.0, 2.0, 0.1]
 

@@ -1,0 +1,70 @@
+"""What the loop gives a strategy: the plan of the search, and what it may use in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from scansearch.models import Selection
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long the search will be.
+
+    Args:
+        epochs: Epochs of the search.
+        steps_per_epoch: Weight updates in an epoch.
+        seed: Seed of the run.
+        subject: What is trained and on what, by name (model, images, training, ...): accuracies are comparable if it is equal.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    seed: int
+    subject: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Weight updates of the whole search."""
+        return self.epochs * self.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (B, C, H, W), normalised and augmented, and targets: int64 (B,), or float (B, classes) when mixed."""
+
+    images: torch.Tensor
+    targets: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a strategy may use in one step.
+
+    Args:
+        number: Weight updates so far, from 0.
+        schedule: The learning-rate schedule's factor at this step, between 0 and 1.
+        train: The batch that the weights learn from.
+        held_out: A batch of the held-out part of the training data, if the strategy asked for one.
+        loss: ``loss(batch, selections)`` runs the supernet and returns the training loss, for ``backward``.
+        raw_loss: The same for ``torch.autograd.grad``, which the wrappers for precision and processes do not know.
+        recent: ``recent(n)`` gives the last n batches that alpha may learn from (held-out ones if there are any), or fewer.
+        optimizer: The weights' optimiser.
+        backward: Back-propagates a loss (through the precision plug-in).
+        mean: Averages tensors over all processes: gradients that ``backward`` did not make need it.
+    """
+
+    number: int
+    schedule: float
+    train: Batch
+    held_out: Batch | None
+    loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
+    raw_loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
+    recent: Callable[[int], list[Batch]]
+    optimizer: torch.optim.Optimizer
+    backward: Callable[[torch.Tensor], None]
+    mean: Callable[[Sequence[torch.Tensor]], list[torch.Tensor]] = list
