@@ -30,6 +30,7 @@ def begin(folder, *arguments, code=None):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # tests may run in the background
     )
 
 
@@ -139,7 +140,7 @@ def test_a_signal_after_any_time(here, tiny, number, times):
         assert status == 130 or (here / name / "figures" / "curves.svg").exists()
         if status == 130:
             assert errors.startswith("stopped")
-            assert (f"`scansearch resume {name}`" in errors) == begun
+            assert (f"scansearch resume {name}`" in errors) == begun
         if begun:
             resumed = begin(here, "resume", name)
             assert ended(resumed) == (0, "")
