@@ -131,6 +131,10 @@ def test_spaces(call):
     assert "default8" in call("spaces").out
 
 
+def test_the_layers_of_a_space_count_from_1(call):
+    assert "\n1 to 6  8 x 8" in call("spaces", "default8", "--model", "local_vim_micro").out
+
+
 def test_strategies(call):
     assert [s["name"] for s in json.loads(call("strategies", "--json").out)] == STRATEGIES.names()
     shown = json.loads(call("strategies", "darts", "--json").out)

@@ -23,6 +23,12 @@ def test_the_path_that_was_typed(installed, monkeypatch):
     assert runnable("go on with `scansearch resume x`") == "go on with `.venv/bin/scansearch resume x`"
 
 
+@pytest.mark.parametrize("listing", ["spaces", "strategies", "models", "datasets"])
+def test_the_next_command_of_a_listing(listing, call, installed, monkeypatch):
+    monkeypatch.setattr("sys.argv", [".venv/bin/scansearch"])
+    assert f"`.venv/bin/scansearch {listing} NAME" in call(listing).out
+
+
 def test_its_name_if_that_leads_there(installed, monkeypatch):
     monkeypatch.setattr("sys.argv", [str(installed)])
     monkeypatch.setenv("PATH", f"{installed.parent}{os.pathsep}{os.defpath}")
