@@ -183,6 +183,22 @@ def test_a_study_that_goes_while_it_is_worked_on_is_one_line(storage):
     assert "\n" not in str(caught.value)
 
 
+def test_a_study_that_goes_while_a_genotype_is_proposed_is_one_line(storage, monkeypatch):
+    path, numbers = Path(storage.removeprefix("sqlite:///")), []
+
+    def losing(self, done, number, elsewhere, real=Proposals.next):
+        assert number not in numbers
+        numbers.append(number)
+        if number == 3:
+            path.unlink()
+        return real(self, done, number, elsewhere)
+
+    monkeypatch.setattr(Proposals, "next", losing)
+    with pytest.raises(ScansearchError, match="was deleted or replaced|cannot be reached any more") as caught:
+        strategy("optuna_search", trials=TRIALS, storage=storage).finish(FakeJudge())
+    assert "\n" not in str(caught.value)
+
+
 def foreign_trial(found, what):
     distributions = views.optuna_distributions(found.space)
     params = {name: distribution.choices[0] for name, distribution in distributions.items()}
