@@ -70,6 +70,13 @@ def test_two_that_ask_at_once_never_judge_the_same(kind, sampler, count, tmp_pat
     assert not [trial for trial in trials if trial.state == TrialState.RUNNING]
 
 
+def test_what_another_worker_judges_now_is_drawn_again():
+    proposals = Proposals(strategy("optuna_search").space, "random", 0)
+    _, first, _ = proposals.next([], 0, set())
+    assert proposals.next([], 0, set())[1] == first
+    assert proposals.next([], 0, {first})[1] != first
+
+
 def silence(storage):
     """As if no worker's heart had beaten for a day."""
     with sqlite3.connect(storage.removeprefix("sqlite:///")) as database:
