@@ -217,7 +217,7 @@ def foreign_trial(found, what):
     if what == "other choices":
         other = {name: CategoricalDistribution([*d.choices, "more"]) for name, d in distributions.items()}
         return create_trial(params=params, distributions=other, value=0.9, user_attrs=kept)
-    attributes = {**kept, "directions": [["nowhere"], ["h"]]}
+    attributes = kept if what == "nothing" else {**kept, "directions": [["nowhere"], ["h"]]}
     return create_trial(params=params, distributions=distributions, value=0.9, user_attrs=attributes)
 
 
@@ -242,15 +242,23 @@ def test_a_foreign_trial_is_one_line(tmp_path, what, says):
         assert "\n" not in str(caught.value)
 
 
-def test_a_journal_whose_attributes_are_none_is_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"user_attrs": 7}, "its trial 0 does not say its directions"),
+        ({"value": None, "values": ["high"]}, "its trial 0 has values that are no numbers"),
+        ({"value": None, "values": [0.9, 0.1]}, "its trial 0 has 2 values"),
+    ],
+)
+def test_a_journal_that_another_hand_wrote_is_one_line(tmp_path, change, says):
     storage = url("journal", tmp_path)
     found = strategy("optuna_search", trials=3, storage=storage)
-    found._study().study.add_trial(foreign_trial(found, "another genotype"))
+    found._study().study.add_trial(foreign_trial(found, "nothing"))
     path = Path(storage)
     entries = [json.loads(line) for line in path.read_text().splitlines()]
-    entries[-1]["user_attrs"] = 7
+    entries[-1] |= change
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    with pytest.raises(ScansearchError, match="its trial 0 does not say its directions"):
+    with pytest.raises(ScansearchError, match=says):
         strategy("optuna_search", trials=3, storage=storage)
 
 
