@@ -118,6 +118,15 @@ def test_a_worker_that_comes_back_late_counts_once(tmp_path):
     assert late.choose() == other.choose()
 
 
+def test_a_worker_that_dies_before_it_judges_what_it_took_over_is_missed(tmp_path):
+    where = url("sqlite", tmp_path)
+    with pytest.raises(Killed):
+        worker(where, trials=3).finish(Worth(0))
+    for _ in range(2):
+        silence(where)
+        assert worker(where, trials=3)._study().take_over()
+
+
 def test_a_trial_that_every_worker_dies_of_is_given_up(tmp_path):
     where, asked = url("sqlite", tmp_path), []
     for _ in range(5):
