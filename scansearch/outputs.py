@@ -35,7 +35,7 @@ def place(files: Mapping[str, bytes], folder: Path, *, source: str = "", overwri
         RunFolderError: If a file that holds something else has one of the names (nothing is written then), or the disk refuses.
     """
     stem = stem_for_files(source) if source else ""
-    paths = [folder / (name if name.startswith(stem) else f"{stem}-{name}") for name in files]
+    paths = [folder / (name if not stem or _begins(name, stem) else f"{stem}-{name}") for name in files]
     contents = list(files.values())
     for path, content in zip(paths, contents, strict=True):
         if not overwrite and _differs(path, content):
@@ -45,6 +45,11 @@ def place(files: Mapping[str, bytes], folder: Path, *, source: str = "", overwri
     for path, content in zip(paths, contents, strict=True):
         write_bytes(path, content)
     return paths
+
+
+def _begins(name: str, stem: str) -> bool:
+    """Whether a name has the stem already, as its first word."""
+    return name.startswith(stem) and not name[len(stem) :][:1].isalnum()
 
 
 def _differs(path: Path, content: bytes) -> bool:

@@ -168,6 +168,23 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(path), f"{page.name} links to {link}, a heading that is not there"
 
 
+def test_the_first_screen_of_the_readme_tells_what_to_do():
+    text = (ROOT / "README.md").read_text()
+    screen = text[: text.index("\n## ")]
+    assert screen.count("\n") < 30
+    assert blocks(ROOT / "README.md", "sh")[0].split("#")[0].strip() == "make demo"
+    assert "make test" in blocks(ROOT / "README.md", "sh")[0]
+    assert screen.count("<img ") == 1
+    assert screen.index("make demo") < screen.index("<img ") < screen.index("**Next: ")
+    assert not re.search(r"^\|", text, re.M), "tables are in docs/"
+
+
+def test_benchmarks_begin_with_the_machine():
+    before, tables = (ROOT / "docs" / "benchmarks.md").read_text().split("\n## ", 1)
+    assert "was measured on **" in before
+    assert re.search(r"^\|", tables, re.M)
+
+
 def test_every_page_is_in_the_navigation():
     named = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M))
     assert named == {page.name for page in (ROOT / "docs").glob("*.md")}

@@ -34,6 +34,7 @@ def test_files_of_two_sources_lie_side_by_side(tmp_path):
         place({"x.txt": source.encode()}, tmp_path, source=source)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a-x.txt": "a", "b-x.txt": "b"}
     assert place({"a_x.txt": b""}, tmp_path, source="a")[0].name == "a_x.txt", "it has the name already"
+    assert place({"heatmap.png": b""}, tmp_path, source="heat")[0].name == "heat-heatmap.png", "another word"
 
 
 def test_what_is_the_same_is_written_again_and_what_differs_is_refused(tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.program import runnable
 from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
@@ -79,7 +80,7 @@ def _list(facts: list[dict[str, Any]], *, json: bool) -> None:
         return
     rows = [(fact["name"], "yes" if fact["found"] else "no", fact["description"], fact["where"]) for fact in facts]
     out.print(table(("data", "found", "what", "from"), rows))
-    out.print("\nread one before you search: scansearch datasets NAME --data-root WHERE")
+    out.print(runnable("\nread one before you search: `scansearch datasets NAME --data-root WHERE`"), soft_wrap=True)
 
 
 def _show(facts: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from scansearch.cli.console import guarded, out, print_json, table
 from scansearch.cli.option_table import option_rows, option_table
+from scansearch.cli.program import runnable
 from scansearch.display.plain import plain
 
 SHOWN_CLASSES = 1000
@@ -36,7 +37,7 @@ def command(
         return
     rows = [(f["name"], f["layers"], f["parameters"], f["supernet_parameters"], f["description"]) for f in facts]
     out.print(table(("model", "layers", "parameters", "supernet", ""), rows))
-    out.print(f"\n{SIZES}; options of a model: scansearch models NAME")
+    out.print(runnable(f"\n{SIZES}; options of a model: `scansearch models NAME`"), soft_wrap=True)
 
 
 def _show(spec: Any, *, json: bool) -> None:

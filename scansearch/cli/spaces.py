@@ -81,12 +81,12 @@ def _list(spaces: list[SearchSpace], *, json: bool) -> None:
 
 
 def _alike(bound: BoundSpace) -> list[tuple[list[int], LayerSpace]]:
-    """Runs of equal layers: their numbers, and the first of them."""
+    """Runs of equal layers: their numbers, from 1, and the first of them."""
     runs = [
         list(run)
         for _, run in groupby(range(len(bound)), key=lambda i: (bound[i].candidates, bound[i].grid, bound[i].size))
     ]
-    return [(run, bound[run[0]]) for run in runs]
+    return [([i + 1 for i in run], bound[run[0]]) for run in runs]
 
 
 def _numbers(run: list[int]) -> str:

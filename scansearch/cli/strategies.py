@@ -8,6 +8,7 @@ import typer
 
 from scansearch.cli.console import guarded, out, print_json, table
 from scansearch.cli.option_table import option_rows, option_table
+from scansearch.cli.program import runnable
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _list(*, json: bool) -> None:
         print_json([{"name": n, "description": d, "when": w} for n, d, w in found])
         return
     out.print(table(("strategy", "what it does", "take it when"), found))
-    out.print("\nall settings of a search, and the presets: scansearch strategies NAME")
+    out.print(runnable("\nall settings of a search, and the presets: `scansearch strategies NAME`"), soft_wrap=True)
 
 
 def _show(name: str, kind: type[Strategy], known: Sections) -> None:

@@ -91,6 +91,17 @@ def test_resume_of_a_finished_run_changes_nothing(call, finished):
     assert (finished.path / "genotype.json").read_bytes() == before
 
 
+def test_a_result_that_cannot_be_shown_costs_no_status(call, finished, monkeypatch):
+    def show(genotype):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("scansearch.cli.finish.show_genotype", show)
+    result = call("resume", finished.path)
+    assert result.status == 0
+    assert result.err.startswith("note: showing the result failed (OSError: [Errno 28] No space left on device); `")
+    assert result.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("source", ["run", "file", "local_vim_tiny"])
 def test_plot(call, finished, here, source):
     stem = "run" if source == "file" else source
@@ -129,6 +140,10 @@ def test_spaces(call):
     listed = json.loads(call("spaces", "--json").out)
     assert [SearchSpace.from_dict(space).name for space in listed] == SEARCH_SPACES.names()
     assert "default8" in call("spaces").out
+
+
+def test_the_layers_of_a_space_count_from_1(call):
+    assert "\n1 to 6  8 x 8" in call("spaces", "default8", "--model", "local_vim_micro").out
 
 
 def test_strategies(call):

@@ -73,6 +73,22 @@ def test_a_file_name_is_shown_and_drawn_without_its_control_characters(call, her
     assert not {"\x1b", "\x07", "\u202e"} & set(drawn)
 
 
+@pytest.mark.parametrize("command", ["plot", "export"])
+def test_brackets_in_the_name_of_a_file_are_no_markup(call, here, command):
+    (here / "g.json").write_text('[["h", "v"], ["h", "w2"]]')
+    more = ["--to", "json"] if command == "export" else []
+    assert call(command, "g.json", "--out", "[hv]", *more).out.startswith("[hv]/g-")
+
+
+def test_brackets_in_the_name_of_a_run_are_no_markup(call, tiny, here):
+    assert call(*tiny, "--epochs", 1, "--out", "[hv]").status == 0
+    (here / "[hv]" / "figures" / "front.png").write_bytes(b"old")
+    told = call("resume", "[hv]").out
+    assert "\n[hv]\n" in told
+    assert "load_genotype('[hv]/genotype.json')" in told
+    assert "note: [hv]/figures/front.png was of an earlier result and is gone\n" in told
+
+
 def test_a_value_of_ten_megabytes_is_not_printed(call, here):
     long = "x" * 10_000_000
     for data in (

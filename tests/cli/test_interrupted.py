@@ -69,9 +69,18 @@ def test_a_signal_among_the_imports(here, tiny, number, times):
 
 
 def test_signals_are_answered_before_anything_heavy_is_imported():
-    code = "import sys, scansearch.__main__; print(*sorted({'typer', 'rich', 'torch', 'pydantic'} & set(sys.modules)), '.')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["."]
+    code = (
+        "import sys, scansearch.__main__ as start\n"
+        "start.install = lambda: sys.exit(f\"{ {'typer', 'rich', 'torch', 'pydantic'} & set(sys.modules) }\")\n"
+        "start.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "set()\n"
+
+
+def test_a_signal_at_the_exit_changes_nothing(here):
+    code = f"import atexit, os; atexit.register(os.kill, os.getpid(), {int(signal.SIGTERM)})"
+    assert ended(begin(here, "--version", code=code)) == (0, "")
 
 
 # The moments of a run, as what to interrupt: nothing on disk, the folder begun, trained, the genotype there, all done.
@@ -102,9 +111,9 @@ def check_moment(here, tiny, moment, number, times):
 
 def test_a_file_that_is_being_written_leaves_nothing_behind(here):
     code = raising("os", "fsync", signal.SIGTERM, 1)
-    status, errors = ended(begin(here, "export", "local_vim_tiny", "--to", "json", code=code))
+    status, errors = ended(begin(here, "bench", "--unit", "flops", "--out", "costs.json", code=code))
     assert (status, errors) == (130, f"{interrupted.NOTHING_BEGUN}\n")
-    assert not [path for path in here.rglob("*") if path.is_file()]
+    assert not list(here.iterdir())
 
 
 def test_a_signal_when_the_search_is_done(here, tiny, call):

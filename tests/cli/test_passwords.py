@@ -33,6 +33,7 @@ def test_one_in_a_file_of_settings_is_refused_too(refused, tiny, here):
         "postgresql+nothing://me:hunter2@host/db",
         "sqlite:///{}/nowhere/study.db?password=hunter2",
         "postgresql://me:x:hunter2@:y/db",
+        "postgresql://me:x@y:hunter2@host/db",  # whose parser quotes a piece of it, as the port
     ],
 )
 def test_errors_of_a_storage_do_not_tell_it(call, tiny, here, monkeypatch, debug, url):

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+from scansearch.cli.next_steps import chance_command
 from scansearch.cli.program import program, runnable
+from scansearch.runs.folder import RunFolder
 
 
 @pytest.fixture
@@ -21,6 +23,18 @@ def installed(tmp_path, monkeypatch):
 def test_the_path_that_was_typed(installed, monkeypatch):
     monkeypatch.setattr("sys.argv", [".venv/bin/scansearch"])
     assert runnable("go on with `scansearch resume x`") == "go on with `.venv/bin/scansearch resume x`"
+
+
+@pytest.mark.parametrize("listing", ["spaces", "strategies", "models", "datasets"])
+def test_the_next_command_of_a_listing(listing, call, installed, monkeypatch):
+    monkeypatch.setattr("sys.argv", [".venv/bin/scansearch"])
+    assert f"`.venv/bin/scansearch {listing} NAME" in call(listing).out
+
+
+def test_the_command_that_compares_with_chance(finished, installed, monkeypatch):
+    monkeypatch.setattr("sys.argv", [".venv/bin/scansearch"])
+    config = RunFolder(finished.path).config
+    assert chance_command(finished.path, config).startswith(".venv/bin/scansearch run --space default8 ")
 
 
 def test_its_name_if_that_leads_there(installed, monkeypatch):

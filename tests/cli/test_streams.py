@@ -60,10 +60,11 @@ def test_json_for_other_programs_is_the_same_in_every_encoding():
     assert data == [{"a": "中"}] * 3
 
 
-def test_a_reader_that_leaves_early_is_no_error():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_early_is_no_error(unbuffered):
     reader, writer = os.pipe()
     os.close(reader)
-    done = process("--help", stdout=writer)
+    done = process("--help", environment={"PYTHONUNBUFFERED": unbuffered}, stdout=writer)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
 

@@ -154,3 +154,12 @@ def test_what_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: pyte
         patch.setattr(Path, "read_bytes", fail)
         assert inspect(tmp_path, files)[0][0].damage == "input/output error"
     assert not inspect(tmp_path, files)[0][0].damage
+
+
+def test_the_size_is_that_of_the_upright_image(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.new("RGB", (6, 4)).save(tmp_path / "lying.jpg", exif=exif)
+    Image.new("RGB", (6, 4)).save(tmp_path / "plain.jpg")
+    sizes = {name: inspect_file(tmp_path / name)[2:4] for name in ("lying.jpg", "plain.jpg")}
+    assert sizes == {"lying.jpg": (6, 4), "plain.jpg": (4, 6)}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 from matplotlib.text import Text
 
@@ -84,6 +87,7 @@ def test_the_layers_of_a_sigmoid_run_have_no_entropy(tmp_path):
 
 def test_numbers_are_cut_to_what_axes_hold():
     assert drawable([1e308, -1e308, 1.0]).tolist() == [LARGEST, -LARGEST, 1.0]
+    assert np.isnan(drawable([math.inf, -math.inf, math.nan])).all(), "a gap"
     assert short_numbers([1e308, -0.25, 3.0]) == ["1e+308", "-.25", "3.00"]
     assert (told_percent(0.5), told_percent(1e308)) == ("50.0 %", "1e+102 %")
 

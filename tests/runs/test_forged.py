@@ -271,6 +271,10 @@ CHOSEN = {
         "too few layers": replaced("left", value=lambda left: left[:1]),
         "layers of texts": replaced("left", value=["abcd", "efgh"]),
     },
+    "optuna_search": {
+        "a worker that is a number": replaced("worker", value=5),
+        "a number of trials that is a text": replaced("finished", value="7"),
+    },
 }
 
 

@@ -115,6 +115,13 @@ def test_a_checkpoint_that_is_a_pipe_is_none(run):
     assert (run / "genotype.json").exists()
 
 
+def test_a_table_that_lost_its_rows_is_refused(run):
+    header, _, rows = (run / "metrics.csv").read_bytes().partition(b"\n")
+    assert rows
+    (run / "metrics.csv").write_bytes(header + b"\n")
+    refusal(run, r"metrics.csv is shorter than at the checkpoint \(\d+ bytes\); restore it")
+
+
 THEIRS = (
     ".log.txt.swp",
     ".gitignore.backup1",

@@ -70,6 +70,13 @@ def test_two_that_ask_at_once_never_judge_the_same(kind, sampler, count, tmp_pat
     assert not [trial for trial in trials if trial.state == TrialState.RUNNING]
 
 
+def test_what_another_worker_judges_now_is_drawn_again():
+    proposals = Proposals(strategy("optuna_search").space, "random", 0)
+    _, first, _ = proposals.next([], 0, set())
+    assert proposals.next([], 0, set())[1] == first
+    assert proposals.next([], 0, {first})[1] != first
+
+
 def silence(storage):
     """As if no worker's heart had beaten for a day."""
     with sqlite3.connect(storage.removeprefix("sqlite:///")) as database:
@@ -109,6 +116,15 @@ def test_a_worker_that_comes_back_late_counts_once(tmp_path):
     done = [trial for trial in late._study().trials() if trial.state == TrialState.COMPLETE]
     assert len(done) == len({str(trial.params) for trial in done}) == 6
     assert late.choose() == other.choose()
+
+
+def test_a_worker_that_dies_before_it_judges_what_it_took_over_is_missed(tmp_path):
+    where = url("sqlite", tmp_path)
+    with pytest.raises(Killed):
+        worker(where, trials=3).finish(Worth(0))
+    for _ in range(2):
+        silence(where)
+        assert worker(where, trials=3)._study().take_over()
 
 
 def test_a_trial_that_every_worker_dies_of_is_given_up(tmp_path):
@@ -183,6 +199,22 @@ def test_a_study_that_goes_while_it_is_worked_on_is_one_line(storage):
     assert "\n" not in str(caught.value)
 
 
+def test_a_study_that_goes_while_a_genotype_is_proposed_is_one_line(storage, monkeypatch):
+    path, numbers = Path(storage.removeprefix("sqlite:///")), []
+
+    def losing(self, done, number, elsewhere, real=Proposals.next):
+        assert number not in numbers
+        numbers.append(number)
+        if number == 3:
+            path.unlink()
+        return real(self, done, number, elsewhere)
+
+    monkeypatch.setattr(Proposals, "next", losing)
+    with pytest.raises(ScansearchError, match="was deleted or replaced|cannot be reached any more") as caught:
+        strategy("optuna_search", trials=TRIALS, storage=storage).finish(FakeJudge())
+    assert "\n" not in str(caught.value)
+
+
 def foreign_trial(found, what):
     distributions = views.optuna_distributions(found.space)
     params = {name: distribution.choices[0] for name, distribution in distributions.items()}
@@ -194,7 +226,7 @@ def foreign_trial(found, what):
     if what == "other choices":
         other = {name: CategoricalDistribution([*d.choices, "more"]) for name, d in distributions.items()}
         return create_trial(params=params, distributions=other, value=0.9, user_attrs=kept)
-    attributes = {**kept, "directions": [["nowhere"], ["h"]]}
+    attributes = kept if what == "nothing" else {**kept, "directions": [["nowhere"], ["h"]]}
     return create_trial(params=params, distributions=distributions, value=0.9, user_attrs=attributes)
 
 
@@ -219,15 +251,23 @@ def test_a_foreign_trial_is_one_line(tmp_path, what, says):
         assert "\n" not in str(caught.value)
 
 
-def test_a_journal_whose_attributes_are_none_is_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"user_attrs": 7}, "its trial 0 does not say its directions"),
+        ({"value": None, "values": ["high"]}, "its trial 0 has values that are no numbers"),
+        ({"value": None, "values": [0.9, 0.1]}, "its trial 0 has 2 values"),
+    ],
+)
+def test_a_journal_that_another_hand_wrote_is_one_line(tmp_path, change, says):
     storage = url("journal", tmp_path)
     found = strategy("optuna_search", trials=3, storage=storage)
-    found._study().study.add_trial(foreign_trial(found, "another genotype"))
+    found._study().study.add_trial(foreign_trial(found, "nothing"))
     path = Path(storage)
     entries = [json.loads(line) for line in path.read_text().splitlines()]
-    entries[-1]["user_attrs"] = 7
+    entries[-1] |= change
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    with pytest.raises(ScansearchError, match="its trial 0 does not say its directions"):
+    with pytest.raises(ScansearchError, match=says):
         strategy("optuna_search", trials=3, storage=storage)
 
 

@@ -1,0 +1,36 @@
+"""The progress of a run on a terminal."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from scansearch.display.progress import RichListener, Shielded
+
+
+@pytest.fixture
+def shown():
+    """A listener, and what it writes."""
+    file = StringIO()
+    return RichListener(Console(file=file, width=200, force_terminal=True, color_system=None)), file
+
+
+def test_the_bar_tells_how_many_images_were_checked(shown):
+    listener, file = shown
+    with listener:
+        listener.checked(1_600, 40_000)
+    assert "checking image 1,600 of 40,000" in file.getvalue()
+
+
+def test_a_warning_is_shown_as_it_is(shown):
+    listener, file = shown
+    listener.warned("of [hv], \x1b[2J and [/] nothing is left")
+    assert file.getvalue() == "note: of [hv], \\x1b[2J and [/] nothing is left\n"
+
+
+def test_a_display_that_fails_is_told_nothing_more(shown):
+    listener, file = shown
+    shield = Shielded(listener)
+    shield.epoch_done({})
+    shield.warned("lost")
+    assert (shield.failure, file.getvalue()) == ("KeyError: 'epoch'", "")
