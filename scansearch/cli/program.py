@@ -13,7 +13,7 @@ NAME = "scansearch"
 def program() -> str:
     """``scansearch`` where the PATH leads here; else the path, or the interpreter with ``-m``, that was typed."""
     started = Path(sys.argv[0])
-    if started.name == "__main__.py":
+    if (started.parent.name, started.name) == (NAME, "__main__.py"):
         return f"{shlex.quote(sys.orig_argv[0])} -m {NAME}"
     return shlex.quote(sys.argv[0]) if started.stem == NAME and not _on_path(started) else NAME
 
