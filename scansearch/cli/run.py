@@ -28,7 +28,8 @@ def command(
     config: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="TOML file with sections train, strategy, model, augment, space; repeatable."
+            metavar="FILE",
+            help="TOML file with sections machine, data, train, augment, model, space, strategy; repeatable.",
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,

@@ -14,7 +14,7 @@ from scansearch.errors import RunFolderError
 from scansearch.genotype import Genotype
 from scansearch.runs.config import RunConfig
 
-CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "data")
+CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "precision", "data")
 SHOWN = 3
 Origin = dict[str, dict[str, Any]]
 
@@ -50,7 +50,8 @@ def check_result(genotype: Genotype, config: RunConfig, environment: Mapping[str
         RunFolderError: If not, likewise.
     """
     ours = {
-        "model": config.model, "strategy": config.strategy, "settings": config.strategy_settings, "seed": config.seed,
+        "model": config.model.name, "strategy": config.strategy.name, "settings": config.strategy.settings,
+        "seed": config.seed,
         "epochs": config.train.epochs, "data": environment["data"],
     }  # fmt: skip
     told = {**genotype.search, "model": genotype.model}

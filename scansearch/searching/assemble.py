@@ -16,11 +16,13 @@ from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import Supernet
 from scansearch.ops import resolve_backend
-from scansearch.registry import DATASETS, MODELS, STRATEGIES
-from scansearch.runs.config import RunConfig, most_threads, validated
+from scansearch.registry import DATASETS, STRATEGIES
+from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.environment import differences, read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.origin import check_result
+from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
+from scansearch.searching.configure import model_of
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.standalone import StandAlone
@@ -66,32 +68,21 @@ def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
             check_result(genotype, config, environment, folder.path)
             return genotype
         state = folder.load(listener.warned)
-        if not config.train.threads and environment["threads"] <= most_threads():
+        if not config.machine.threads and environment["threads"] <= most_threads():
             torch.set_num_threads(environment["threads"])
         return _run(_assemble(config, listener), config, folder, listener, state)
 
 
 def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
-    train = config.train
-    if train.threads:
-        torch.set_num_threads(train.threads)
-    spec = MODELS.get(config.model).configure(**config.model_settings)
-    data: ImageData = DATASETS.get(config.data).load(
-        config.data_root or None,
-        image_size=train.image_size or None,
-        limit=train.limit or None,
-        validation_limit=train.validation_limit or None,
-        skip_damaged=train.skip_damaged,
-        refuse_duplicates=train.refuse_duplicates,
-        progress=listener.checked,
-    )
+    machine = config.machine
+    if machine.threads:
+        torch.set_num_threads(machine.threads)
+    spec, data = model_of(config), _images(config.data, listener)
     space = SearchSpace.from_dict(config.space)
     infos = spec.layers(data.image_size)
-    kind = STRATEGIES.get(config.strategy)
-    fabric = _fabric(config)
-    backend = resolve_backend(
-        str(config.model_settings.get("scan_backend", "auto")), torch.empty(0, device=fabric.device)
-    )
+    kind = STRATEGIES.get(config.strategy.name)
+    fabric = _fabric(machine)
+    backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
     bound = space.bind([info.grid for info in infos], [info.stage for info in infos], _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     return {
@@ -100,15 +91,29 @@ def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
         "space": space,
         "infos": infos,
         "bound": bound,
-        "strategy": kind(validated(kind.Settings, config.strategy_settings, "strategy")),
+        "strategy": kind(validated(kind.Settings, config.strategy.settings, "strategy")),
         "fabric": fabric,
         "environment": describe(
             {"name": data.name, "fingerprint": data.fingerprint},
             fabric.device,
             backend,
-            str(config.model_settings.get("mixture", "auto")),
+            machine.mixture,
+            _precision(machine),
         ),
     }
+
+
+def _images(settings: DataSettings, listener: Listener) -> ImageData:
+    data: ImageData = DATASETS.get(settings.name).load(
+        settings.root or None,
+        image_size=settings.image_size or None,
+        limit=settings.limit or None,
+        validation_limit=settings.validation_limit or None,
+        skip_damaged=settings.skip_damaged,
+        refuse_duplicates=settings.refuse_duplicates,
+        progress=listener.checked,
+    )
+    return data
 
 
 def _supernet(spec: Any, bound: BoundSpace, data: ImageData) -> Supernet:
@@ -128,17 +133,19 @@ def _costs(space: SearchSpace, spec: Any, data: ImageData) -> Costs | None:
     return costs_of(space, spec, **_sizes(data))
 
 
-def _fabric(config: RunConfig) -> Fabric:
-    train = config.train
-    if train.accelerator == "cuda" and not torch.cuda.is_available():
+def _fabric(machine: MachineSettings) -> Fabric:
+    if machine.accelerator == "cuda" and not torch.cuda.is_available():
         raise ScansearchError("accelerator=cuda needs a CUDA GPU, but torch finds none here; use --set accelerator=cpu")
-    if train.accelerator == "mps" and not torch.backends.mps.is_available():
+    if machine.accelerator == "mps" and not torch.backends.mps.is_available():
         raise ScansearchError(
             "accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu"
         )
-    on_gpu = train.accelerator == "cuda" or (train.accelerator == "auto" and torch.cuda.is_available())
-    names = {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed"}
-    return Fabric(accelerator=train.accelerator, devices=1, precision=names[train.precision])  # type: ignore[arg-type]
+    return Fabric(accelerator=machine.accelerator, devices=machine.devices, precision=_precision(machine))  # type: ignore[arg-type]
+
+
+def _precision(machine: MachineSettings) -> str:
+    on_gpu = machine.accelerator == "cuda" or (machine.accelerator == "auto" and torch.cuda.is_available())
+    return {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed"}[machine.precision]
 
 
 def _run(
@@ -159,7 +166,7 @@ def _run(
     if state is None:
         loop.save()
     facts = {
-        "model": config.model,
+        "model": config.model.name,
         "layers": len(bound),
         "candidates": sorted({len(layer.candidates) for layer in bound}),
         "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
@@ -186,7 +193,7 @@ def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, li
     now, before = parts["environment"], read_environment(folder.path)
     if before.get("data") != now["data"]:
         raise ScansearchError(
-            f"the images of {config.data} changed since the run began: their fingerprint is not that of "
+            f"the images of {config.data.name} changed since the run began: their fingerprint is not that of "
             f"{folder.path / 'environment.json'}; restore them or start a new run"
         )
     for line in differences(before, now):

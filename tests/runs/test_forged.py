@@ -14,7 +14,7 @@ from safetensors.torch import save
 from scansearch.errors import RunFolderError
 from scansearch.runs.checkpoint import checkpoints, load_checkpoint, pack
 from scansearch.runs.folder import RunFolder
-from scansearch.runs.tables import TABLES
+from scansearch.runs.tables import SCORES
 from scansearch.searching.assemble import resume, start
 from scansearch.searching.loop import SearchLoop
 from scansearch.strategy.gradient import GradientStrategy
@@ -169,7 +169,7 @@ ENVELOPES = {
     "a table that is missing": removed("tables", "metrics.csv"),
     "an empty table": sized(metrics=0),
     "half a header": sized(metrics=10),
-    "half a row": sized(scores=sum(map(len, TABLES["scores.csv"])) + 10),
+    "half a row": sized(scores=len(SCORES.header) + 6),
     "a negative size": sized(metrics=-1),
     "a size that is no number": sized(metrics="0"),
     "a size that is true": sized(metrics=True),
