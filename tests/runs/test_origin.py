@@ -88,7 +88,7 @@ def test_several_are_named_and_the_others_counted(stopped):
     for name in ("seed", "train.lr", "space.keep", "augment.shift"):
         edit(stopped / "config.toml", *CHANGES[name])
     line = refusal(stopped)
-    assert "says seed = 1 and space.keep = 3 and train.lr = 0.03, but" in line
+    assert "says seed = 1 and train.lr = 0.03 and augment.shift = 0.25, but" in line
     assert "(and 1 more differ)" in line
 
 
