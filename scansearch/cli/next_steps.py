@@ -19,12 +19,12 @@ CHANCE = "random_search"
 
 def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
     """Prints how to build the network that was found, where the export is, and how to compare with chance."""
-    from scansearch.runs.folder import RunFolder
+    from scansearch.runs.run import Run
 
     lines = ["next: build the network that was found and train it, in Python", *build_lines(folder, genotype)]
     if exported:
         lines += [f"or train it with LocalMamba's code: the files are in {folder / 'export'}"]
-    config = RunFolder.open(folder).config
+    config = Run.open(folder).config
     if config.strategy.name != CHANCE:
         lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder, config)}"]
     out.print()

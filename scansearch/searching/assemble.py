@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +17,47 @@ from scansearch.machine.environment import describe
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import Supernet
+from scansearch.models.spec import LayerInfo
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.environment import differences, read_environment
 from scansearch.runs.folder import RunFolder
-from scansearch.runs.origin import check_result
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
+from scansearch.searching.check_result import check_result
 from scansearch.searching.configure import model_of
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import BoundSpace, Costs, SearchSpace
+from scansearch.strategy.base import Strategy
 from scansearch.training.events import Listener, Silent
 from scansearch.training.log import Logged
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a search is made of.
+
+    Args:
+        spec: The model, with its options.
+        data: The images.
+        space: The space as the user named it.
+        infos: Where the model's layers stand.
+        bound: The space on these layers.
+        strategy: The strategy, with its settings.
+        fabric: Device, precision and processes.
+        environment: Facts about this process that the numbers depend on.
+    """
+
+    spec: Any
+    data: ImageData
+    space: SearchSpace
+    infos: Sequence[LayerInfo]
+    bound: BoundSpace
+    strategy: Strategy
+    fabric: Fabric
+    environment: dict[str, Any]
 
 
 def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
@@ -47,8 +76,8 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
     """
     with run_numerics():
         listener = listener or Silent()
-        parts = _assemble(config, listener)
-        with RunFolder.new(out, config, parts["environment"]) as folder:
+        parts = assemble(config, listener)
+        with RunFolder.new(out, config, parts.environment) as folder:
             listener = Logged(listener, folder.path / "log.txt")
             return _run(parts, config, folder, listener, folder.load(listener.warned))
 
@@ -70,10 +99,15 @@ def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
         state = folder.load(listener.warned)
         if not config.machine.threads and environment["threads"] <= most_threads():
             torch.set_num_threads(environment["threads"])
-        return _run(_assemble(config, listener), config, folder, listener, state)
+        return _run(assemble(config, listener), config, folder, listener, state)
 
 
-def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
+def assemble(config: RunConfig, listener: Listener) -> Parts:
+    """Makes the parts of a search, the supernet excepted.
+
+    Raises:
+        ScansearchError: If they do not fit each other, or this machine. Nothing is written.
+    """
     machine = config.machine
     if machine.threads:
         torch.set_num_threads(machine.threads)
@@ -85,22 +119,17 @@ def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
     backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
     bound = space.bind([info.grid for info in infos], [info.stage for info in infos], _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
-    return {
-        "spec": spec,
-        "data": data,
-        "space": space,
-        "infos": infos,
-        "bound": bound,
-        "strategy": kind(validated(kind.Settings, config.strategy.settings, "strategy")),
-        "fabric": fabric,
-        "environment": describe(
-            {"name": data.name, "fingerprint": data.fingerprint},
-            fabric.device,
-            backend,
-            machine.mixture,
-            _precision(machine),
-        ),
-    }
+    images = {"name": data.name, "fingerprint": data.fingerprint}
+    return Parts(
+        spec=spec,
+        data=data,
+        space=space,
+        infos=infos,
+        bound=bound,
+        strategy=kind(validated(kind.Settings, config.strategy.settings, "strategy")),
+        fabric=fabric,
+        environment=describe(images, fabric.device, backend, machine.mixture, _precision(machine)),
+    )
 
 
 def _images(settings: DataSettings, listener: Listener) -> ImageData:
@@ -148,40 +177,36 @@ def _precision(machine: MachineSettings) -> str:
     return {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed"}[machine.precision]
 
 
-def _run(
-    parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener, state: dict[str, Any] | None
-) -> Genotype:
-    fabric, data, bound, strategy = parts["fabric"], parts["data"], parts["bound"], parts["strategy"]
-    fabric.launch()
+def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener) -> SearchLoop:
+    """The search before its first step, with a new supernet."""
+    parts.fabric.launch()
     torch.manual_seed(config.seed)
-    supernet = _supernet(parts["spec"], bound, data)
-    alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
-    loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
+    spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
+    supernet = _supernet(spec, bound, data)
+    alone = StandAlone(spec, bound, data, _sizes(data), config, fabric, folder.path)
+    return SearchLoop(fabric, supernet, parts.strategy, bound, data, config, folder, listener, alone)
+
+
+def notes_of(parts: Parts, config: RunConfig) -> list[str]:
+    """What the user should know about this search, a line each; of a loop that is made."""
+    return [*parts.data.notes, *parts.bound.notes(), *parts.strategy.notes(), *config.train.notes()]
+
+
+def _run(
+    parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, state: dict[str, Any] | None
+) -> Genotype:
+    loop = make_loop(parts, config, folder, listener)
     environment = _environment(parts, config, folder, listener)
-    for note in (*data.notes, *bound.notes(), *strategy.notes(), *config.train.notes()):
+    for note in notes_of(parts, config):
         listener.warned(note)
     if state is not None:
         loop.restore(state)
     folder.rewind()
     if state is None:
         loop.save()
-    facts = {
-        "model": config.model.name,
-        "layers": len(bound),
-        "candidates": sorted({len(layer.candidates) for layer in bound}),
-        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
-        "genotypes": bound.size,
-        "parameters": sum(p.numel() for p in supernet.parameters()),
-        "images": len(data.train),
-        "mean": [float(f"{value:.6g}") for value in data.mean],
-        "std": [float(f"{value:.6g}") for value in data.std],
-        "device": environment["device"],
-        "scan_backend": environment["scan_backend"],
-        "resumed": state is not None,
-    }
-    listener.started(facts, loop.progress())
+    listener.started(_facts(parts, config, loop, environment, resumed=state is not None), loop.progress())
     loop.run()
-    result = Result(config, parts["space"], parts["infos"], loop, environment)
+    result = Result(config, parts.space, parts.infos, loop, environment)
     genotype = result.genotype()
     for number, other in result.front().items():
         other.save(folder.path / "front" / f"{number}.json")
@@ -189,8 +214,28 @@ def _run(
     return genotype
 
 
-def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> dict[str, Any]:
-    now, before = parts["environment"], read_environment(folder.path)
+def _facts(
+    parts: Parts, config: RunConfig, loop: SearchLoop, environment: dict[str, Any], *, resumed: bool
+) -> dict[str, Any]:
+    bound, data = parts.bound, parts.data
+    return {
+        "model": config.model.name,
+        "layers": len(bound),
+        "candidates": sorted({len(layer.candidates) for layer in bound}),
+        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
+        "genotypes": bound.size,
+        "parameters": sum(p.numel() for p in loop.supernet.parameters()),
+        "images": len(data.train),
+        "mean": [float(f"{value:.6g}") for value in data.mean],
+        "std": [float(f"{value:.6g}") for value in data.std],
+        "device": environment["device"],
+        "scan_backend": environment["scan_backend"],
+        "resumed": resumed,
+    }
+
+
+def _environment(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener) -> dict[str, Any]:
+    now, before = parts.environment, read_environment(folder.path)
     if before.get("data") != now["data"]:
         raise ScansearchError(
             f"the images of {config.data.name} changed since the run began: their fingerprint is not that of "

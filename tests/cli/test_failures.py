@@ -70,7 +70,7 @@ def test_ctrl_c_before_anything(refused, tiny, here, monkeypatch):
     def loading(*arguments, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scansearch.searching.assemble._assemble", loading)
+    monkeypatch.setattr("scansearch.searching.assemble.assemble", loading)
     assert "nothing is lost" in refused(*tiny, "--out", "run", status=130)
     assert not list(here.iterdir())
 
