@@ -96,17 +96,18 @@ class Table(Generic[Row]):
     def _parsed(self, path: Path) -> DataFrame:
         import pandas as pd
 
-        # A category takes a byte or two a row, whatever the word's length.
-        words: dict[Any, Any] = {name: "category" for name, kind in self.types.items() if kind is str}
+        words: dict[Any, Any] = {name: "str" for name, kind in self.types.items() if kind is str}
         content = read_bytes(path, "table", MAX_TABLE_BYTES)
         try:
             # Blanks must not pass for the "nan" that a table may well hold.
-            return pd.read_csv(io.BytesIO(content), dtype=words, keep_default_na=False, na_values={})
+            frame = pd.read_csv(io.BytesIO(content), dtype=words, keep_default_na=False, na_values={})
         except ValueError as error:  # pandas' parser errors and undecodable bytes are ValueErrors
             reason = (str(error).splitlines() or ["empty"])[0]
             raise ScansearchError(
                 f"{path}: cannot read this table: {reason}; restore it or start the run anew"
             ) from error
+        # A category takes a byte or two a row, whatever the word's length. Read as such, "00" would become "0".
+        return frame.astype({name: "category" for name in words if name in frame})
 
 
 def _numbers(column: Series, kind: type, path: Path) -> Series:
