@@ -53,7 +53,7 @@ def draw(source: ReportSource) -> Figure:
     _axes(list(grid), len(layers), columns, source.facts.score_name)
     if many:
         _make_room(grid[0], max(len(axes.get_legend_handles_labels()[1]) for axes in grid))
-    elif not (drawable(table["probability"]) < 0).any():
+    elif not (drawable(table["score"]) < 0).any():
         grid[0].set_ylim(bottom=0)
     epoch_axis(grid[0], table["epoch"])
     if styles:
@@ -108,7 +108,7 @@ def _panel(axes: Axes, table: DataFrame, styles: dict[str, DirectionStyle] | Non
         strong = name in kept
         axes.plot(
             line["epoch"],
-            drawable(line["probability"]),
+            drawable(line["score"]),
             **(_line(own[str(name)]) if str(name) in own else {"color": GREY}),
             label=str(name) if styles is None and str(name) in own else None,
             marker="o" if len(line) == 1 else None,
@@ -132,13 +132,13 @@ def _make_room(axes: Axes, names: int) -> None:
 
 def _shares(last: DataFrame) -> bool:
     """Whether scores are shares of 1, so that there is such a thing as a uniform one."""
-    values = drawable(last["probability"])
+    values = drawable(last["score"])
     return bool((values >= 0).all()) and math.isclose(float(values.sum()), 1.0, abs_tol=1e-3)
 
 
 def _strongest(last: DataFrame, kept: Sequence[str]) -> set[str]:
     """What is kept, and of the others those with the largest scores in the end, so many that a panel can show."""
-    ranked = last.sort_values("probability", ascending=False, kind="stable")["direction"]
+    ranked = last.sort_values("score", ascending=False, kind="stable")["direction"]
     return set([*kept, *(name for name in ranked if name not in set(kept))][:MOST_LINES])
 
 
@@ -152,7 +152,7 @@ def _told(table: DataFrame, drawn: DataFrame) -> list[str]:
         f"{strong} lines: kept at the end{'; dotted: uniform' if dotted else ''}",
         *(f"{told}, the strongest" for told in told_left_out(MOST_LINES, most, "candidates of a layer")),
         *told_left_out(drawn["epoch"].nunique(), table["epoch"].nunique(), "epochs"),
-        *told_not_finite(table, ["probability"]),
+        *told_not_finite(table, ["score"]),
     ]
 
 
@@ -163,7 +163,7 @@ def applies(source: ReportSource) -> str | None:
         return "there is no finished epoch of a run to draw"
     if (count := table["layer"].nunique()) > MOST_LAYERS:
         return f"it shows at most {MOST_LAYERS} layers, but this run has {count:,}"
-    scores = table.groupby(["epoch", "layer"])["probability"]
+    scores = table.groupby(["epoch", "layer"])["score"]
     if (scores.max() == scores.min()).all():
         return "all candidates were alike in every epoch: this strategy has no alpha"
     return None

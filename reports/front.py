@@ -80,8 +80,6 @@ def applies(source: ReportSource) -> str | None:
     """It needs a finished run that judged genotypes of several costs."""
     if source.genotypes.empty:
         return "no genotypes were judged in this run, or it has not ended"
-    if not {"cost", "unit", "front"} <= set(source.genotypes.columns):
-        return "this run is of an earlier version, which did not tell costs"
     if not (source.genotypes["front"] == 1).any():
         return "no genotype of this run is marked as on the front"
     costs = source.genotypes["cost"].nunique()

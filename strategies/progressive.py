@@ -17,9 +17,10 @@ from pydantic import Field
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
-from scansearch.runs.restore import choice_of, whole
+from scansearch.runs.restore import whole
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
+from scansearch.strategy.judged import choice_of
 from scansearch.strategy.step import Plan, Step
 
 

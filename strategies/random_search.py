@@ -14,7 +14,6 @@ from pydantic import Field
 
 from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
-from scansearch.runs.restore import accuracies_of
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.base import Judge
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
@@ -57,12 +56,12 @@ class RandomSearch(BlackBox):
 
     def state_dict(self) -> dict[str, Any]:
         """Also the accuracies of the first round."""
-        return {**super().state_dict(), "quick": [list(item) for item in self.quick.items()]}
+        return {**super().state_dict(), "quick": self.memory.state(self.quick)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes them back."""
         super().load_state_dict(state)
-        self.quick = accuracies_of(state["quick"], self._genotype, "the first round")
+        self.quick = self.memory.restored(state["quick"], "the first round")
 
     def finish(self, evaluate: Judge) -> None:
         """The first round is judged by a few validation images."""

@@ -87,7 +87,7 @@ def test_the_space_of_a_search_fits_its_model_and_its_budget(line, page):
         data=given["data"],
         assignments=given["settings"],
     )
-    space, spec = SearchSpace.from_dict(config.space), MODELS.get(config.model)
+    space, spec = SearchSpace.from_dict(config.space), MODELS.get(config.model.name)
     sizes = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}  # of digits
     infos = spec.layers(sizes["image_size"])
     bound = space.bind([i.grid for i in infos], [i.stage for i in infos], costs_of(space, spec, **sizes))

@@ -19,13 +19,13 @@ CHANCE = "random_search"
 
 def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
     """Prints how to build the network that was found, where the export is, and how to compare with chance."""
-    from scansearch.runs.folder import RunFolder
+    from scansearch.runs.run import Run
 
     lines = ["next: build the network that was found and train it, in Python", *build_lines(folder, genotype)]
     if exported:
         lines += [f"or train it with LocalMamba's code: the files are in {folder / 'export'}"]
-    config = RunFolder.open(folder).config
-    if config.strategy != CHANCE:
+    config = Run.open(folder).config
+    if config.strategy.name != CHANCE:
         lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder, config)}"]
     out.print()
     for line in lines:
@@ -50,18 +50,22 @@ def chance_command(folder: Path, config: RunConfig) -> str:
     """The command of the same search under ``random_search``: same space, data, training and seed."""
     from scansearch.registry import SEARCH_SPACES
     from scansearch.searching.configure import make_config
+    from scansearch.searching.known_settings import NAMES
 
     name = config.space["name"]
     known = SEARCH_SPACES.get(name).to_dict() if name in SEARCH_SPACES else {}
     if {**config.space, "keep": None} != {**known, "keep": None}:
         return f"the command of this run with --strategy {CHANCE} and another --out"
-    words = ["run", "--space", name, "--strategy", CHANCE, "--model", config.model, "--data", config.data]
-    words += ["--data-root", config.data_root] if config.data_root else []
+    model, data = config.model.name, config.data.name
+    words = ["run", "--space", name, "--strategy", CHANCE, "--model", model, "--data", data]
+    words += ["--data-root", config.data.root] if config.data.root else []
     words += ["--seed", str(config.seed)] if config.seed else []
-    plain = make_config(space=SEARCH_SPACES.get(name), strategy=CHANCE, model=config.model, data=config.data)
-    words += _changed("train", config.train.model_dump(mode="json"), plain.train.model_dump(mode="json"))
-    words += _changed("augment", config.augment.model_dump(mode="json"), plain.augment.model_dump(mode="json"))
-    words += _changed("model", config.model_settings, {})
+    plain = make_config(space=SEARCH_SPACES.get(name), strategy=CHANCE, model=model, data=data)
+    usual = plain.model_dump(mode="json")
+    for section, values in config.model_dump(mode="json", include={"machine", "data", "train", "augment"}).items():
+        given = {key: value for key, value in values.items() if key not in NAMES}
+        words += _changed(section, given, usual[section])
+    words += _changed("model", config.model.settings, {})
     words += _changed("space", {"keep": config.space.get("keep")}, known)
     return f"{program()} {shlex.join([*words, '--out', f'{folder}-random'])}"
 

@@ -28,7 +28,8 @@ def command(
     config: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="TOML file with sections train, strategy, model, augment, space; repeatable."
+            metavar="FILE",
+            help="TOML file with sections machine, data, train, augment, model, space, strategy; repeatable.",
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,
@@ -40,6 +41,10 @@ def command(
             help="Any setting (`scansearch strategies NAME`), such as lr=0.01; repeatable.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show all settings and how much it would be; write nothing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --dry-run: JSON for other programs.")] = False,
 ) -> None:
     """Search scan orders: the main job.
 
@@ -52,15 +57,19 @@ def command(
       scansearch run --data fashion-mnist --epochs 10 --set limit=12000
       scansearch run --data imagefolder --data-root photos --set image_size=64
     """
+    from scansearch.cli.dry_run import show_dry_run
     from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
     from scansearch.display.progress import display
     from scansearch.documents import read_toml
+    from scansearch.errors import ScansearchError
     from scansearch.runs.folder import new_folder
     from scansearch.searching.assemble import start
     from scansearch.searching.configure import make_config
     from scansearch.space import find_space
 
+    if json and not dry_run:
+        raise ScansearchError("--json shows a search that is not done; add --dry-run")
     flags = {"epochs": epochs, "batch_size": batch_size}
     layers = [(str(path), read_toml(path)) for path in config or []]
     layers.append(("flags", {"train": {key: value for key, value in flags.items() if value is not None}}))
@@ -75,6 +84,9 @@ def command(
         layers=layers,
         assignments=settings,
     )
+    if dry_run:
+        show_dry_run(made, json=json)
+        return
     folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{strategy}-{data}")
     with resumable(folder):
         with display(out) as listener:

@@ -44,6 +44,8 @@ def command(
         return
     headings = {
         "strategy": f"settings of {name}",
+        "machine": "machine: where and how fast; two runs that differ in nothing else are comparable",
+        "data": "data: the images, and how many",
         "train": "train: how the weights of the supernet learn",
         "augment": f"augment: what is done to training images; defaults of {data}",
         "model": f"model: defaults of {model}",

@@ -42,7 +42,7 @@ class SearchFacts:
         """Model and data, strategy, space, seed and epochs: as many as are known, each a few words."""
         model, data, epochs = self._model, self._data, self._epochs
         where = f"{model} on {data}" if model and data else model or data
-        told = {"seed {}": self._either("seed"), "space {}": self._space}
+        told = {"seed {}": self._seed, "space {}": self._space}
         parts = [where, self.strategy, *(form.format(value) for form, value in told.items() if value)]
         parts.append(f"{epochs} epoch{'s' * (epochs != '1')}" if epochs else "")
         return [part for part in (*parts, _word(self._search.get("source"))) if part]
@@ -50,7 +50,7 @@ class SearchFacts:
     @property
     def strategy(self) -> str:
         """Its name, or nothing."""
-        return self._either("strategy")
+        return _word(_section(self.config, "strategy").get("name")) or _word(self._search.get("strategy"))
 
     @property
     def score_name(self) -> str:
@@ -83,16 +83,19 @@ class SearchFacts:
     def _search(self) -> Mapping[str, Any]:
         return self.genotype.search if self.genotype else {}
 
-    def _either(self, name: str) -> str:
-        return _word(self.config.get(name)) or _word(self._search.get(name))
+    @property
+    def _seed(self) -> str:
+        return _word(self.config.get("seed")) or _word(self._search.get("seed"))
 
     @property
     def _model(self) -> str:
-        return _word(self.config.get("model")) or _word(self.genotype.model if self.genotype else None)
+        return _word(_section(self.config, "model").get("name")) or _word(
+            self.genotype.model if self.genotype else None
+        )
 
     @property
     def _data(self) -> str:
-        return _word(self.config.get("data")) or _word(_section(self._search, "data").get("name"))
+        return _word(_section(self.config, "data").get("name")) or _word(_section(self._search, "data").get("name"))
 
     @property
     def _space(self) -> str:

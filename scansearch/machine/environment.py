@@ -17,7 +17,9 @@ from scansearch.masking import masked
 PACKAGES = ("scansearch", "torch", "numpy", "numba", "lightning-fabric", "scikit-learn", "mamba-ssm")
 
 
-def describe(data: Mapping[str, str], device: torch.device, backend: str, mixture: str = "auto") -> dict[str, Any]:
+def describe(
+    data: Mapping[str, str], device: torch.device, backend: str, mixture: str = "auto", precision: str = "32-true"
+) -> dict[str, Any]:
     """Facts about this process, as JSON data.
 
     Args:
@@ -25,6 +27,7 @@ def describe(data: Mapping[str, str], device: torch.device, backend: str, mixtur
         device: Where the supernet runs.
         backend: Backend of the selective scan.
         mixture: How a layer runs its directions, as the model was told.
+        precision: Number format, by its name in Fabric.
     """
     return {
         "command": command(),
@@ -36,6 +39,7 @@ def describe(data: Mapping[str, str], device: torch.device, backend: str, mixtur
         "threads": torch.get_num_threads(),
         "scan_backend": backend,
         "mixture": mixture,
+        "precision": precision,
         "data": dict(data),
     }
 

@@ -1,92 +1,40 @@
-"""Everything a run is told: names of its parts and their settings, validated, from defaults, presets, file and flags."""
+"""Everything a run is told, section by section, as ``config.toml`` has it."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
+from shlex import quote
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.documents import first_problem
-from scansearch.errors import ScansearchError
+from scansearch.documents import first_problem, read_toml
+from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.registry import unknown_name
-from scansearch.runs.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
+from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 
-RUN_FORMAT: Literal["scansearch/run/1"] = "scansearch/run/1"
-MACHINE = {"accelerator", "threads", "checkpoint_steps", "scan_backend", "mixture"}
-"""Settings that say where and how fast a run goes, not what it computes."""
-PLACES = {"data_root", "storage"}
+RUN_FORMAT: Literal["scansearch/run/2"] = "scansearch/run/2"
+MACHINE = "machine"
+"""The section that says where and how fast a run goes, not what it computes."""
+PLACES = {"data.root", "strategy.storage"}
 """Settings that say where something is kept that is checked by itself: images by their fingerprint, a study by its setup."""
-THREADS_A_CPU = 4
+SUBJECT = ("data", "train", "augment", "model")
+Kind = Literal["search", "train", "compare"]
 
 
-class TrainSettings(BaseModel):
-    """How the supernet's weights are trained. The defaults suit short runs of small models on a CPU."""
+class Part(BaseModel):
+    """A registered part by its name; its own settings stand beside it in its section."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
-    epochs: int = Field(12, ge=1, le=MOST_EPOCHS, description="Passes over the training data.")
-    batch_size: int = Field(64, ge=1, le=65_536, description="Images in a step, over all processes.")
-    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="Optimiser of the weights.")
-    lr: float = Field(3e-3, gt=0, le=100, description="Peak learning rate of the weights.")
-    min_lr: float = Field(1e-6, ge=0, le=100, description="Learning rate at the end of the cosine schedule.")
-    warmup_epochs: float = Field(1.0, ge=0, le=MOST_EPOCHS, description="Epochs of linear warm-up.")
-    weight_decay: float = Field(
-        0.04, ge=0, le=100, description="Weight decay; biases, norms and other 1-D parameters have none."
-    )
-    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
-    clip_norm: float = Field(1.0, ge=0, le=1e6, description="Largest norm of the weights' gradient; 0 does not clip.")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing.")
-    precision: Literal["auto", "32", "bf16"] = Field(
-        "auto", description="Number format: auto is 32 on a CPU and bf16 mixed precision on a GPU."
-    )
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to run.")
-    threads: int = Field(0, ge=0, description=f"CPU threads, at most {THREADS_A_CPU} a CPU; 0 leaves PyTorch's choice.")
-    checkpoint_steps: int = Field(
-        50, ge=1, le=MOST_STEPS, description="Steps between checkpoints; one more at the end of each epoch."
-    )
-    limit: int = Field(0, ge=0, le=MOST_IMAGES, description="Use at most this many training images; 0 uses all.")
-    validation_limit: int = Field(
-        0, ge=0, le=MOST_IMAGES, description="Use at most this many validation images; 0 uses all."
-    )
-    image_size: int = Field(0, ge=0, le=MOST_SIDE, description="Resize the images to this size; 0 leaves them.")
-    skip_damaged: bool = Field(False, description="Leave image files out that cannot be decoded, rather than stop.")
-    refuse_duplicates: bool = Field(
-        False, description="Stop if training, validation and test share an image, rather than warn."
-    )
+    name: str
 
-    @field_validator("precision", mode="before")
-    @classmethod
-    def _number_as_name(cls, value: Any) -> Any:
-        return str(value) if value in (16, 32) else value  # --set precision=32 is a number to TOML
-
-    @field_validator("threads")
-    @classmethod
-    def _fit_the_machine(cls, value: int) -> int:
-        if value > most_threads():
-            raise ValueError(f"at most {most_threads()} threads run on this machine, {THREADS_A_CPU} a CPU")
-        return value
-
-    @model_validator(mode="after")
-    def _rates_in_order(self) -> TrainSettings:
-        if self.min_lr > self.lr:
-            raise ValueError(f"min_lr <= lr must hold, but got {self.min_lr} and {self.lr}")
-        return self
-
-    def notes(self) -> list[str]:
-        """What the user should know about these settings, a line each."""
-        if self.warmup_epochs < self.epochs:
-            return []
-        return [
-            f"warmup_epochs={self.warmup_epochs:g} is not shorter than the {self.epochs} epochs: the weights' learning rate never "
-            "reaches lr"
-        ]
-
-
-def most_threads() -> int:
-    """How many threads are allowed here: with more, they only wait for each other, and some systems fail."""
-    return THREADS_A_CPU * (os.cpu_count() or 1)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its own settings, without the name."""
+        return dict(self.model_extra or {})
 
 
 class RunConfig(BaseModel):
@@ -94,38 +42,59 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal["scansearch/run/1"] = RUN_FORMAT
-    strategy: str = Field("darts", description="Search strategy.")
-    model: str = Field("local_vim_micro", description="Model to search.")
-    data: str = Field("digits", description="Dataset.")
-    data_root: str = Field("", description="Folder of the dataset; empty if it needs none.")
+    format: Literal["scansearch/run/2"] = RUN_FORMAT
+    kind: Kind = Field("search", description="What the run does.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random.")
-    space: dict[str, Any] = Field(description="The search space itself.")
+    machine: MachineSettings = Field(default_factory=MachineSettings)
+    data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     augment: AugmentSettings = Field(default_factory=AugmentSettings)
-    strategy_settings: dict[str, Any] = Field(default_factory=dict)
-    model_settings: dict[str, Any] = Field(default_factory=dict)
+    model: Part = Field(description="The model, and the options that are not its own.")
+    space: dict[str, Any] = Field(default_factory=dict, description="Of a search: the search space itself.")
+    strategy: Part = Field(Part(name=""), description="Of a search: the strategy, with all its settings.")
+
+    @model_validator(mode="after")
+    def _sections_of_the_kind(self) -> RunConfig:
+        if self.kind == "search" and not (self.space and self.strategy.name):
+            raise ValueError("a run of kind search has the sections space and strategy")
+        return self
 
     def recipe(self) -> dict[str, Any]:
-        """Everything that the numbers of a run depend on, by its name in config.toml: all but ``MACHINE`` and ``PLACES``."""
+        """Everything that the numbers of a run depend on, as ``section.key``: all but ``MACHINE`` and ``PLACES``."""
         found: dict[str, Any] = {}
-        for name, value in self.model_dump(mode="json", exclude_none=True).items():
+        for name, value in self.model_dump(mode="json", exclude_none=True, exclude={MACHINE}).items():
             found |= {f"{name}.{key}": v for key, v in value.items()} if isinstance(value, dict) else {name: value}
-        return {name: v for name, v in found.items() if name.rpartition(".")[2] not in MACHINE | PLACES}
+        return {name: value for name, value in found.items() if name not in PLACES}
 
     def subject(self) -> dict[str, Any]:
-        """What is trained and how, without what only says where and how fast: accuracies of equal subjects are comparable."""
-        sections = {
-            "train": self.train.model_dump(mode="json"),
-            "augment": self.augment.model_dump(mode="json"),
-            "model": self.model_settings,
-        }
-        return {"model": self.model} | {
-            f"{section}.{key}": value
-            for section, values in sections.items()
-            for key, value in values.items()
-            if key not in MACHINE
-        }
+        """The part of the recipe that says what is trained and how: accuracies of equal subjects are comparable."""
+        return {name: value for name, value in self.recipe().items() if name.partition(".")[0] in SUBJECT}
+
+    def to_toml(self) -> str:
+        """The text of ``config.toml``."""
+        text: str = tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        return text
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Reads ``config.toml`` of a run folder.
+
+    Raises:
+        RunFolderError: If there is no run in ``folder``, or it is of another version.
+        ScansearchError: If the file is damaged, in one line.
+    """
+    path = folder / "config.toml"
+    if not path.exists():
+        raise RunFolderError(
+            f"{folder} holds no run (it has no config.toml); start one with `scansearch run --out {quote(str(folder))}`"
+        )
+    values = read_toml(path)
+    if (found := values.get("format")) != RUN_FORMAT:
+        raise RunFolderError(
+            f"{folder} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew"
+        )
+    config: RunConfig = validated(RunConfig, values, f"{path}: run")
+    return config
 
 
 def validated(model: type[BaseModel], values: dict[str, Any], section: str) -> Any:

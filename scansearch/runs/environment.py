@@ -27,6 +27,7 @@ class _Facts(BaseModel):
     scan_backend: str
     processor: str
     mixture: str
+    precision: str
     versions: dict[str, str]
     data: _Images
 
@@ -56,7 +57,7 @@ def read_environment(folder: Path) -> dict[str, Any]:
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What a resumed run finds changed, one line each: such a run continues, but not bit for bit."""
     lines = []
-    for key in ("versions", "processor", "device", "threads", "scan_backend", "mixture"):
+    for key in ("versions", "processor", "device", "threads", "scan_backend", "mixture", "precision"):
         if before.get(key) != now.get(key):
             lines.append(f"{key.replace('_', ' ')} changed since the run began: {before.get(key)} -> {now.get(key)}")
     return lines

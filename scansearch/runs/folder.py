@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from typing import Any, Protocol
 
-import tomli_w
 from filelock import FileLock, Timeout
 
-from scansearch.documents import read_toml
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
 from scansearch.files import check_own, is_temporary, own_folder, remove_left_overs, write_text, writing
 from scansearch.runs.checkpoint import checkpoints, drop_old, load_checkpoint, newest_checkpoint, save_checkpoint
-from scansearch.runs.config import RUN_FORMAT, RunConfig, validated
+from scansearch.runs.config import RunConfig, read_config
 from scansearch.runs.environment import read_environment, write_environment
 from scansearch.runs.origin import Origin, check_origin, origin
-from scansearch.runs.tables import TABLES, TIMING, Tables
+from scansearch.runs.table import Row, Table
+from scansearch.runs.table_files import TableFiles
+from scansearch.runs.tables import TABLES
 
-IN_PLACE = (*TABLES, *TIMING, "log.txt", ".lock")
+IN_PLACE = (*{table.name for tables in TABLES.values() for table in tables}, "log.txt", ".lock")
 REPLACED = ("config.toml", "environment.json", "genotype.json")
 FOLDERS = ("checkpoints", "figures", "export", "front")
 
@@ -30,7 +31,7 @@ class Folder(Protocol):
 
     path: Path
 
-    def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+    def append(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Adds rows to a table."""
 
     def save(self, step: int, state: dict[str, Any]) -> None:
@@ -47,7 +48,6 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._lock = FileLock(self.path / ".lock", timeout=0)
-        self._tables = Tables(self.path)
         self._origin: Origin = {}
         self._sizes: dict[str, int] | None = None
         self._newest: Path | None = None
@@ -71,8 +71,7 @@ class RunFolder:
             folder._check_new()  # another process may have been faster
             try:
                 write_environment(folder.path, environment)
-                text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-                write_text(folder.path / "config.toml", text)
+                write_text(folder.path / "config.toml", config.to_toml())
                 yield folder
             except (DivergenceError, InterruptedRunError):
                 raise
@@ -127,25 +126,13 @@ class RunFolder:
             RunFolderError: If there is no run in ``path``, or it is of another version.
         """
         folder = cls(path)
-        if not (folder.path / "config.toml").exists():
-            raise RunFolderError(
-                f"{path} holds no run (it has no config.toml); start one with `scansearch run --out {quote(str(path))}`"
-            )
-        found = folder._toml().get("format")
-        if found != RUN_FORMAT:
-            raise RunFolderError(
-                f"{path} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew"
-            )
+        read_config(folder.path)
         return folder
 
     @property
     def config(self) -> RunConfig:
         """What the run was told."""
-        config: RunConfig = validated(RunConfig, self._toml(), f"{self.path / 'config.toml'}: run")
-        return config
-
-    def _toml(self) -> dict[str, Any]:
-        return read_toml(self.path / "config.toml")
+        return read_config(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[RunFolder]:
@@ -169,9 +156,13 @@ class RunFolder:
         finally:
             self._lock.release()
 
-    def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+    @cached_property
+    def _tables(self) -> TableFiles:
+        return TableFiles(self.path, TABLES[self.config.kind])
+
+    def append(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Appends rows to a table and waits until they are on disk."""
-        self._tables.append(name, rows)
+        self._tables.append(table, rows)
 
     @property
     def _said(self) -> Origin:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from scansearch.errors import RunFolderError
-from scansearch.genotype import Genotype
 from scansearch.runs.config import RunConfig
 
-CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "data")
+CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "precision", "data")
 SHOWN = 3
 Origin = dict[str, dict[str, Any]]
 
@@ -40,26 +39,21 @@ def check_origin(stored: object, now: Origin, folder: Path) -> None:
             raise RunFolderError(
                 f"the checkpoint in {folder} does not say what made it; it is of another version or damaged: start a new run"
             )
-        _compare(entries, made, f"{folder / file} says", "the checkpoint was made with")
+        compare(entries, made, f"{folder / file} says", "the checkpoint was made with")
 
 
-def check_result(genotype: Genotype, config: RunConfig, environment: Mapping[str, Any], folder: Path) -> None:
-    """Checks that a finished run's genotype.json names the search of its config.toml.
+def compare(says: Mapping[str, Any], made: Mapping[Any, Any], first: str, second: str) -> None:
+    """Compares what a file says with what was made of it, entry by entry.
+
+    Args:
+        says: What the file says.
+        made: What it should say.
+        first: Begins the message, up to the first few wrong entries.
+        second: Stands before what these should be.
 
     Raises:
-        RunFolderError: If not, likewise.
+        RunFolderError: If they differ.
     """
-    ours = {
-        "model": config.model, "strategy": config.strategy, "settings": config.strategy_settings, "seed": config.seed,
-        "epochs": config.train.epochs, "data": environment["data"],
-    }  # fmt: skip
-    told = {**genotype.search, "model": genotype.model}
-    there = {key: told.get(key) for key in ours}
-    _compare(there, ours, f"{folder / 'genotype.json'} says", "the run that made it has")
-
-
-def _compare(says: Mapping[str, Any], made: Mapping[Any, Any], first: str, second: str) -> None:
-    """Refuses the first few differences, by name."""
     wrong = [str(key) for key in {**says, **made} if not _same(says.get(key), made.get(key))]
     if not wrong:
         return

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from scansearch.errors import RunFolderError
-from scansearch.space import BoundSpace, Choice
 
 
 @contextmanager
@@ -108,30 +107,6 @@ def check_like(found: object, fresh: Mapping[str, Any]) -> None:
 
 def _kind(value: object) -> type:
     return float if isinstance(value, (bool, int)) else type(value)
-
-
-def choice_of(value: object, space: BoundSpace, where: str, *, allowed: bool = True) -> Choice:
-    """Checks candidates, layer by layer, and returns them; unless ``allowed`` is False, the space must allow them."""
-    if not isinstance(value, tuple) or len(value) != len(space):
-        raise ValueError(f"{where} is no genotype of {len(space)} layers")
-    for kept, layer in zip(value, space, strict=True):
-        if not isinstance(kept, tuple) or list(kept) != sorted(set(kept)):
-            raise ValueError(f"{where} keeps candidates that are not in order")
-        for i in kept:
-            whole(i, 0, len(layer.candidates) - 1, f"a candidate of {where}")
-    if allowed and not space.allows(value):
-        raise ValueError(f"{where} is not in space {space.name!r}")
-    return value
-
-
-def accuracies_of(value: object, key: Any, where: str) -> dict[Any, float]:
-    """Checks a list of pairs, ``key(first)`` and an accuracy in [0, 1], and returns it as a dict."""
-    found = {}
-    for item in a_list(value, where):
-        if not isinstance(item, list) or len(item) != 2 or type(item[1]) is not float or not 0 <= item[1] <= 1:
-            raise ValueError(f"{where} has an entry that is no genotype and its accuracy")
-        found[key(item[0])] = item[1]
-    return found
 
 
 def numbers(value: object, count: int, where: str) -> list[float]:

@@ -1,137 +1,85 @@
-"""The tables of a run folder: rows are only ever added, and cut off again when a run goes on from a checkpoint."""
+"""The tables that a run writes, by its kind: a NamedTuple for the rows of each."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from scansearch.errors import RunFolderError
-from scansearch.files import append_bytes, open_regular, truncate, write_text
-
-TABLES = {
-    "metrics.csv": (
-        "epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "alpha_lr", "entropy", "margin",
-        "genotype_changes",
-    ),
-    "layers.csv": ("epoch", "layer", "entropy", "margin", "changes"),
-    "scores.csv": ("epoch", "layer", "direction", "probability", "kept"),
-    "diagnostics.csv": ("epoch", "name", "value"),
-    "genotypes.csv": ("number", "accuracy", "cost", "unit", "front", "directions"),
-}  # fmt: skip
-TIMING = {"timing.csv": ("epoch", "seconds", "images_per_second")}
-COLUMNS = {**TABLES, **TIMING}
-MAX_LINE = 1 << 16
+from scansearch.runs.table import Table
 
 
-class Tables:
-    """The tables in a folder. All but ``timing.csv`` hold only what a repeated run would write byte for byte the same.
+class MetricsRow(NamedTuple):
+    """An epoch."""
 
-    Args:
-        path: The folder.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Appends rows to a table and waits until they are on disk."""
-        if wrong := [len(row) for row in rows if len(row) != len(COLUMNS[name])]:
-            raise ValueError(f"{name} has {len(COLUMNS[name])} columns, but a row has {wrong[0]}")
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
-        append_bytes(self.path / name, text.getvalue().encode(), sync=True)
-
-    def sizes(self) -> dict[str, int]:
-        """How long each table is, for a checkpoint; ``timing.csv`` may differ."""
-        return {name: self._length(name) for name in TABLES}
-
-    def begin(self) -> None:
-        """Makes tables without rows."""
-        for name, columns in COLUMNS.items():
-            write_text(self.path / name, _header(columns))
-
-    def check_empty(self) -> None:
-        """Checks that nothing can be lost by ``begin``.
-
-        Raises:
-            RunFolderError: If a table has rows.
-        """
-        for name in COLUMNS:
-            if self._length(name) > len(self._first_line(name)) + 1:
-                raise RunFolderError(
-                    f"{self.path / name} has rows, but there is no checkpoint that the run could go on from; restore "
-                    f"{self.path / 'checkpoints'} or start a new run"
-                )
-
-    def check(self, sizes: object) -> dict[str, int]:
-        """Checks that the tables can be cut back to what a checkpoint says, and returns it. Nothing is changed.
-
-        Args:
-            sizes: As ``sizes()`` gave them, or anything: who writes a checkpoint decides here what is cut.
-
-        Raises:
-            RunFolderError: If these are not the tables, or not places where one of their rows ends.
-        """
-        if not isinstance(sizes, dict) or set(sizes) != set(TABLES):
-            raise RunFolderError(
-                f"a checkpoint in {self.path} remembers the tables {', '.join(TABLES)}, but this one others; start the run anew"
-            )
-        for name, size in sizes.items():
-            self._check_size(name, size)
-        for name in COLUMNS:
-            self._check_columns(name, sizes.get(name, self._length(name)))
-        return sizes
-
-    def cut(self, sizes: Mapping[str, int]) -> None:
-        """Cuts the tables back to sizes that ``check`` has passed; those that have no rows then get their header anew."""
-        for name, columns in COLUMNS.items():
-            if name in sizes:
-                truncate(self.path / name, sizes[name])
-            if self._length(name) <= len(self._first_line(name)) + 1:
-                write_text(self.path / name, _header(columns))
-
-    def _check_size(self, name: str, size: Any) -> None:
-        path, length = self.path / name, self._length(name)
-        if type(size) is int and size > length:
-            raise RunFolderError(
-                f"{path} is shorter than at the checkpoint ({size} bytes); restore it or start the run anew"
-            )
-        if type(size) is not int or size <= len(self._first_line(name)) or self._byte(name, size - 1) != b"\n":
-            raise RunFolderError(
-                f"{path} cannot have had {size!r} bytes at the checkpoint: no row ends there; restore it or start the run anew"
-            )
-
-    def _check_columns(self, name: str, size: int) -> None:
-        """A table without rows may have those of an earlier version, as it gets its header anew."""
-        first, header = self._first_line(name), _header(COLUMNS[name]).strip()
-        if size > len(first) + 1 and first != header.encode():
-            raise RunFolderError(
-                f"{self.path / name} has the columns {first.decode(errors='replace')!r}, but this version writes {header!r}; "
-                "finish the run with the version that began it, or start it anew"
-            )
-
-    def _length(self, name: str) -> int:
-        path = self.path / name
-        return path.stat().st_size if path.exists() else 0
-
-    def _first_line(self, name: str) -> bytes:
-        if not (self.path / name).exists():
-            return b""
-        with open_regular(self.path / name) as file:
-            return file.readline(MAX_LINE).removesuffix(b"\n")
-
-    def _byte(self, name: str, place: int) -> bytes:
-        with open_regular(self.path / name) as file:
-            file.seek(place)
-            return file.read(1)
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    lr: float
+    alpha_lr: float
+    entropy: float
+    margin: float
+    genotype_changes: int
 
 
-def _header(columns: Sequence[str]) -> str:
-    return ",".join(columns) + "\n"
+class LayerRow(NamedTuple):
+    """A layer, in an epoch."""
+
+    epoch: int
+    layer: int
+    entropy: float
+    margin: float
+    changes: int
 
 
-def _cell(value: Any) -> Any:
-    return f"{value:.9g}" if isinstance(value, float) else value
+class ScoreRow(NamedTuple):
+    """A direction of a layer, in an epoch."""
+
+    epoch: int
+    layer: int
+    direction: str
+    score: float
+    kept: bool
+
+
+class DiagnosticsRow(NamedTuple):
+    """A figure of the strategy's own, in an epoch."""
+
+    epoch: int
+    name: str
+    value: float
+
+
+class GenotypeRow(NamedTuple):
+    """A genotype that was judged."""
+
+    number: int
+    accuracy: float
+    cost: float
+    unit: str
+    front: bool
+    directions: str
+
+
+class TimingRow(NamedTuple):
+    """How long an epoch took."""
+
+    epoch: int
+    seconds: float
+    images_per_second: float
+
+
+METRICS = Table("metrics.csv", MetricsRow)
+LAYERS = Table("layers.csv", LayerRow)
+SCORES = Table("scores.csv", ScoreRow)
+DIAGNOSTICS = Table("diagnostics.csv", DiagnosticsRow)
+GENOTYPES = Table("genotypes.csv", GenotypeRow)
+TIMING = Table("timing.csv", TimingRow, repeatable=False)
+TABLES: Mapping[str, tuple[Table[Any], ...]] = {
+    "search": (METRICS, LAYERS, SCORES, DIAGNOSTICS, GENOTYPES, TIMING),
+    "train": (),
+    "compare": (),
+}
+"""By kind of run. A run of another kind gets its tables here."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,47 @@ from scansearch.machine.environment import describe
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import Supernet
+from scansearch.models.spec import LayerInfo
 from scansearch.ops import resolve_backend
-from scansearch.registry import DATASETS, MODELS, STRATEGIES
-from scansearch.runs.config import RunConfig, most_threads, validated
+from scansearch.registry import DATASETS, STRATEGIES
+from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.environment import differences, read_environment
 from scansearch.runs.folder import RunFolder
-from scansearch.runs.origin import check_result
+from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
+from scansearch.searching.check_result import check_result
+from scansearch.searching.configure import model_of
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import BoundSpace, Costs, SearchSpace
+from scansearch.strategy.base import Strategy
 from scansearch.training.events import Listener, Silent
 from scansearch.training.log import Logged
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a search is made of.
+
+    Args:
+        spec: The model, with its options.
+        data: The images.
+        space: The space as the user named it.
+        infos: Where the model's layers stand.
+        bound: The space on these layers.
+        strategy: The strategy, with its settings.
+        fabric: Device, precision and processes.
+        environment: Facts about this process that the numbers depend on.
+    """
+
+    spec: Any
+    data: ImageData
+    space: SearchSpace
+    infos: Sequence[LayerInfo]
+    bound: BoundSpace
+    strategy: Strategy
+    fabric: Fabric
+    environment: dict[str, Any]
 
 
 def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
@@ -45,8 +76,8 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
     """
     with run_numerics():
         listener = listener or Silent()
-        parts = _assemble(config, listener)
-        with RunFolder.new(out, config, parts["environment"]) as folder:
+        parts = assemble(config, listener)
+        with RunFolder.new(out, config, parts.environment) as folder:
             listener = Logged(listener, folder.path / "log.txt")
             return _run(parts, config, folder, listener, folder.load(listener.warned))
 
@@ -66,49 +97,52 @@ def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
             check_result(genotype, config, environment, folder.path)
             return genotype
         state = folder.load(listener.warned)
-        if not config.train.threads and environment["threads"] <= most_threads():
+        if not config.machine.threads and environment["threads"] <= most_threads():
             torch.set_num_threads(environment["threads"])
-        return _run(_assemble(config, listener), config, folder, listener, state)
+        return _run(assemble(config, listener), config, folder, listener, state)
 
 
-def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
-    train = config.train
-    if train.threads:
-        torch.set_num_threads(train.threads)
-    spec = MODELS.get(config.model).configure(**config.model_settings)
-    data: ImageData = DATASETS.get(config.data).load(
-        config.data_root or None,
-        image_size=train.image_size or None,
-        limit=train.limit or None,
-        validation_limit=train.validation_limit or None,
-        skip_damaged=train.skip_damaged,
-        refuse_duplicates=train.refuse_duplicates,
-        progress=listener.checked,
-    )
+def assemble(config: RunConfig, listener: Listener) -> Parts:
+    """Makes the parts of a search, the supernet excepted.
+
+    Raises:
+        ScansearchError: If they do not fit each other, or this machine. Nothing is written.
+    """
+    machine = config.machine
+    if machine.threads:
+        torch.set_num_threads(machine.threads)
+    spec, data = model_of(config), _images(config.data, listener)
     space = SearchSpace.from_dict(config.space)
     infos = spec.layers(data.image_size)
-    kind = STRATEGIES.get(config.strategy)
-    fabric = _fabric(config)
-    backend = resolve_backend(
-        str(config.model_settings.get("scan_backend", "auto")), torch.empty(0, device=fabric.device)
-    )
+    kind = STRATEGIES.get(config.strategy.name)
+    fabric = _fabric(machine)
+    backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
     bound = space.bind([info.grid for info in infos], [info.stage for info in infos], _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
-    return {
-        "spec": spec,
-        "data": data,
-        "space": space,
-        "infos": infos,
-        "bound": bound,
-        "strategy": kind(validated(kind.Settings, config.strategy_settings, "strategy")),
-        "fabric": fabric,
-        "environment": describe(
-            {"name": data.name, "fingerprint": data.fingerprint},
-            fabric.device,
-            backend,
-            str(config.model_settings.get("mixture", "auto")),
-        ),
-    }
+    images = {"name": data.name, "fingerprint": data.fingerprint}
+    return Parts(
+        spec=spec,
+        data=data,
+        space=space,
+        infos=infos,
+        bound=bound,
+        strategy=kind(validated(kind.Settings, config.strategy.settings, "strategy")),
+        fabric=fabric,
+        environment=describe(images, fabric.device, backend, machine.mixture, _precision(machine)),
+    )
+
+
+def _images(settings: DataSettings, listener: Listener) -> ImageData:
+    data: ImageData = DATASETS.get(settings.name).load(
+        settings.root or None,
+        image_size=settings.image_size or None,
+        limit=settings.limit or None,
+        validation_limit=settings.validation_limit or None,
+        skip_damaged=settings.skip_damaged,
+        refuse_duplicates=settings.refuse_duplicates,
+        progress=listener.checked,
+    )
+    return data
 
 
 def _supernet(spec: Any, bound: BoundSpace, data: ImageData) -> Supernet:
@@ -128,53 +162,51 @@ def _costs(space: SearchSpace, spec: Any, data: ImageData) -> Costs | None:
     return costs_of(space, spec, **_sizes(data))
 
 
-def _fabric(config: RunConfig) -> Fabric:
-    train = config.train
-    if train.accelerator == "cuda" and not torch.cuda.is_available():
+def _fabric(machine: MachineSettings) -> Fabric:
+    if machine.accelerator == "cuda" and not torch.cuda.is_available():
         raise ScansearchError("accelerator=cuda needs a CUDA GPU, but torch finds none here; use --set accelerator=cpu")
-    if train.accelerator == "mps" and not torch.backends.mps.is_available():
+    if machine.accelerator == "mps" and not torch.backends.mps.is_available():
         raise ScansearchError(
             "accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu"
         )
-    on_gpu = train.accelerator == "cuda" or (train.accelerator == "auto" and torch.cuda.is_available())
-    names = {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed"}
-    return Fabric(accelerator=train.accelerator, devices=1, precision=names[train.precision])  # type: ignore[arg-type]
+    return Fabric(accelerator=machine.accelerator, devices=machine.devices, precision=_precision(machine))  # type: ignore[arg-type]
+
+
+def _precision(machine: MachineSettings) -> str:
+    on_gpu = machine.accelerator == "cuda" or (machine.accelerator == "auto" and torch.cuda.is_available())
+    return {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed"}[machine.precision]
+
+
+def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener) -> SearchLoop:
+    """The search before its first step, with a new supernet."""
+    parts.fabric.launch()
+    torch.manual_seed(config.seed)
+    spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
+    supernet = _supernet(spec, bound, data)
+    alone = StandAlone(spec, bound, data, _sizes(data), config, fabric, folder.path)
+    return SearchLoop(fabric, supernet, parts.strategy, bound, data, config, folder, listener, alone)
+
+
+def notes_of(parts: Parts, config: RunConfig) -> list[str]:
+    """What the user should know about this search, a line each; of a loop that is made."""
+    return [*parts.data.notes, *parts.bound.notes(), *parts.strategy.notes(), *config.train.notes()]
 
 
 def _run(
-    parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener, state: dict[str, Any] | None
+    parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, state: dict[str, Any] | None
 ) -> Genotype:
-    fabric, data, bound, strategy = parts["fabric"], parts["data"], parts["bound"], parts["strategy"]
-    fabric.launch()
-    torch.manual_seed(config.seed)
-    supernet = _supernet(parts["spec"], bound, data)
-    alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
-    loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
+    loop = make_loop(parts, config, folder, listener)
     environment = _environment(parts, config, folder, listener)
-    for note in (*data.notes, *bound.notes(), *strategy.notes(), *config.train.notes()):
+    for note in notes_of(parts, config):
         listener.warned(note)
     if state is not None:
         loop.restore(state)
     folder.rewind()
     if state is None:
         loop.save()
-    facts = {
-        "model": config.model,
-        "layers": len(bound),
-        "candidates": sorted({len(layer.candidates) for layer in bound}),
-        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
-        "genotypes": bound.size,
-        "parameters": sum(p.numel() for p in supernet.parameters()),
-        "images": len(data.train),
-        "mean": [float(f"{value:.6g}") for value in data.mean],
-        "std": [float(f"{value:.6g}") for value in data.std],
-        "device": environment["device"],
-        "scan_backend": environment["scan_backend"],
-        "resumed": state is not None,
-    }
-    listener.started(facts, loop.progress())
+    listener.started(_facts(parts, config, loop, environment, resumed=state is not None), loop.progress())
     loop.run()
-    result = Result(config, parts["space"], parts["infos"], loop, environment)
+    result = Result(config, parts.space, parts.infos, loop, environment)
     genotype = result.genotype()
     for number, other in result.front().items():
         other.save(folder.path / "front" / f"{number}.json")
@@ -182,11 +214,31 @@ def _run(
     return genotype
 
 
-def _environment(parts: dict[str, Any], config: RunConfig, folder: RunFolder, listener: Listener) -> dict[str, Any]:
-    now, before = parts["environment"], read_environment(folder.path)
+def _facts(
+    parts: Parts, config: RunConfig, loop: SearchLoop, environment: dict[str, Any], *, resumed: bool
+) -> dict[str, Any]:
+    bound, data = parts.bound, parts.data
+    return {
+        "model": config.model.name,
+        "layers": len(bound),
+        "candidates": sorted({len(layer.candidates) for layer in bound}),
+        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
+        "genotypes": bound.size,
+        "parameters": sum(p.numel() for p in loop.supernet.parameters()),
+        "images": len(data.train),
+        "mean": [float(f"{value:.6g}") for value in data.mean],
+        "std": [float(f"{value:.6g}") for value in data.std],
+        "device": environment["device"],
+        "scan_backend": environment["scan_backend"],
+        "resumed": resumed,
+    }
+
+
+def _environment(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener) -> dict[str, Any]:
+    now, before = parts.environment, read_environment(folder.path)
     if before.get("data") != now["data"]:
         raise ScansearchError(
-            f"the images of {config.data} changed since the run began: their fingerprint is not that of "
+            f"the images of {config.data.name} changed since the run began: their fingerprint is not that of "
             f"{folder.path / 'environment.json'}; restore them or start a new run"
         )
     for line in differences(before, now):

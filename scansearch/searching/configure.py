@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.errors import ScansearchError
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
-from scansearch.runs.config import RunConfig, TrainSettings, validated
+from scansearch.runs.config import Part, RunConfig, validated
+from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.searching.known_settings import known_settings
 from scansearch.searching.overrides import Overrides
+
+MACHINE_OPTIONS = ("scan_backend", "mixture")
+"""Options of a model that say how fast it runs, not what it computes; the section ``machine`` has them."""
 
 
 def make_config(
@@ -49,24 +54,44 @@ def make_config(
     chosen = validated(kind.Settings, values["strategy"], "strategy")
     if values["space"]:
         space = space.from_dict({**space.to_dict(), **values["space"]}, "space setting")
-    spec.configure(**values["model"])
     train = {**kind(chosen).train_defaults(), **values["train"]}
     everything = {
-        "strategy": strategy,
-        "model": model,
-        "data": data,
-        "data_root": _found_from_everywhere(data_root),
         "seed": seed,
-        "space": space.to_dict(),
+        "machine": validated(MachineSettings, values["machine"], "machine"),
+        "data": validated(DataSettings, {**values["data"], "name": data, "root": _from_everywhere(data_root)}, "data"),
         "train": validated(TrainSettings, train, "train"),
         "augment": validated(AugmentSettings, values["augment"], "augment"),
-        "strategy_settings": chosen.model_dump(mode="json", exclude_none=True),
-        "model_settings": values["model"],
+        "model": _part("model", model, values["model"]),
+        "space": space.to_dict(),
+        "strategy": _part("strategy", strategy, chosen.model_dump(mode="json", exclude_none=True)),
     }
     config: RunConfig = validated(RunConfig, everything, "run")
+    model_of(config)
     return config
 
 
-def _found_from_everywhere(root: str) -> str:
+def model_of(config: RunConfig) -> Any:
+    """The model of a run with its options, those of the machine among them.
+
+    Raises:
+        ScansearchError: If an option is unknown or its value is not allowed.
+    """
+    spec, machine = MODELS.get(config.model.name), config.machine.model_dump(include=set(MACHINE_OPTIONS))
+    known = {option.name for option in spec.options()}
+    for name, value in machine.items():
+        if name not in known and value != MachineSettings.model_fields[name].default:
+            raise ScansearchError(f"model {config.model.name} has no {name}, so it cannot be {value!r}; leave it out")
+    return spec.configure(**config.model.settings, **{name: machine[name] for name in machine if name in known})
+
+
+def _part(section: str, name: str, settings: dict[str, Any]) -> Part:
+    if "name" in settings:
+        raise ScansearchError(
+            f"the {section} {name} has a setting called name, as its section in config.toml calls itself; rename it"
+        )
+    return Part(name=name, **settings)
+
+
+def _from_everywhere(root: str) -> str:
     """A folder by its absolute path, so that a resume from another folder finds it."""
     return str(Path(root).absolute()) if root and "://" not in root else root

@@ -60,7 +60,7 @@ class SearchJudge:
         """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
         self.asked += updates
         while self.loop.tuned < self.asked:
-            due = self.loop.tuned > 0 and self.loop.tuned % self.loop.settings.checkpoint_steps == 0
+            due = self.loop.tuned > 0 and self.loop.tuned % self.loop.checkpoint_steps == 0
             self._heed(due, f"after update {self.loop.tuned} of {self.loop.strategy.tunings} of fine-tuning")
             self.loop.tune(selections)
             self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.tunings)
@@ -68,7 +68,7 @@ class SearchJudge:
     @property
     def _due(self) -> bool:
         """Asked before and not after an evaluation: only the strategy can store what it learns from it."""
-        return self.loop.judged > 0 and self.loop.judged % self.loop.settings.checkpoint_steps == 0
+        return self.loop.judged > 0 and self.loop.judged % self.loop.checkpoint_steps == 0
 
     def _save_if(self, due: bool) -> None:
         judged = f"after {self.loop.judged} of at most {self.loop.strategy.judgements} genotypes were judged"

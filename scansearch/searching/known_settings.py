@@ -1,4 +1,4 @@
-"""Everything that can be set for a search: the settings of its strategy, training, augmentation, model and space."""
+"""Everything that can be set for a search, section by section."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from pydantic import BaseModel
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.options import Option, takes
-from scansearch.runs.config import TrainSettings
+from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.space import SearchSpace
 from scansearch.strategy.base import Strategy
 
 SPACE = {"keep": "N | [LEAST, MOST]", "budget": "{limit = X, formula = NAME} | {limit = X, table = FILE}"}
 """What of a space can be set, and what each takes."""
+NAMES = ("name", "root")
+"""What of a section has a flag of its own."""
 
 
 def known_settings(kind: type[Strategy], model: Any, augment: AugmentSettings) -> dict[str, list[Option]]:
     """The options of every section, with the defaults that this strategy, model and data set give them."""
     return {
+        "machine": _options(MachineSettings),
+        "data": [option for option in _options(DataSettings) if option.name not in NAMES],
         "train": _options(TrainSettings, kind(kind.Settings()).train_defaults()),
-        "strategy": _options(kind.Settings, {}),
-        "model": model.options(),
         "augment": _options(AugmentSettings, augment.model_dump()),
+        "model": [option for option in model.options() if option.name not in MachineSettings.model_fields],
         "space": space_settings(),
+        "strategy": _options(kind.Settings),
     }
 
 
@@ -33,10 +37,9 @@ def space_settings() -> list[Option]:
     return [Option(name, None, form, SearchSpace.model_fields[name].description or "") for name, form in SPACE.items()]
 
 
-def _options(model: type[BaseModel], defaults: Mapping[str, Any]) -> list[Option]:
+def _options(model: type[BaseModel], defaults: Mapping[str, Any] | None = None) -> list[Option]:
+    own = defaults or {}
     return [
-        Option(
-            name, defaults.get(name, field.default), takes(field.annotation, field.metadata), field.description or ""
-        )
+        Option(name, own.get(name, field.default), takes(field.annotation, field.metadata), field.description or "")
         for name, field in model.model_fields.items()
     ]

@@ -17,14 +17,27 @@ from scansearch.models import Selection, Supernet
 from scansearch.runs.config import RunConfig
 from scansearch.runs.folder import Folder
 from scansearch.runs.limits import MOST_JUDGED, MOST_STEPS, check_amount
-from scansearch.runs.rows import correct, judged_rows, score_rows
+from scansearch.runs.tables import (
+    DIAGNOSTICS,
+    GENOTYPES,
+    LAYERS,
+    METRICS,
+    SCORES,
+    TIMING,
+    DiagnosticsRow,
+    LayerRow,
+    MetricsRow,
+    TimingRow,
+)
 from scansearch.searching.certainty import History, entropy, margin
 from scansearch.searching.judge import Alone, SearchJudge, unavailable
+from scansearch.searching.rows import judged_rows, score_rows
 from scansearch.searching.state import restore_state, state_of
 from scansearch.space import BoundSpace
 from scansearch.strategy.base import Strategy
 from scansearch.strategy.step import Batch, Plan, Step
 from scansearch.training.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN, Batches, generator, split_off
+from scansearch.training.correct import correct
 from scansearch.training.events import Listener, Progress
 from scansearch.training.interrupt import StopRequest
 from scansearch.training.optimizer import schedule, set_lr, weight_optimizer
@@ -65,6 +78,7 @@ class SearchLoop:
         self.alone = alone
         self.fabric, self.strategy, self.space, self.data = fabric, strategy, space, data
         self.settings, self.seed, self.folder, self.listener = config.train, config.seed, folder, listener
+        self.checkpoint_steps = config.machine.checkpoint_steps
         weights_part, held_out_part = split_off(len(data.train), strategy.held_out_share, config.seed)
         size, ranks = self.settings.batch_size, fabric.world_size
         self.batches = Batches(weights_part, size, config.seed, TRAIN, ranks)
@@ -99,7 +113,7 @@ class SearchLoop:
             self.module.eval()  # whether it has just been trained or resumed
             self.strategy.finish(SearchJudge(self, self.alone, stop))
         if self.fabric.is_global_zero:
-            self.folder.append("genotypes.csv", judged_rows(self.space, self.strategy.judged_genotypes()))
+            self.folder.append(GENOTYPES, judged_rows(self.space, self.strategy.judged_genotypes()))
 
     def train(self, stop: StopRequest) -> None:
         """Trains to the last epoch, or until the strategy has had enough."""
@@ -115,7 +129,7 @@ class SearchLoop:
         while self.step < end:
             self._train_step()
             self.listener.stepped(self.progress())
-            if self.step < end and (stop.requested or self.step % self.settings.checkpoint_steps == 0):
+            if self.step < end and (stop.requested or self.step % self.checkpoint_steps == 0):
                 self.save_and_heed(stop)
         seconds = time.perf_counter() - began
         self.module.eval()  # what a strategy measures here has no dropped paths in it
@@ -262,33 +276,32 @@ class SearchLoop:
         val_loss, val_accuracy = self.evaluate(self.strategy.evaluation())
         epoch = self.step // self.plan.steps_per_epoch
         layers = [
-            (epoch, i, entropy(s), margin(s, k), self.history.changes(i))
+            LayerRow(epoch, i, entropy(s), margin(s, k), self.history.changes(i))
             for i, (s, k) in enumerate(zip(scores, kept, strict=True))
         ]
         loss, hits, count = self._all_ranks(torch.tensor(self.sums, dtype=torch.float64))
-        row = {
-            "epoch": epoch,
-            "step": self.step,
-            "train_loss": loss / count,
-            "train_accuracy": hits / count,
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
-            "lr": float(self.optimizer.param_groups[0]["lr"]),
-            "alpha_lr": self.strategy.alpha_lr(),
-            "entropy": math.fsum(line[2] for line in layers) / len(layers),
-            "margin": min(line[3] for line in layers),
-            "genotype_changes": sum(line[4] for line in layers),
-        }
+        row = MetricsRow(
+            epoch=epoch,
+            step=self.step,
+            train_loss=loss / count,
+            train_accuracy=hits / count,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            lr=float(self.optimizer.param_groups[0]["lr"]),
+            alpha_lr=self.strategy.alpha_lr(),
+            entropy=math.fsum(line.entropy for line in layers) / len(layers),
+            margin=min(line.margin for line in layers),
+            genotype_changes=sum(line.changes for line in layers),
+        )
         self.sums = [0.0, 0.0, 0.0]
         if self.fabric.is_global_zero:
-            self.folder.append("metrics.csv", [list(row.values())])
-            self.folder.append("layers.csv", layers)
-            self.folder.append("scores.csv", score_rows(self.space, epoch, scores, kept))
-            self.folder.append(
-                "diagnostics.csv", [(epoch, name, value) for name, value in self.strategy.diagnostics().items()]
-            )
-            self.folder.append("timing.csv", [[epoch, seconds, images_per_second]])
-        self.listener.epoch_done(row)
+            self.folder.append(METRICS, [row])
+            self.folder.append(LAYERS, layers)
+            self.folder.append(SCORES, score_rows(self.space, epoch, scores, kept))
+            figures = self.strategy.diagnostics()
+            self.folder.append(DIAGNOSTICS, [DiagnosticsRow(epoch, *figure) for figure in figures.items()])
+            self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])
+        self.listener.epoch_done(row._asdict())
 
     def progress(self) -> Progress:
         """Where the run stands."""

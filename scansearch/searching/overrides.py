@@ -9,7 +9,7 @@ from scansearch.errors import ScansearchError
 from scansearch.options import Sections, unknown_option
 from scansearch.registry import unknown_name
 
-SECTIONS = ("train", "strategy", "model", "augment", "space")
+SECTIONS = ("machine", "data", "train", "augment", "model", "space", "strategy")
 
 
 class Overrides:

@@ -9,10 +9,10 @@ from typing import Any
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.models.spec import LayerInfo
-from scansearch.runs.config import MACHINE, RunConfig
-from scansearch.runs.rows import pareto_front
+from scansearch.runs.config import RunConfig
 from scansearch.searching.certainty import margin
 from scansearch.searching.loop import SearchLoop
+from scansearch.searching.rows import pareto_front
 from scansearch.space import Choice, SearchSpace
 
 
@@ -47,7 +47,7 @@ class Result:
         kept = self.strategy.choose()
         if not self.space.allows(kept):
             raise ScansearchError(
-                f"strategy {self.config.strategy} chose {kept}, which is not in space {self.space.name!r}"
+                f"strategy {self.config.strategy.name} chose {kept}, which is not in space {self.space.name!r}"
             )
         search = {**self._facts, **self._accuracies(kept), **self._ending}
         if self.space.budget is not None:
@@ -74,12 +74,8 @@ class Result:
         ]
         told = {key: value for key, value in self.named.to_dict().items() if key not in ("schema", "description")}
         space = {**told, "candidates": list(self.named.all_candidates)}
-        model = {"model": self.config.model, "options": self._options, "shape": self._shape}
+        model = {"model": self.config.model.name, "options": self.config.model.settings, "shape": self._shape}
         return Genotype.from_dict({**model, "space": space, "layers": layers, "search": search})
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        return {name: value for name, value in self.config.model_settings.items() if name not in MACHINE}
 
     @property
     def _shape(self) -> dict[str, int]:
@@ -108,8 +104,8 @@ class Result:
     @cached_property
     def _facts(self) -> dict[str, Any]:
         return {
-            "strategy": self.config.strategy,
-            "settings": self.config.strategy_settings,
+            "strategy": self.config.strategy.name,
+            "settings": self.config.strategy.settings,
             "seed": self.config.seed,
             "data": self.environment["data"],
             "epochs": self.config.train.epochs,

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from scansearch.data import ImageData
 from scansearch.models import Selection
 from scansearch.runs.config import RunConfig
+from scansearch.runs.table import Row, Table
 from scansearch.space import BoundSpace, Choice, LayerSpace
 from scansearch.strategy.base import Strategy, StrategySettings
 from scansearch.training.events import Silent
@@ -34,7 +35,7 @@ class _NoFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+    def append(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Nothing."""
 
     def save(self, step: int, state: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from scansearch.runs.restore import (
     restoring,
     whole,
 )
-from scansearch.runs.rows import score_rows
+from scansearch.searching.rows import score_rows
 from scansearch.training.optimizer import load_optimizer
 
 if TYPE_CHECKING:

@@ -16,10 +16,9 @@ from pydantic import BaseModel, ValidationError
 from scansearch.cost import costs_of
 from scansearch.documents import parse_toml
 from scansearch.genotype import Genotype
-from scansearch.registry import MODELS
 from scansearch.runs.config import RunConfig, validated
 from scansearch.searching.assemble import resume, start
-from scansearch.searching.configure import make_config
+from scansearch.searching.configure import make_config, model_of
 from scansearch.space import Budget, SearchSpace
 from scansearch.strategy.base import Strategy, StrategySettings
 from scansearch.testing.observed_strategy import observed
@@ -140,7 +139,7 @@ def _check_genotype(config: RunConfig, folder: Path) -> None:
         again == genotype and again.to_json() == text, "the genotype changes when it is written as JSON and read back"
     )
     space = SearchSpace.from_dict(config.space)
-    spec = MODELS.get(config.model).configure(**config.model_settings)
+    spec = model_of(config)
     infos = spec.layers(DIGITS["image_size"])
     costs = None if space.budget is None else costs_of(space, spec, **DIGITS)
     space.bind([info.grid for info in infos], [info.stage for info in infos], costs).choice(genotype.directions)

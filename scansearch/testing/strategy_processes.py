@@ -21,10 +21,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
 from scansearch.machine.numerics import run_numerics
-from scansearch.registry import DATASETS, MODELS, STRATEGIES
+from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.folder import RunFolder
+from scansearch.runs.table import Row, Table
 from scansearch.searching.assemble import resume, start
+from scansearch.searching.configure import model_of
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import SearchSpace
@@ -123,7 +125,7 @@ def _child(
 class _Unwritten(RunFolder):
     """A run folder that nothing is written to."""
 
-    def append(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+    def append(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Nothing."""
 
     def save(self, step: int, state: dict[str, Any]) -> None:
@@ -151,14 +153,14 @@ def _run_as_rank(config: RunConfig, folder: Path, rank: int, port: int) -> None:
 
 
 def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
-    spec = MODELS.get(config.model).configure(**config.model_settings)
-    data, kind = DATASETS.get(config.data).load(limit=config.train.limit), STRATEGIES.get(config.strategy)
+    spec = model_of(config)
+    data, kind = DATASETS.get(config.data.name).load(limit=config.data.limit), STRATEGIES.get(config.strategy.name)
     infos = spec.layers(data.image_size)
     bound = SearchSpace.from_dict(config.space).bind([i.grid for i in infos], [i.stage for i in infos])
     sizes = {"num_classes": data.num_classes, "image_size": data.image_size, "in_channels": data.channels}
     torch.manual_seed(config.seed)
     supernet = spec.supernet([layer.candidates for layer in bound], **sizes)
-    strategy = kind(validated(kind.Settings, config.strategy_settings, "strategy"))
+    strategy = kind(validated(kind.Settings, config.strategy.settings, "strategy"))
     alone = StandAlone(spec, bound, data, sizes, config, fabric, folder)
     return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), alone)
 

@@ -135,4 +135,7 @@ def contents(folder: Path) -> dict[str, Any]:
     """What must be the same of the same search: its tables, byte for byte, and its genotype but for the command line."""
     genotype = json.loads((folder / "genotype.json").read_text())
     genotype["search"].pop("command", None)
-    return {**{name: (folder / name).read_bytes() for name in TABLES}, "genotype.json": genotype}
+    return {
+        **{table.name: (folder / table.name).read_bytes() for table in TABLES["search"] if table.repeatable},
+        "genotype.json": genotype,
+    }

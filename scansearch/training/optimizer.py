@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from scansearch.models import Supernet
-from scansearch.runs.config import TrainSettings
 from scansearch.runs.restore import check_keys, check_numbers, check_tensor, told, whole
+from scansearch.runs.settings import TrainSettings
 
 WARMUP_START = 1e-4
 LARGEST_RATE = 1e6

@@ -73,7 +73,8 @@ def costs(folder: Path) -> Maker:
 def settings(folder: Path) -> Maker:
     """A file for --config."""
     sound = {
-        "train": {"epochs": 1, "batch_size": 32, "lr": 0.003, "limit": 64, "optimizer": "adamw", "warmup_epochs": 0.5, "threads": 1},
+        "train": {"epochs": 1, "batch_size": 32, "lr": 0.003, "optimizer": "adamw", "warmup_epochs": 0.5},
+        "machine": {"threads": 1}, "data": {"limit": 64},
         "strategy": {"level": "bilevel", "held_out": 0.5, "alpha_lr": 0.01}, "model": {"depth": 2, "patch_size": 2, "embed_dim": 16},
         "augment": {"shift": 0.1, "flip": 0.5, "mixup": 0.2}, "space": {"keep": 2},
     }  # fmt: skip

@@ -54,7 +54,7 @@ def test_the_command_that_compares_with_chance_is_the_same_search_at_random(call
     assert words[0] == "scansearch"
     assert call(*words[1:]).status == 1
     ours, other = RunFolder(finished.path).config, seen[0]
-    assert (ours.strategy, other.strategy) == ("darts", "random_search")
+    assert (ours.strategy.name, other.strategy.name) == ("darts", "random_search")
     assert other.subject() == ours.subject()
     assert (other.space, other.data, other.seed) == (ours.space, ours.data, ours.seed)
 

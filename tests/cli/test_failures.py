@@ -70,7 +70,7 @@ def test_ctrl_c_before_anything(refused, tiny, here, monkeypatch):
     def loading(*arguments, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scansearch.searching.assemble._assemble", loading)
+    monkeypatch.setattr("scansearch.searching.assemble.assemble", loading)
     assert "nothing is lost" in refused(*tiny, "--out", "run", status=130)
     assert not list(here.iterdir())
 
@@ -108,8 +108,8 @@ def test_run_folder_in_use(refused, interrupted):
 def test_run_folder_of_another_version(refused, interrupted):
     folder, _ = interrupted
     config = folder / "config.toml"
-    config.write_text(config.read_text().replace("scansearch/run/1", "scansearch/run/99"))
-    assert "is a run of format 'scansearch/run/99', but this version reads 'scansearch/run/1'" in refused(
+    config.write_text(config.read_text().replace("scansearch/run/2", "scansearch/run/99"))
+    assert "is a run of format 'scansearch/run/99', but this version reads 'scansearch/run/2'" in refused(
         "resume", "run"
     )
 
@@ -118,7 +118,7 @@ def test_run_folder_of_another_version(refused, interrupted):
     ("name", "text"),
     [
         ("config.toml", "[train"),
-        ("config.toml", 'format = "scansearch/run/1"'),
+        ("config.toml", 'format = "scansearch/run/2"'),
         ("environment.json", "[]"),
         ("environment.json", "{}"),
         ("environment.json", "{"),
@@ -137,10 +137,7 @@ def test_checkpoint_of_other_settings(refused, interrupted):
     config = folder / "config.toml"
     config.write_text(config.read_text().replace("depth = 2", "depth = 3"))
     line = refused("resume", "run")
-    assert (
-        "run/config.toml says model_settings.depth = 3, but the checkpoint was made with model_settings.depth = 2"
-        in line
-    )
+    assert "run/config.toml says model.depth = 3, but the checkpoint was made with model.depth = 2" in line
 
 
 def test_damaged_checkpoint_falls_back_and_says_so(call, interrupted, finished):

@@ -6,7 +6,7 @@ import pytest
 
 from scansearch.cli.main import PANELS, app
 from scansearch.cli.usage import unwrapped
-from scansearch.runs.config import TrainSettings
+from scansearch.runs.settings import TrainSettings
 
 COMMANDS = [module.__name__.rpartition(".")[2] for modules in PANELS.values() for module in modules]
 

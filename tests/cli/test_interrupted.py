@@ -85,7 +85,7 @@ def test_a_signal_at_the_exit_changes_nothing(here):
 
 # The moments of a run, as what to interrupt: nothing on disk, the folder begun, trained, the genotype there, all done.
 MOMENTS = {
-    "assembling": ("scansearch.searching.assemble", "_assemble", False),
+    "assembling": ("scansearch.searching.assemble", "assemble", False),
     "the first checkpoint": ("scansearch.searching.loop", "SearchLoop.save", True),
     "the result": ("scansearch.searching.result", "Result.genotype", True),
     "the figures": ("scansearch.figures.report", "render", True),

@@ -30,7 +30,7 @@ KEPT = [["h", "v"], ["v", "w2"]]
 
 
 def scores_csv() -> str:
-    lines = ["epoch,layer,direction,probability,kept"]
+    lines = ["epoch,layer,direction,score,kept"]
     for epoch, layers in enumerate(SCORES, start=1):
         for layer, values in enumerate(layers):
             for name, value in zip(NAMES, values, strict=True):

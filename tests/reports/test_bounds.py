@@ -12,6 +12,7 @@ from scansearch.figures.scan_figures import render_scans
 from scansearch.figures.style import style
 from scansearch.genotype import Genotype, LayerGenotype
 from scansearch.registry import REPORTS
+from scansearch.runs.tables import METRICS
 
 
 def drawn(name, source):
@@ -74,9 +75,10 @@ def test_orders_on_vast_grids_are_not_compared():
 
 def test_curves_of_100_000_epochs(tmp_path):
     epochs = np.arange(1, 100_001)
-    rows = np.column_stack([epochs, *np.random.default_rng(0).random((4, len(epochs)))])
-    head = "epoch,train_loss,train_accuracy,val_loss,val_accuracy"
-    np.savetxt(tmp_path / "metrics.csv", rows, fmt=["%d", *["%.3f"] * 4], delimiter=",", header=head, comments="")
+    figures = np.random.default_rng(0).random((8, len(epochs)))
+    rows = np.column_stack([epochs, epochs, *figures, epochs])
+    form = ["%d", "%d", *["%.3f"] * 8, "%d"]
+    np.savetxt(tmp_path / "metrics.csv", rows, fmt=form, delimiter=",", header=METRICS.header.strip(), comments="")
     figure = drawn("curves", ReportSource.open(tmp_path))
     shown = figure.axes[0].lines[0].get_xdata()
     assert (len(shown), shown[0], shown[-1]) == (2000, 1, 100_000)
@@ -97,7 +99,7 @@ def test_alpha_of_very_many(epochs, layers, names, says, lines, points, tmp_path
         for i in range(layers)
         for n in range(names)
     ]
-    (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,probability,kept", *rows]) + "\n")
+    (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,score,kept", *rows]) + "\n")
     figure = drawn("alpha", ReportSource.open(tmp_path))
     assert says in said(figure)
     for axes in (axes for axes in figure.axes if axes.get_visible()):
@@ -106,7 +108,7 @@ def test_alpha_of_very_many(epochs, layers, names, says, lines, points, tmp_path
 
 def test_alpha_of_20_000_layers_is_refused_by_its_limit(tmp_path):
     rows = [f"1,{i},{n},{p},{k}" for i in range(20_000) for n, p, k in (("h", 0.6, 1), ("v", 0.4, 0))]
-    (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,probability,kept", *rows]) + "\n")
+    (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,score,kept", *rows]) + "\n")
     says = "cannot draw alpha: it shows at most 40 layers, but this run has 20,000"
     assert refusal(render, ReportSource.open(tmp_path), tmp_path, ["alpha"]) == says
 
@@ -127,7 +129,7 @@ def test_a_million_genotypes(tmp_path):
 
 
 def test_a_table_that_is_too_large_is_refused_before_it_is_read(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("scansearch.figures.tables.MAX_TABLE_BYTES", 2 << 20)
+    monkeypatch.setattr("scansearch.runs.table.MAX_TABLE_BYTES", 2 << 20)
     (run / "scores.csv").write_text("x" * (3 << 20))
     says = refusal(render, ReportSource.open(run), tmp_path, ["alpha"])
     assert "a table is at most 2 MB, but this is 3 MB" in says

@@ -204,7 +204,7 @@ def test_alpha_of_very_many_candidates_names_what_each_layer_keeps(tmp_path):
         for layer, kept in ((0, "w3"), (1, "w9"))
         for n in names
     ]
-    (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,probability,kept", *lines]) + "\n")
+    (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,score,kept", *lines]) + "\n")
     figure = drawn("alpha", ReportSource(tmp_path, None, "many"))
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert [[t.get_text() for t in axes.get_legend().get_texts()] for axes in panels] == [["w3"], ["w9"]]
@@ -260,7 +260,7 @@ def test_a_single_epoch_is_drawn_at_a_whole_number(name, run):
 
 @pytest.mark.parametrize("layers", [1, 2, 6, 20])
 def test_the_panels_of_many_layers_are_not_cut_off(layers, tmp_path):
-    rows = ["epoch,layer,direction,probability,kept"]
+    rows = ["epoch,layer,direction,score,kept"]
     rows += [
         f"{e},{i},{n},{p / 28},{int(n[0] == 'h')}" for e in (1, 2) for i in range(layers) for p, n in enumerate(EIGHT)
     ]

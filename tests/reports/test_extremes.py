@@ -15,6 +15,7 @@ from scansearch.figures.score_scale import ScoreScale, short_numbers
 from scansearch.figures.style import style
 from scansearch.genotype import Genotype
 from scansearch.registry import REPORTS
+from scansearch.runs.tables import METRICS
 
 NAMES = ["h", "h_flip", "v", "w2"]
 VALUES = {
@@ -37,11 +38,11 @@ def folder(path, values, epochs):
     scores = [
         f"{e},{i},{n},{v},{int(n == 'h')}" for e in epochs for i in (0, 1) for n, v in zip(NAMES, values, strict=True)
     ]
-    metrics = [f"{e},{','.join(map(str, values))}" for e in epochs]
+    metrics = [f"{e},1,{','.join(map(str, values))},0,0,0,0,0" for e in epochs]
     genotypes = [f"{i},{v},{c},ms,1,h" for i, (v, c) in enumerate(zip(values, values[::-1], strict=True))]
     for name, head, rows in (
-        ("scores.csv", "epoch,layer,direction,probability,kept", scores),
-        ("metrics.csv", "epoch,train_loss,train_accuracy,val_loss,val_accuracy", metrics),
+        ("scores.csv", "epoch,layer,direction,score,kept", scores),
+        ("metrics.csv", METRICS.header.strip(), metrics),
         ("genotypes.csv", "number,accuracy,cost,unit,front,directions", genotypes),
     ):
         (path / name).write_text("\n".join([head, *rows]) + "\n")
@@ -75,13 +76,13 @@ def test_what_is_not_finite_is_left_out_and_counted(name, tmp_path):
 def test_a_blank_is_no_number_but_nan_is(tmp_path):
     path = folder(tmp_path, VALUES["not a number"], (1,)) / "metrics.csv"
     assert ReportSource.open(tmp_path).metrics["val_loss"].isna().all()
-    path.write_text(path.read_text().replace("1,nan", "1,"))
+    path.write_text(path.read_text().replace("1,1,nan", "1,1,"))
     with pytest.raises(ScansearchError, match="line 2 has no number for train_loss"):
         _ = ReportSource.open(tmp_path).metrics
 
 
 def test_the_layers_of_a_sigmoid_run_have_no_entropy(tmp_path):
-    (tmp_path / "layers.csv").write_text("epoch,layer,entropy,margin\n1,0,nan,0.1\n")
+    (tmp_path / "layers.csv").write_text("epoch,layer,entropy,margin,changes\n1,0,nan,0.1,0\n")
     assert ReportSource.open(tmp_path).layers["margin"].tolist() == [0.1]
 
 

@@ -80,15 +80,9 @@ def test_a_front_needs_genotypes_of_several_costs(run, tmp_path):
     )
 
 
-def test_a_run_of_an_earlier_version_has_no_front(run, tmp_path):
-    (run / "genotypes.csv").write_text("number,accuracy,directions\n1,0.5,h v\n2,0.7,h\n")
-    assert "did not tell costs" in refusal(ReportSource.open(run), tmp_path / "out", ["front"])
-    check(render(ReportSource.open(run), tmp_path / "out"), [name for name in ALL if name != "front"])
-
-
 def test_scores_that_never_differ_are_not_drawn(run, tmp_path):
     rows = [f"{e},{i},{n},0.25,0" for e in (1, 2) for i in (0, 1) for n in ("h", "h_flip", "v", "w2")]
-    (run / "scores.csv").write_text("\n".join(["epoch,layer,direction,probability,kept", *rows]))
+    (run / "scores.csv").write_text("\n".join(["epoch,layer,direction,score,kept", *rows]))
     assert "this strategy has no alpha" in refusal(ReportSource.open(run), tmp_path / "out", ["alpha"])
 
 
@@ -164,7 +158,7 @@ def test_a_number_that_is_missing_is_found_by_its_line(run, tmp_path):
     lines = (run / "scores.csv").read_text().splitlines()
     lines[6] = lines[6].replace(",0.25,", ",,")
     (run / "scores.csv").write_text("\n".join(lines))
-    assert "line 7 has no number for probability" in refusal(ReportSource.open(run), tmp_path)
+    assert "line 7 has no number for score" in refusal(ReportSource.open(run), tmp_path)
 
 
 def test_rows_that_are_missing_are_not_an_error(run, tmp_path):

@@ -12,10 +12,13 @@ from scansearch.genotype import Genotype, published
 from scansearch.registry import REPORTS, STRATEGIES
 
 CONFIG = """\
-strategy = "single_path"
-model = "local_vim_nano"
-data = "digits"
 seed = 7
+[strategy]
+name = "single_path"
+[model]
+name = "local_vim_nano"
+[data]
+name = "digits"
 [space]
 name = "default8"
 [train]

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from scansearch.errors import RunFolderError
 from scansearch.runs.checkpoint import checkpoints, load_checkpoint, pack
 from scansearch.runs.folder import RunFolder
-from scansearch.runs.tables import TABLES
+from scansearch.runs.tables import SCORES
 from scansearch.searching.assemble import resume, start
 from scansearch.searching.loop import SearchLoop
 from scansearch.strategy.gradient import GradientStrategy
@@ -169,7 +169,7 @@ ENVELOPES = {
     "a table that is missing": removed("tables", "metrics.csv"),
     "an empty table": sized(metrics=0),
     "half a header": sized(metrics=10),
-    "half a row": sized(scores=sum(map(len, TABLES["scores.csv"])) + 10),
+    "half a row": sized(scores=len(SCORES.header) + 6),
     "a negative size": sized(metrics=-1),
     "a size that is no number": sized(metrics="0"),
     "a size that is true": sized(metrics=True),
@@ -212,7 +212,8 @@ FORGED = {
     "a strategy that is a list": replaced("strategy", value=[]),
     "a selection of layers that are not there": replaced("strategy", "derivation", "chosen", value=((0, 1), (0, 99))),
     "a selection of texts": replaced("strategy", "derivation", "chosen", value="ab"),
-    "accuracies that are a dict": replaced("strategy", "derivation", "accuracies", value={"a": 1}),
+    "accuracies that are a dict": replaced("strategy", "derivation", "judged", value={"a": 1}),
+    "more layers decided than judged": replaced("strategy", "derivation", "decided", value=lambda t: torch.zeros(3).long()),
     "a history of more epochs": replaced("history", "scores", value=lambda s: [torch.cat([t, t]) for t in s]),
     "a history of fewer layers": replaced("history", "kept", value=lambda k: k[:1]),
     "a history of other candidates": replaced("history", "scores", value=lambda s: [t[:, :3].clone() for t in s]),
@@ -256,12 +257,25 @@ def test_nothing_on_the_disk_has_changed_when_a_state_is_refused(copied, name):
     assert "is not one of this run" in refusal(folder)
 
 
+def judged(kept, accuracies):
+    """Genotypes of two layers of eight candidates, a byte each."""
+    kept = torch.tensor(kept, dtype=torch.uint8).reshape(-1, len(kept[0]) if kept else 2)
+    return replaced("accuracies", value={"kept": kept, "accuracies": torch.tensor(accuracies, dtype=torch.float64)})
+
+
 CHOSEN = {
     "single_path": {
         "a genotype that is none": replaced("best", value=((0,), (1,))),
         "genotypes in another order": replaced("best", value=lambda best: tuple(kept[::-1] for kept in best)),
-        "accuracies beyond 1": replaced("accuracies", value=[[((0, 1, 2, 3), (0, 1, 2, 3)), 7.0]]),
-        "accuracies of nothing": replaced("accuracies", value=[[None, 0.5]]),
+        "accuracies beyond 1": judged([[15, 15]], [7.0]),
+        "accuracies of NaN": judged([[15, 15]], [math.nan]),
+        "accuracies of nothing": judged([], [0.5]),
+        "a genotype without an accuracy": judged([[15, 15]], []),
+        "a genotype twice": judged([[15, 15], [15, 15]], [0.5, 0.6]),
+        "a genotype that is not in the space": judged([[15, 7]], [0.5]),
+        "genotypes of fewer layers": judged([[15]], [0.5]),
+        "genotypes of no width": replaced("accuracies", "kept", value=torch.tensor(3, dtype=torch.uint8)),
+        "genotypes of another type": replaced("accuracies", "kept", value=lambda t: t.float()),
         "accuracies that are a number": replaced("accuracies", value=3),
     },
     "progressive": {

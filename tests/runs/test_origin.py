@@ -65,13 +65,13 @@ CHANGES = {
     "seed": ("seed = 0", "seed = 1"),
     "train.lr": ("lr = 0.003", "lr = 0.03"),
     "train.batch_size": ("batch_size = 32", "batch_size = 16"),
-    "train.precision": ('precision = "auto"', 'precision = "bf16"'),
+    "data.limit": ("\nlimit = 96", "\nlimit = 64"),
     "augment.shift": ("shift = 0.125", "shift = 0.25"),
     "space.keep": ("keep = 4", "keep = 3"),
-    "strategy_settings.entropy": ("\nentropy = 0.0", "\nentropy = 0.5"),
-    "model_settings.depth": ("depth = 2", "depth = 3"),
-    "strategy": ('strategy = "darts"', 'strategy = "sigmoid"'),
-    "model": ('model = "local_vim_nano"', 'model = "local_vim_micro"'),
+    "strategy.entropy": ("\nentropy = 0.0", "\nentropy = 0.5"),
+    "model.depth": ("depth = 2", "depth = 3"),
+    "strategy.name": ('name = "darts"', 'name = "sigmoid"'),
+    "model.name": ('name = "local_vim_nano"', 'name = "local_vim_micro"'),
 }
 
 
@@ -88,7 +88,7 @@ def test_several_are_named_and_the_others_counted(stopped):
     for name in ("seed", "train.lr", "space.keep", "augment.shift"):
         edit(stopped / "config.toml", *CHANGES[name])
     line = refusal(stopped)
-    assert "says seed = 1 and space.keep = 3 and train.lr = 0.03, but" in line
+    assert "says seed = 1 and train.lr = 0.03 and augment.shift = 0.25, but" in line
     assert "(and 1 more differ)" in line
 
 
@@ -97,9 +97,11 @@ def test_where_and_how_fast_may_change(stopped, tiny, tmp_path):
     edit(stopped / "config.toml", 'accelerator = "auto"', 'accelerator = "cpu"')
     edit(stopped / "config.toml", 'scan_backend = "torch"', 'scan_backend = "reference"')
     edit(stopped / "config.toml", "threads = 0", "threads = 3")
+    edit(stopped / "config.toml", 'precision = "auto"', 'precision = "bf16"')
     heard = []
     resume(stopped, type("Heard", (Silent,), {"warned": lambda self, message: heard.append(message)})())
     assert any("threads changed" in line and "-> 3; the run continues, but not bit for bit" in line for line in heard)
+    assert any("precision changed since the run began: 32-true -> bf16-mixed" in line for line in heard)
     assert any("scan backend changed since the run began: torch -> reference" in line for line in heard)
     assert (stopped / "genotype.json").exists()
 

@@ -11,7 +11,8 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.documents import parse_toml
 from scansearch.errors import ScansearchError
 from scansearch.registry import DATASETS, STRATEGIES
-from scansearch.runs.config import RunConfig, TrainSettings, validated
+from scansearch.runs.config import RunConfig, validated
+from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.searching.configure import make_config
 from scansearch.searching.overrides import parse_value
 from scansearch.space import find_space
@@ -37,7 +38,7 @@ def test_defaults():
     config = made()
     assert (config.train.epochs, config.train.batch_size, config.seed) == (12, 64, 0)
     assert config.augment == DATASETS.get("digits").augment
-    assert config.model_settings == {}
+    assert (config.kind, config.model.name, config.model.settings) == ("search", "local_vim_nano", {})
 
 
 def test_flags_win_over_file_and_file_over_defaults():
@@ -56,7 +57,7 @@ def test_the_later_of_two_files_wins():
 def test_a_preset_lies_between_defaults_and_file():
     preset = STRATEGIES.get("darts").presets["paper"]
     assert made(preset="paper").train.epochs == preset["train"]["epochs"]
-    assert made(preset="paper").strategy_settings["alpha_lr"] == preset["strategy"]["alpha_lr"]
+    assert made(preset="paper").strategy.settings["alpha_lr"] == preset["strategy"]["alpha_lr"]
     assert made(preset="paper", layers=[FILE]).train.epochs == 7
     assert made(preset="paper", layers=[FILE]).train.warmup_epochs == preset["train"]["warmup_epochs"]
 
@@ -73,7 +74,8 @@ def test_train_defaults_of_a_strategy_follow_its_settings():
 
 def test_a_section_can_be_named():
     assert made(assignments=["train.lr=0.1"]).train.lr == 0.1
-    assert made(assignments=["model.depth=2"]).model_settings == {"depth": 2}
+    assert made(assignments=["model.depth=2"]).model.settings == {"depth": 2}
+    assert made(assignments=["machine.threads=1", "data.limit=9"]).machine.threads == 1
     assert made(assignments=["space.keep=2"]).space["keep"] == 2
 
 
@@ -106,6 +108,11 @@ def test_a_section_can_be_named():
             "keep: keep is a number of at least 1, or two in ascending order such as [2, 4], got 'x'",
         ),
         ({"assignments": ["depth=two"]}, "depth takes an integer from 1 to 1000, but got 'two'"),
+        ({"assignments": ["devices=2"]}, "devices: a run has one process so far; leave devices at 1, got 2"),
+        ({"assignments": ["scan_backend=nope"]}, "'nope'"),
+        ({"assignments": ["model.scan_backend=torch"]}, "did you mean 'machine.scan_backend'?"),
+        ({"assignments": ["train.limit=5"]}, "did you mean 'data.limit'?"),
+        ({"assignments": ["data.name=cifar10"]}, "unknown data setting 'name'"),
         ({"assignments": ["flip=2"]}, "flip: input should be less than or equal to 1"),
     ],
 )
@@ -122,13 +129,13 @@ def test_values_are_read_as_toml_and_else_as_text():
         "sgd",
         "7",
     ]
-    assert made(assignments=["precision=32"]).train.precision == "32"
+    assert made(assignments=["precision=32"]).machine.precision == "32"
 
 
 def test_a_data_root_is_kept_by_its_absolute_path():
-    assert made(data_root="photos").data_root == str(Path("photos").absolute())
-    assert made(data_root="").data_root == ""
-    assert made(data_root="https://host/photos").data_root == "https://host/photos"
+    assert made(data_root="photos").data.root == str(Path("photos").absolute())
+    assert made(data_root="").data.root == ""
+    assert made(data_root="https://host/photos").data.root == "https://host/photos"
 
 
 def test_config_survives_toml():
@@ -155,16 +162,19 @@ def test_what_a_run_wrote_makes_the_same_run_as_a_file():
     layer = {
         "train": data["train"],
         "augment": data["augment"],
-        "strategy": data["strategy_settings"],
-        "model": data["model_settings"],
+        "machine": data["machine"],
+        "strategy": {key: value for key, value in data["strategy"].items() if key != "name"},
+        "model": {key: value for key, value in data["model"].items() if key != "name"},
     }
     assert made(layers=[("config.toml", parse_toml(tomli_w.dumps(layer)))]) == config
 
 
 def test_the_subject_of_a_run_is_what_it_computes_and_not_where():
     usual = made().subject()
-    assert made(assignments=["threads=1", "scan_backend=torch", "mixture=recompute"]).subject() == usual
-    for change in ("lr=0.01", "precision=bf16", "embed_dim=16", "limit=100", "augment.shift=0.25"):
+    assert (
+        made(assignments=["threads=1", "scan_backend=torch", "mixture=recompute", "precision=bf16"]).subject() == usual
+    )
+    for change in ("lr=0.01", "embed_dim=32", "limit=100", "augment.shift=0.25"):
         assert made(assignments=[change]).subject() != usual
     json.dumps(usual)
 
@@ -172,7 +182,7 @@ def test_the_subject_of_a_run_is_what_it_computes_and_not_where():
 SETTINGS = {name: STRATEGIES.get(name).Settings for name in STRATEGIES.names()}
 NUMBERS = [
     (kind, name)
-    for kind in (TrainSettings, AugmentSettings, *SETTINGS.values())
+    for kind in (MachineSettings, DataSettings, TrainSettings, AugmentSettings, *SETTINGS.values())
     for name, field in kind.model_fields.items()
     if {int, float} & {field.annotation, *get_args(field.annotation)}
 ]
@@ -195,7 +205,7 @@ def test_numbers_are_found_in_all_settings():
 
 def test_threads_are_a_few_a_cpu(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    assert made(assignments=["threads=8"]).train.threads == 8
+    assert made(assignments=["threads=8"]).machine.threads == 8
     assert "threads: at most 8 threads run on this machine, 4 a CPU, got 9" in refusal(assignments=["threads=9"])
     assert "threads: at most 8" in refusal(assignments=["threads=99999"])
 
@@ -219,7 +229,7 @@ def test_numbers_without_sense_are_refused_in_one_line(assignment, says):
 
 def test_a_recipe_is_all_but_where_and_how_fast():
     usual = made().recipe()
-    assert {"strategy", "seed", "train.lr", "augment.shift", "space.keep", "strategy_settings.level"} <= set(usual)
+    assert {"kind", "seed", "train.lr", "augment.shift", "space.keep", "strategy.name", "strategy.level"} <= set(usual)
     assert made(assignments=["threads=1", "scan_backend=torch", "checkpoint_steps=7"], data_root="x").recipe() == usual
     for change in ({"seed": 1}, {"strategy": "gumbel"}, {"assignments": ["lr=0.1"]}, {"assignments": ["depth=2"]}):
         assert made(**change).recipe() != usual

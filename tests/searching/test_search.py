@@ -10,12 +10,12 @@ import scansearch
 from scansearch.data import ImageData
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError, ScansearchError
 from scansearch.runs.folder import RunFolder
-from scansearch.runs.tables import COLUMNS, TABLES
+from scansearch.runs.tables import GENOTYPES, LAYERS, TABLES
 from scansearch.searching.assemble import resume, start
 from scansearch.searching.loop import SearchLoop
 from scansearch.training.events import Silent
 
-REPRODUCIBLE = (*TABLES, "genotype.json")
+REPRODUCIBLE = (*(table.name for table in TABLES["search"] if table.repeatable), "genotype.json")
 
 
 def contents(folder):
@@ -173,7 +173,7 @@ def test_folder_in_use(tiny, tmp_path):
 def test_folder_of_another_version(tiny, tmp_path):
     start(tiny(epochs=1), tmp_path / "run")
     config = tmp_path / "run" / "config.toml"
-    config.write_text(config.read_text().replace("scansearch/run/1", "scansearch/run/99"))
+    config.write_text(config.read_text().replace("scansearch/run/2", "scansearch/run/99"))
     with pytest.raises(RunFolderError, match="scansearch/run/99"):
         resume(tmp_path / "run")
 
@@ -264,12 +264,12 @@ def test_a_strategy_knows_what_it_searches(tmp_path, monkeypatch):
     scansearch.search(tmp_path / "fewer", **{**run, "limit": 48})
     one, again, fewer = (plan.subject for plan in plans)
     assert one == again
-    assert {key for key in one if one[key] != fewer[key]} == {"images", "train.limit"}
+    assert {key for key in one if one[key] != fewer[key]} == {"images", "data.limit"}
     assert len(one["images"]) == 64  # a SHA-256
 
 
 def test_a_table_of_an_earlier_version_gets_its_columns_as_long_as_it_is_empty(tiny, tmp_path, whole, monkeypatch):
-    monkeypatch.setitem(COLUMNS, "genotypes.csv", ("number", "accuracy", "directions"))
+    monkeypatch.setattr(GENOTYPES, "header", "number,accuracy,directions\n")
     with pytest.raises(Killed):
         start(tiny(), tmp_path / "run", Stop(5, die))
     monkeypatch.undo()
@@ -278,7 +278,7 @@ def test_a_table_of_an_earlier_version_gets_its_columns_as_long_as_it_is_empty(t
 
 
 def test_a_table_with_rows_of_an_earlier_version_is_refused(tiny, tmp_path, monkeypatch):
-    monkeypatch.setitem(COLUMNS, "layers.csv", (*COLUMNS["layers.csv"][:-1], "flips"))
+    monkeypatch.setattr(LAYERS, "header", LAYERS.header.replace("changes", "flips"))
     with pytest.raises(Killed):
         start(tiny(), tmp_path / "run", Stop(5, die))
     monkeypatch.undo()

@@ -74,7 +74,7 @@ def test_a_run_tells_what_is_known_about_its_images(photos, tmp_path):
     (folder / "b" / "9.bmp").unlink()
     told = Told()
     start(
-        config.model_copy(update={"train": config.train.model_copy(update={"skip_damaged": True})}),
+        config.model_copy(update={"data": config.data.model_copy(update={"skip_damaged": True})}),
         tmp_path / "run",
         told,
     )

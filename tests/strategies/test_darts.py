@@ -4,7 +4,7 @@ import torch
 from scansearch.errors import UnsupportedError
 from scansearch.models import Selection
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
-from scansearch.runs.config import TrainSettings
+from scansearch.runs.settings import TrainSettings
 from scansearch.searching.assemble import start
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
 from scansearch.strategy.step import Batch, Plan, Step

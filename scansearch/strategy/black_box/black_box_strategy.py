@@ -18,9 +18,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
-from scansearch.runs.restore import accuracies_of, choice_of
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.base import Judge, Strategy, StrategySettings
+from scansearch.strategy.judged import Judged, choice_of
 from scansearch.strategy.step import Plan
 
 Ask = Callable[[Choice], float]
@@ -60,6 +60,7 @@ class BlackBox(Strategy):
         super().setup(supernet, space, plan)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
+        self.memory = Judged(space)
 
     def notes(self) -> list[str]:
         """A warning if there is batch normalisation."""
@@ -128,7 +129,7 @@ class BlackBox(Strategy):
 
     def state_dict(self) -> dict[str, Any]:
         """The accuracies so far: they are dear."""
-        return {"best": self.best, "accuracies": [list(item) for item in self.accuracies.items()]}
+        return {"best": self.best, "accuracies": self.memory.state(self.accuracies)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back the accuracies.
@@ -136,11 +137,8 @@ class BlackBox(Strategy):
         Raises:
             ValueError: If they are not those of genotypes of the space.
         """
-        self.best = self._genotype(state["best"])
-        self.accuracies = accuracies_of(state["accuracies"], self._genotype, "the memory of genotypes")
-
-    def _genotype(self, value: Any) -> Choice:
-        return choice_of(value, self.space, "a genotype in the checkpoint")
+        self.best = choice_of(state["best"], self.space, "the best genotype")
+        self.accuracies = self.memory.restored(state["accuracies"], "the memory of genotypes")
 
 
 def new_ones(draw: Callable[[], Choice], count: int, judged: dict[Choice, float]) -> Iterator[Choice]:

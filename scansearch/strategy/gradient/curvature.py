@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scansearch.runs.restore import a_list, check_keys, check_numbers, check_tensor
+from scansearch.runs.restore import a_list, check_keys, check_numbers, check_tensor, told
 from scansearch.strategy.gradient.draws import Draws
 
 PUBLISHED_EPOCHS = 50
@@ -130,8 +130,13 @@ class Curvature:
                 alpha.copy_(old)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything measured so far."""
-        return {"values": self.values, "alphas": self.alphas, "sharpened": self.sharpened}
+        """Everything measured so far: ``values`` float64 (epochs,), and of each alpha what it was, (epochs, ...)."""
+        values = torch.tensor(self.values, dtype=torch.float64)
+        return {
+            "values": values,
+            "alphas": [torch.stack(layer) for layer in zip(*self.alphas, strict=True)],
+            "sharpened": self.sharpened,
+        }
 
     def load_state_dict(self, state: dict[str, Any], alphas: Sequence[torch.Tensor]) -> None:
         """Takes it back.
@@ -144,10 +149,13 @@ class Curvature:
             ValueError: If the state is not one of such alphas.
         """
         check_keys(state, ["values", "alphas", "sharpened"], "the curvature")
-        epochs = len(state["values"])
-        for kept in a_list(state["alphas"], "the curvature's alphas", epochs):
-            for old, alpha in zip(a_list(kept, "alphas of an epoch", len(alphas)), alphas, strict=True):
-                check_numbers(check_tensor(old, alpha, "an earlier alpha"), "an earlier alpha")
-        if not all(type(value) is float for value in state["values"]) or type(state["sharpened"]) is not bool:
-            raise ValueError("the curvature has values that are no numbers")
-        self.values, self.alphas, self.sharpened = state["values"], state["alphas"], state["sharpened"]
+        if not isinstance(values := state["values"], torch.Tensor) or (values.ndim, values.dtype) != (1, torch.float64):
+            raise ValueError(f"the curvature's values are {told(values)} and not float64 (epochs,)")
+        layers = a_list(state["alphas"], "the curvature's alphas", len(alphas) if len(values) else 0)
+        for old, alpha in zip(layers, alphas, strict=False):
+            check_tensor(old, alpha.new_empty(len(values), *alpha.shape), "earlier alphas")
+            check_numbers(old, "earlier alphas")
+        if type(state["sharpened"]) is not bool:
+            raise ValueError("the curvature does not say whether it has sharpened")
+        self.values, self.sharpened = values.tolist(), state["sharpened"]
+        self.alphas = [list(epoch) for epoch in zip(*layers, strict=True)]

@@ -16,10 +16,11 @@ from typing import Any
 import torch
 
 from scansearch.models import Selection
-from scansearch.runs.restore import accuracies_of, check_keys, choice_of, whole
+from scansearch.runs.restore import check_keys, check_tensor
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound import Threshold
 from scansearch.strategy.base import Judge
+from scansearch.strategy.judged import Judged, choice_of
 
 Derived = Callable[[Choice], list[Selection]]
 SPREAD = 1e-12
@@ -39,6 +40,7 @@ class Derivation:
     def __init__(self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0) -> None:
         self.how, self.count, self.space, self.seed, self.tuning = how, count, space, seed, tuning
         self.chosen: Choice | None = None
+        self.memory = Judged(space, allowed=how == "one_shot")
         self.accuracies: dict[tuple[int, Choice], float] = {}  # by layers decided before, and what is left
 
     @property
@@ -157,7 +159,9 @@ class Derivation:
 
     def state_dict(self) -> dict[str, Any]:
         """The accuracies so far: they are dear."""
-        return {"chosen": self.chosen, "accuracies": [list(item) for item in self.accuracies.items()]}
+        decided = torch.tensor([decided for decided, _ in self.accuracies], dtype=torch.int64)
+        judged = self.memory.state_of((choice for _, choice in self.accuracies), self.accuracies.values())
+        return {"chosen": self.chosen, "decided": decided, "judged": judged}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes them back.
@@ -165,15 +169,15 @@ class Derivation:
         Raises:
             ValueError: If they are not accuracies of what the layers choose from.
         """
-        check_keys(state, ["chosen", "accuracies"], "the selection")
+        check_keys(state, ["chosen", "decided", "judged"], "the selection")
         chosen = state["chosen"]
         self.chosen = None if chosen is None else choice_of(chosen, self.space, "the chosen genotype")
-        self.accuracies = accuracies_of(state["accuracies"], self._asked, "the selection")
-
-    def _asked(self, key: Any) -> tuple[int, Choice]:
-        decided, left = key
-        whole(decided, 0, len(self.space), "a number of layers")
-        return decided, choice_of(left, self.space, "what is left", allowed=self.how == "one_shot")
+        pairs = self.memory.restored_pairs(state["judged"], "the selection")
+        like = torch.empty(len(pairs), dtype=torch.int64)
+        decided = check_tensor(state["decided"], like, "layers decided in the selection").tolist()
+        if not all(0 <= number <= len(self.space) for number in decided):
+            raise ValueError(f"the selection has decided between 0 and {len(self.space)} layers, but not in its state")
+        self.accuracies = {(number, left): value for number, (left, value) in zip(decided, pairs, strict=True)}
 
 
 def _exponential(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scansearch.runs.rows import judged_rows, pareto_front
+from scansearch.searching.rows import judged_rows, pareto_front
 from scansearch.space import Budget, Costs, SearchSpace
 
 COSTS = Costs("FLOPs", 1000, [{"h": 10, "v": 30, "w2": 20, "w7": 40}] * 2)

@@ -1,34 +1,36 @@
-"""What the tables of a run folder hold, and the count of right answers."""
+"""What a search writes into the tables of its run folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 
+from scansearch.runs.tables import GenotypeRow, ScoreRow
 from scansearch.space import BoundSpace, Choice
 
 
-def score_rows(space: BoundSpace, epoch: int, scores: Sequence[torch.Tensor], kept: Choice) -> list[tuple[Any, ...]]:
+def score_rows(space: BoundSpace, epoch: int, scores: Sequence[torch.Tensor], kept: Choice) -> list[ScoreRow]:
     """Rows of ``scores.csv``: epoch, layer, direction, score, and whether it is kept."""
     return [
-        (epoch, i, name, float(score), int(j in kept[i]))
+        ScoreRow(epoch, i, name, float(score), j in kept[i])
         for i, layer in enumerate(space)
         for j, (name, score) in enumerate(zip(layer.candidates, scores[i], strict=True))
     ]
 
 
-def judged_rows(space: BoundSpace, judged: Mapping[Choice, float]) -> list[tuple[Any, ...]]:
+def judged_rows(space: BoundSpace, judged: Mapping[Choice, float]) -> list[GenotypeRow]:
     """Rows of ``genotypes.csv``: number, accuracy, cost and its unit, whether on the front, and directions by layer."""
     front = pareto_front(space, judged)
     return [
-        (number, accuracy, space.total_cost(choice), space.cost_unit, int(choice in front), _told(space, choice))
+        GenotypeRow(
+            number, accuracy, space.total_cost(choice), space.cost_unit, choice in front, _directions(space, choice)
+        )
         for number, (choice, accuracy) in enumerate(judged.items(), start=1)
     ]
 
 
-def _told(space: BoundSpace, choice: Choice) -> str:
+def _directions(space: BoundSpace, choice: Choice) -> str:
     return "; ".join(" ".join(layer) for layer in space.directions(choice))
 
 
@@ -44,12 +46,3 @@ def pareto_front(space: BoundSpace, judged: Mapping[Choice, float]) -> dict[Choi
         if judged[choice] > best:
             front[choice], best = numbers[choice], judged[choice]
     return front
-
-
-def correct(logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """Number of images whose largest logit (B, classes) is the target, or the target's largest share when mixed.
-
-    Of dense predictions (B, classes, H, W) and targets (B, H, W), every image counts by its share of right pixels.
-    """
-    labels = targets.argmax(1) if targets.is_floating_point() else targets
-    return float((logits.argmax(1) == labels).view(len(labels), -1).double().mean(1).sum())

@@ -1,0 +1,58 @@
+"""What ``scansearch run --dry-run`` prints."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from scansearch.cli.console import err, out, print_json
+from scansearch.display.plain import plain
+from scansearch.documents import MAX_INTEGER
+
+if TYPE_CHECKING:
+    from scansearch.runs.config import RunConfig
+
+
+def show_dry_run(config: RunConfig, *, json: bool) -> None:
+    """Prints all settings, as a --config file has them, and how much the search would be."""
+    from scansearch.searching.dry_run import dry_run
+
+    facts = dry_run(config)
+    if json:
+        space = facts["space"]
+        if space["genotypes"] > MAX_INTEGER:  # other programs read a longer one wrongly, or not at all
+            space["genotypes"] = _count(space["genotypes"])
+        print_json(facts)
+        return
+    out.print(config.to_toml(), markup=False, soft_wrap=True)
+    for line in _lines(facts):
+        out.print(line, soft_wrap=True)
+    for note in facts["notes"]:
+        err.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    images, space, work, memory = (facts[key] for key in ("images", "space", "work", "memory"))
+    steps = f"{work['epochs']:,} epochs of {work['steps_per_epoch']:,} steps: {work['steps']:,} updates of the weights"
+    after = {"judgements": "genotypes judged at most", "tunings": "updates of fine-tuning"}
+    more = [f"{work[key]:,} {what}" for key, what in after.items() if work[key]]
+    sizes = ", ".join(f"{name} {memory[name] / 2**20:,.1f} MB" for name in ("weights", "gradients", "optimizer"))
+    shape = " x ".join(map(str, images["shape"]))
+    return [
+        f"[bold]images[/]: {images['train']:,} for training, {images['validation']:,} for validation, {shape}, "
+        f"{images['classes']:,} classes",
+        f"[bold]space[/]: {_count(space['genotypes'])} genotypes; {space['layers']} layers, each keeps "
+        f"{_range(space['keep'])} of {_range(space['candidates'])}",
+        f"[bold]work[/]: {', '.join([steps if work['steps'] else 'no supernet is trained', *more])}",
+        f"[bold]memory[/]: {memory['parameters']:,} parameters; {sizes}; what a step keeps for its backward pass comes on top",
+        "[bold]time[/]: not known before the run; its progress bar tells",
+        "nothing was written: a dry run",
+    ]
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**6 else f"{Decimal(number):.3g}"
+
+
+def _range(values: list[int]) -> str:
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

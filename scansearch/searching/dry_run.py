@@ -1,0 +1,88 @@
+"""What a search would do, known before it does anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scansearch.machine.numerics import run_numerics
+from scansearch.runs.config import PLACES, Part, RunConfig
+from scansearch.runs.folder import RunFolder
+from scansearch.searching.assemble import Parts, assemble, make_loop, notes_of
+from scansearch.searching.loop import SearchLoop
+from scansearch.training.events import Listener, Silent
+
+BYTES = 4  # of a float32 number
+MOMENTS = {"adamw": 2, "sgd": 1}
+"""Numbers that an optimiser keeps of every parameter."""
+
+
+def dry_run(config: RunConfig, listener: Listener | None = None) -> dict[str, Any]:
+    """All settings of a search, and how much it would be. The images are read; nothing is written, and no study is opened.
+
+    Args:
+        config: The run's settings.
+        listener: Told about progress.
+
+    Returns:
+        JSON data; ``seconds`` is ``None``, for it is not known.
+
+    Raises:
+        ScansearchError: For everything that would keep the search from starting.
+    """
+    listener = listener or Silent()
+    with run_numerics():
+        alone = _without_places(config)
+        parts = assemble(alone, listener)
+        loop = make_loop(parts, alone, RunFolder(Path()), listener)
+        return {
+            "settings": config.model_dump(mode="json", exclude_none=True),
+            "images": _images(parts),
+            "space": _space(parts),
+            "work": _work(loop),
+            "memory": _memory(loop, config),
+            "seconds": None,
+            "notes": notes_of(parts, alone),
+        }
+
+
+def _without_places(config: RunConfig) -> RunConfig:
+    """The same without a study that others share: to look at it is to write to it."""
+    kept = {key: value for key, value in config.strategy.settings.items() if f"strategy.{key}" not in PLACES}
+    return config.model_copy(update={"strategy": Part(name=config.strategy.name, **kept)})
+
+
+def _images(parts: Parts) -> dict[str, Any]:
+    data = parts.data
+    shape = [data.channels, *data.image_size]
+    return {"train": len(data.train), "validation": len(data.validation), "shape": shape, "classes": data.num_classes}
+
+
+def _space(parts: Parts) -> dict[str, Any]:
+    bound = parts.bound
+    return {
+        "layers": len(bound),
+        "candidates": sorted({len(layer.candidates) for layer in bound}),
+        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
+        "genotypes": bound.size,
+    }
+
+
+def _work(loop: SearchLoop) -> dict[str, int]:
+    strategy, plan = loop.strategy, loop.plan
+    trains = strategy.trains_supernet
+    return {
+        "epochs": plan.epochs if trains else 0,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "steps": plan.steps if trains else 0,
+        "judgements": strategy.judgements,
+        "tunings": strategy.tunings,
+    }
+
+
+def _memory(loop: SearchLoop, config: RunConfig) -> dict[str, int]:
+    """Bytes; what a step keeps for its backward pass comes on top."""
+    count = sum(p.numel() for p in loop.supernet.parameters())
+    moments = 0 if config.train.optimizer == "sgd" and not config.train.momentum else MOMENTS[config.train.optimizer]
+    sizes = {"weights": BYTES * count, "gradients": BYTES * count, "optimizer": BYTES * count * moments}
+    return {"parameters": count, **sizes}
