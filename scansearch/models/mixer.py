@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
-from scansearch.models.config import LocalVimConfig
+from scansearch.models.mixer_options import MixerOptions
 from scansearch.models.order_tables import order_tables
 from scansearch.models.streaming import streamed_sum
 from scansearch.models.supernet import Selection, check_selection
@@ -62,7 +62,7 @@ class ScanMixer(nn.Module):
     """
 
     def __init__(
-        self, config: LocalVimConfig, directions: Sequence[str], grid: tuple[int, int], *, searchable: bool = False
+        self, config: MixerOptions, directions: Sequence[str], grid: tuple[int, int], *, searchable: bool = False
     ) -> None:
         super().__init__()
         groups, inner, states, rank = len(directions), config.inner, config.d_state, config.rank

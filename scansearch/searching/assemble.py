@@ -14,7 +14,7 @@ from scansearch.genotype import Genotype
 from scansearch.machine.environment import describe
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
-from scansearch.models import Supernet
+from scansearch.models import ModelSpec, Supernet, bind_to
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
 from scansearch.runs.config import RunConfig, most_threads, validated
@@ -75,7 +75,7 @@ def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
     train = config.train
     if train.threads:
         torch.set_num_threads(train.threads)
-    spec = MODELS.get(config.model).configure(**config.model_settings)
+    spec: ModelSpec = MODELS.get(config.model).configure(**config.model_settings)
     data: ImageData = DATASETS.get(config.data).load(
         config.data_root or None,
         image_size=train.image_size or None,
@@ -86,13 +86,13 @@ def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
         progress=listener.checked,
     )
     space = SearchSpace.from_dict(config.space)
-    infos = spec.layers(data.image_size)
+    infos = spec.layers(data.shape)
     kind = STRATEGIES.get(config.strategy)
     fabric = _fabric(config)
     backend = resolve_backend(
         str(config.model_settings.get("scan_backend", "auto")), torch.empty(0, device=fabric.device)
     )
-    bound = space.bind([info.grid for info in infos], [info.stage for info in infos], _costs(space, spec, data))
+    bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     return {
         "spec": spec,
@@ -111,21 +111,16 @@ def _assemble(config: RunConfig, listener: Listener) -> dict[str, Any]:
     }
 
 
-def _supernet(spec: Any, bound: BoundSpace, data: ImageData) -> Supernet:
-    supernet: Supernet = spec.supernet([layer.candidates for layer in bound], **_sizes(data))
-    return supernet
+def _supernet(spec: ModelSpec, bound: BoundSpace, data: ImageData) -> Supernet:
+    return spec.supernet([layer.candidates for layer in bound], data.shape)
 
 
-def _sizes(data: ImageData) -> dict[str, Any]:
-    return {"num_classes": data.num_classes, "image_size": data.image_size, "in_channels": data.channels}
-
-
-def _costs(space: SearchSpace, spec: Any, data: ImageData) -> Costs | None:
+def _costs(space: SearchSpace, spec: ModelSpec, data: ImageData) -> Costs | None:
     if space.budget is None:
         return None
     from scansearch.cost import costs_of
 
-    return costs_of(space, spec, **_sizes(data))
+    return costs_of(space, spec, data.shape)
 
 
 def _fabric(config: RunConfig) -> Fabric:
@@ -148,7 +143,7 @@ def _run(
     fabric.launch()
     torch.manual_seed(config.seed)
     supernet = _supernet(parts["spec"], bound, data)
-    alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
+    alone = StandAlone(parts["spec"], bound, data, config, fabric, folder.path)
     loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
     environment = _environment(parts, config, folder, listener)
     for note in (*data.notes, *bound.notes(), *strategy.notes(), *config.train.notes()):

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.models import ModelSpec
 from scansearch.options import Option, takes
 from scansearch.runs.config import TrainSettings
 from scansearch.space import SearchSpace
@@ -17,12 +18,12 @@ SPACE = {"keep": "N | [LEAST, MOST]", "budget": "{limit = X, formula = NAME} | {
 """What of a space can be set, and what each takes."""
 
 
-def known_settings(kind: type[Strategy], model: Any, augment: AugmentSettings) -> dict[str, list[Option]]:
+def known_settings(kind: type[Strategy], model: ModelSpec, augment: AugmentSettings) -> dict[str, list[Option]]:
     """The options of every section, with the defaults that this strategy, model and data set give them."""
     return {
         "train": _options(TrainSettings, kind(kind.Settings()).train_defaults()),
         "strategy": _options(kind.Settings, {}),
-        "model": model.options(),
+        "model": model.options.listed(),
         "augment": _options(AugmentSettings, augment.model_dump()),
         "space": space_settings(),
     }

@@ -74,18 +74,12 @@ class Result:
         ]
         told = {key: value for key, value in self.named.to_dict().items() if key not in ("schema", "description")}
         space = {**told, "candidates": list(self.named.all_candidates)}
-        model = {"model": self.config.model, "options": self._options, "shape": self._shape}
+        model = {"model": self.config.model, "options": self._options, "shape": self.loop.data.shape}
         return Genotype.from_dict({**model, "space": space, "layers": layers, "search": search})
 
     @property
     def _options(self) -> dict[str, Any]:
         return {name: value for name, value in self.config.model_settings.items() if name not in MACHINE}
-
-    @property
-    def _shape(self) -> dict[str, int]:
-        data = self.loop.data
-        height, width = data.image_size
-        return {"height": height, "width": width, "channels": data.channels, "classes": data.num_classes}
 
     def _sureness(self, choice: Choice) -> list[dict[str, Any]]:
         """Scores and margins of each layer."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from scansearch.cost import costs_of
 from scansearch.documents import parse_toml
 from scansearch.genotype import Genotype
+from scansearch.models import bind_to
 from scansearch.registry import MODELS
 from scansearch.runs.config import RunConfig, validated
 from scansearch.searching.assemble import resume, start
@@ -141,9 +142,7 @@ def _check_genotype(config: RunConfig, folder: Path) -> None:
     )
     space = SearchSpace.from_dict(config.space)
     spec = MODELS.get(config.model).configure(**config.model_settings)
-    infos = spec.layers(DIGITS["image_size"])
-    costs = None if space.budget is None else costs_of(space, spec, **DIGITS)
-    space.bind([info.grid for info in infos], [info.stage for info in infos], costs).choice(genotype.directions)
+    bind_to(space, spec, DIGITS, costs_of(space, spec, DIGITS)).choice(genotype.directions)
 
 
 def _check_repeats(config: RunConfig, base: Path, path: str | None) -> None:

@@ -21,6 +21,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
 from scansearch.machine.numerics import run_numerics
+from scansearch.models import bind_to
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.folder import RunFolder
@@ -153,13 +154,11 @@ def _run_as_rank(config: RunConfig, folder: Path, rank: int, port: int) -> None:
 def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
     spec = MODELS.get(config.model).configure(**config.model_settings)
     data, kind = DATASETS.get(config.data).load(limit=config.train.limit), STRATEGIES.get(config.strategy)
-    infos = spec.layers(data.image_size)
-    bound = SearchSpace.from_dict(config.space).bind([i.grid for i in infos], [i.stage for i in infos])
-    sizes = {"num_classes": data.num_classes, "image_size": data.image_size, "in_channels": data.channels}
+    bound = bind_to(SearchSpace.from_dict(config.space), spec, data.shape)
     torch.manual_seed(config.seed)
-    supernet = spec.supernet([layer.candidates for layer in bound], **sizes)
+    supernet = spec.supernet([layer.candidates for layer in bound], data.shape)
     strategy = kind(validated(kind.Settings, config.strategy_settings, "strategy"))
-    alone = StandAlone(spec, bound, data, sizes, config, fabric, folder)
+    alone = StandAlone(spec, bound, data, config, fabric, folder)
     return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), alone)
 
 

@@ -9,11 +9,12 @@ from scansearch.data import DatasetSpec, DenseSplit, Parts
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.models import BackboneSpec
 from scansearch.registry import DATASETS, MODELS
+from scansearch.shape import ImageShape
 from scansearch.training.events import Silent
 
 
-def build(num_classes, image_size, in_channels, channels=4, mixers=2):
-    return Net(mixers, channels, num_classes)
+def build(shape, channels=4, mixers=2):
+    return Net(mixers, channels, shape.classes)
 
 
 class PixelNet(Net):
@@ -26,6 +27,7 @@ class PixelNet(Net):
         return self.head(tokens).transpose(1, 2).unflatten(2, images.shape[2:])
 
 
+SHAPE = ImageShape(4, 6, channels=1, classes=5)
 MINE = BackboneSpec("mine", "a test", build, Recurrence)
 
 
@@ -34,9 +36,7 @@ def named():
     MODELS.register("mine", MINE)
     MODELS.register(
         "pixels",
-        BackboneSpec(
-            "pixels", "", lambda num_classes, image_size, in_channels: PixelNet(1, 4, num_classes), Recurrence
-        ),
+        BackboneSpec("pixels", "", lambda shape: PixelNet(1, 4, shape.classes), Recurrence),
     )
     yield
     for name in ("mine", "pixels"):
@@ -57,14 +57,14 @@ def masked():
 
 
 def test_options_are_the_build_functions_keywords():
-    assert [option.name for option in MINE.options()] == ["channels", "mixers"]
+    assert [option.name for option in MINE.options.listed()] == ["channels", "mixers"]
     wide = MINE.configure(channels=8, mixers=3)
-    assert [info.grid for info in wide.layers((4, 6))] == [(4, 6)] * 3
-    network = wide.network([["h"], ["v", "h"], ["w2"]], num_classes=5, image_size=(4, 6), in_channels=1)
+    assert [info.grid for info in wide.layers(SHAPE)] == [(4, 6)] * 3
+    network = wide.network([["h"], ["v", "h"], ["w2"]], SHAPE)
     assert network(torch.zeros(1, 1, 4, 6)).shape == (1, 5)
     with pytest.raises(ScansearchError, match="unknown option of model mine 'chanels'"):
         MINE.configure(chanels=8)
-    with pytest.raises(ScansearchError, match="model option channels takes a int, but got 'wide'"):
+    with pytest.raises(ScansearchError, match="model option channels takes integer, but got 'wide'"):
         MINE.configure(channels="wide")
 
 
@@ -72,7 +72,7 @@ def test_a_look_at_the_layers_leaves_the_seed_alone():
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    MINE.layers((4, 6))
+    MINE.layers(SHAPE)
     assert torch.equal(torch.rand(1), expected)
 
 

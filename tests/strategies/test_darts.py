@@ -6,18 +6,19 @@ from scansearch.models import Selection
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
 from scansearch.runs.config import TrainSettings
 from scansearch.searching.assemble import start
+from scansearch.shape import ImageShape
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
 from scansearch.strategy.step import Batch, Plan, Step
 from scansearch.training.optimizer import weight_optimizer
 
-SIZES = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}
+SHAPE = ImageShape(8, 8, channels=1, classes=10)
 
 
 @pytest.fixture
 def supernet():
     torch.manual_seed(0)
     spec = MODELS.get("local_vim_nano").configure(depth=2, scan_backend="torch")
-    return spec.supernet([SEARCH_SPACES.get("default8").candidates] * 2, **SIZES)
+    return spec.supernet([SEARCH_SPACES.get("default8").candidates] * 2, SHAPE)
 
 
 @pytest.fixture
