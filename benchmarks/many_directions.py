@@ -52,7 +52,7 @@ def step(name: str, count: int, batch: int) -> Callable[[], object]:
 
     def run_once() -> torch.Tensor:
         network.zero_grad(set_to_none=True)
-        weights = network.multi_scan.weights.flatten().softmax(0)  # type: ignore[union-attr, operator]
+        weights = network.alpha.flatten().softmax(0)  # type: ignore[operator]
         result: torch.Tensor = network(hidden.requires_grad_(), Selection(tuple(range(count)), weights))
         result.square().mean().backward()
         return result

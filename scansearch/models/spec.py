@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import Self
 
-from scansearch.errors import UnsupportedError
+from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models.flops import Flops, Formula
 from scansearch.models.options import ModelOptions
 from scansearch.registry import unknown_name
@@ -120,6 +120,21 @@ class ModelSpec(ABC):
         raise UnsupportedError(
             f"no FLOP formula is known for {self.name}; measure it with `scansearch bench --model {self.name} --unit ms`"
         )
+
+    def official_state_dict(self, network: nn.Module) -> dict[str, Any]:
+        """Weights of a network or supernet of this model under their names in the published code; by default our own."""
+        return dict(network.state_dict())
+
+    def load_official(self, network: nn.Module, weights: Mapping[str, Any]) -> None:
+        """Copies weights with the names of the published code into a network or supernet of this model.
+
+        Raises:
+            ScansearchError: If they are not those of such a network.
+        """
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ScansearchError(f"these weights are not for {self.name}: {error}") from error
 
     def official(self, shape: ImageShape | None) -> Official | None:
         """The model in the code that was published with it; ``None`` if there is none, as by default.

@@ -207,7 +207,7 @@ class LocalVimSupernet(LocalVim, Supernet):
     def architecture_parameters(self) -> list[nn.Parameter]:
         """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
         mixers: list[Any] = [layer.mixer for layer in self.layers]
-        return [mixer.multi_scan.weights for mixer in mixers]
+        return [mixer.alpha for mixer in mixers]
 
     def derive(self, directions: Sequence[Sequence[str]]) -> LocalVim:
         """The network that keeps only ``directions``, with a copy of this supernet's weights."""

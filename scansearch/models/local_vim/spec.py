@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models.flops import Flops, Formula
 from scansearch.models.limits import check_parameters
 from scansearch.models.local_vim.flops import count_flops
 from scansearch.models.local_vim.network import LocalVim, LocalVimSupernet
+from scansearch.models.local_vim.official_names import load_official, official_state_dict
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.spec import Directions, LayerInfo, ModelSpec, Official
 from scansearch.shape import ImageShape
@@ -58,6 +64,14 @@ class LocalVimSpec(ModelSpec):
         sizes = {"patch_size": self._patch(shape), "embed_dim": options.embed_dim, "depth": options.depth}
         settings = {**sizes, **({"ssm_cfg": mixer} if mixer else {})}
         return Official("LocalMamba", "VisionMamba", settings, tuple(unlike), options.windows)
+
+    def official_state_dict(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Weights of a network or supernet as LocalMamba's code loads them."""
+        return official_state_dict(network)
+
+    def load_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+        """Copies weights with LocalMamba's names; errors as ``ModelSpec.load_official``."""
+        load_official(network, weights)
 
     def _patch(self, shape: ImageShape | None) -> int:
         if self.options.patch_size != "auto":
