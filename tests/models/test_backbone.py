@@ -1,13 +1,18 @@
 """A backbone of one's own, by name: searched end to end, interrupted, resumed, and on dense targets."""
 
+from typing import Annotated
+
 import pytest
 import torch
+from pydantic import Field
 from test_searchable import Net, Recurrence
+from torch import nn
 
 import scansearch
 from scansearch.data import DatasetSpec, DenseSplit, Parts
 from scansearch.errors import InterruptedRunError, ScansearchError
-from scansearch.models import BackboneSpec
+from scansearch.models import BackboneSpec, LayerInfo
+from scansearch.options import Option
 from scansearch.registry import DATASETS, MODELS
 from scansearch.shape import ImageShape
 from scansearch.training.events import Silent
@@ -122,3 +127,37 @@ def test_dense_splits_keep_images_and_targets_together():
         split.resized(8, 8)
     with pytest.raises(ScansearchError, match=r"int64 of shape \(n, H, W\) like the images, here \(60, 4, 6\)"):
         DenseSplit(split.images, split.labels, split.labels)
+
+
+def test_annotated_options_have_a_range_and_a_meaning():
+    def build(shape, width: Annotated[int, Field(ge=1, le=64, description="Channels.")] = 4, free=None):
+        return Net(1, width, shape.classes)
+
+    spec = BackboneSpec("annotated", "", build, Recurrence, width=8)
+    assert spec.options.listed() == [Option("width", 8, "integer 1 to 64", "Channels."), Option("free", None, "", "")]
+    assert spec.configure(free=[1, 2]).options.free == [1, 2]
+    with pytest.raises(ScansearchError, match="model option width takes integer 1 to 64, but got 65"):
+        spec.configure(width=65)
+
+
+def test_an_annotation_that_nobody_knows_is_one_line():
+    def build(shape, width: "Nowhere" = 4):  # noqa: F821
+        return Net(1, width, shape.classes)
+
+    with pytest.raises(ScansearchError, match="the options of model lost .* 'Nowhere' is not defined"):
+        BackboneSpec("lost", "", build, Recurrence)
+
+
+def test_layers_are_found_on_images_of_all_their_channels():
+    def build(shape, width=4):
+        return nn.Sequential(nn.Conv2d(3, width, 2, 2), nn.Flatten(2), Turned(), Recurrence(width))
+
+    spec = BackboneSpec("coloured", "", build, Recurrence)
+    assert spec.layers(ImageShape(4, 6, channels=3, classes=2)) == (LayerInfo(0, (2, 3)),)
+
+
+class Turned(nn.Module):
+    """(B, D, L) to (B, L, D)."""
+
+    def forward(self, x):
+        return x.transpose(1, 2)
