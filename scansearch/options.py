@@ -44,6 +44,12 @@ def takes(hint: Any, limits: Iterable[Any] = ()) -> str:
     return " ".join([" | ".join(names), ", ".join(f"{_SIGNS[k]} {_number(v)}" for k, v in bounds.items())]).strip()
 
 
+def in_words(form: str) -> str:
+    """What ``takes`` says, for the middle of a sentence: ``"an integer from 1 to 64 or auto"``."""
+    form = re.sub(r"\binteger\b", "an integer", form).replace("number", "a number")
+    return re.sub(r"an integer (\S+) to", r"an integer from \1 to", form).replace(" | ", " or ")
+
+
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 

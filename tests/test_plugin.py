@@ -73,7 +73,7 @@ def test_the_model_is_listed_with_its_options(scansearch):
 def test_its_options_are_checked_in_one_line(scansearch):
     done = scansearch("run", "--model", "slime", "--set", "depth=0", "--epochs", "1")
     assert done.returncode == 2
-    assert "model option depth takes integer 1 to 100, but got 0" in done.stderr
+    assert "model option depth takes an integer from 1 to 100, but got 0" in done.stderr
     done = scansearch("bench", "--model", "slime", "--unit", "flops")
     assert done.returncode == 2
     assert (

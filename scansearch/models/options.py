@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
-from scansearch.options import Option, takes
+from scansearch.options import Option, in_words, takes
 from scansearch.registry import unknown_name
 
 
@@ -49,7 +49,8 @@ class ModelOptions(BaseModel):
         if name not in cls.model_fields:
             return unknown_name("model option", name, list(cls.model_fields))
         field = cls.model_fields[name]
+        form = takes(field.annotation, field.metadata)
         # Of a union pydantic complains about each member; its input is the same.
         return ScansearchError(
-            f"model option {name} takes {takes(field.annotation, field.metadata) or 'another type'}, but got {problem['input']!r}"
+            f"model option {name} takes {in_words(form) or 'another type'}, but got {problem['input']!r}"
         )

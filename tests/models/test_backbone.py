@@ -69,7 +69,7 @@ def test_options_are_the_build_functions_keywords():
     assert network(torch.zeros(1, 1, 4, 6)).shape == (1, 5)
     with pytest.raises(ScansearchError, match="unknown option of model mine 'chanels'"):
         MINE.configure(chanels=8)
-    with pytest.raises(ScansearchError, match="model option channels takes integer, but got 'wide'"):
+    with pytest.raises(ScansearchError, match="model option channels takes an integer, but got 'wide'"):
         MINE.configure(channels="wide")
 
 
@@ -136,7 +136,7 @@ def test_annotated_options_have_a_range_and_a_meaning():
     spec = BackboneSpec("annotated", "", build, Recurrence, width=8)
     assert spec.options.listed() == [Option("width", 8, "integer 1 to 64", "Channels."), Option("free", None, "", "")]
     assert spec.configure(free=[1, 2]).options.free == [1, 2]
-    with pytest.raises(ScansearchError, match="model option width takes integer 1 to 64, but got 65"):
+    with pytest.raises(ScansearchError, match="model option width takes an integer from 1 to 64, but got 65"):
         spec.configure(width=65)
 
 

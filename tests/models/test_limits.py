@@ -39,7 +39,9 @@ def test_sides_may_come_as_a_list():
 @pytest.mark.parametrize("name", INTEGERS)
 @pytest.mark.parametrize("value", [0, -1, 10**9, True, 2.5], ids=repr)
 def test_options_have_bounds(name, value):
-    with pytest.raises(ScansearchError, match=rf"model option {name} takes integer 1 to [\d,]+( \| auto)?, but got"):
+    with pytest.raises(
+        ScansearchError, match=rf"model option {name} takes an integer from 1 to [\d,]+( or auto)?, but got"
+    ):
         build(**{name: value})
 
 

@@ -105,7 +105,7 @@ def test_a_section_can_be_named():
             {"assignments": ["keep=x"]},
             "keep: keep is a number of at least 1, or two in ascending order such as [2, 4], got 'x'",
         ),
-        ({"assignments": ["depth=two"]}, "depth takes an integer from 1 to 1000, but got 'two'"),
+        ({"assignments": ["depth=two"]}, "depth takes an integer from 1 to 1,000, but got 'two'"),
         ({"assignments": ["flip=2"]}, "flip: input should be less than or equal to 1"),
     ],
 )
@@ -206,7 +206,7 @@ def test_threads_are_a_few_a_cpu(monkeypatch):
         ("lr=1e308", "lr: input should be less than or equal to 100, got 1e+308"),
         ("epochs=1000000000", "epochs: input should be less than or equal to 100000"),
         ("image_size=100000", "image_size: input should be less than or equal to 4096"),
-        ("depth=1000000000", "depth takes an integer from 1 to 1000, but got 1000000000"),
+        ("depth=1000000000", "depth takes an integer from 1 to 1,000, but got 1000000000"),
         ("embed_dim=99999999999999999999", "an integer has at most 64 bits, but this one has"),
         ("keep=" + "[" * 5000, "nested too deeply"),
         ("keep=99999999999999999999999", "an integer has at most 64 bits, but this one has"),

@@ -222,7 +222,7 @@ def test_orders_that_agree_everywhere_cannot_be_planted_together():
 def test_the_model_refuses_wrong_options_and_images():
     with pytest.raises(ScansearchError, match=r"unknown option of model planted 'dept' \(did you mean 'depth'\?\)"):
         PLANTED.model.configure(dept=1)
-    with pytest.raises(ScansearchError, match="model option width takes integer 1 to 4,096, but got 0"):
+    with pytest.raises(ScansearchError, match="model option width takes an integer from 1 to 4,096, but got 0"):
         PLANTED.model.configure(width=0)
     with pytest.raises(ScansearchError, match="3 layers, each with a colour of its own"):
         PLANTED.model.network([CANDIDATES] * 3, SHAPE)
