@@ -27,7 +27,7 @@ class LoopedMixer(nn.Module):
 
     def __init__(self, mixer: ScanMixer, directions: Sequence[str], grid: tuple[int, int], scan: Scan) -> None:
         super().__init__()
-        self.mixer, self.multi_scan, self.scan = mixer, mixer.multi_scan, scan
+        self.mixer, self.alpha, self.scan = mixer, mixer.alpha, scan
         self.orders = [ScanOrder(name).indices(*grid) for name in directions]
         self.inverses = [ScanOrder(name).inverse(*grid) for name in directions]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import nn
@@ -14,8 +13,8 @@ from benchmarks.looped import LoopedMixer
 from benchmarks.peers import time_major
 from benchmarks.timing import interleaved
 from scansearch.models import Selection
-from scansearch.models.config import LocalVimConfig
 from scansearch.models.mixer import ScanMixer
+from scansearch.models.mixer_options import MixerOptions
 from scansearch.registry import SEARCH_SPACES
 
 GRID, WIDTH, BATCH = (8, 8), 32, 64
@@ -37,10 +36,10 @@ def layer(name: str, count: int) -> nn.Module:
     """The layer of ``NAMES`` with the first ``count`` directions of wide128."""
     torch.manual_seed(0)
     directions = SEARCH_SPACES.get("wide128").candidates[:count]
-    config = LocalVimConfig(embed_dim=WIDTH, depth=6, attention="channel_spatial", mixture="recompute")
+    options = MixerOptions(embed_dim=WIDTH, depth=6, attention="channel_spatial", mixture="recompute")
     if name == "kept":
-        config = replace(config, mixture="keep")
-    mixer = ScanMixer(config, directions, GRID, searchable=True)
+        options = options.changed(mixture="keep")
+    mixer = ScanMixer(options, directions, GRID, searchable=True)
     if name in NAMES[:2]:
         return mixer
     return (LoopedMixer if name == "loop" else CheckpointedMixer)(mixer, directions, GRID, time_major)
@@ -53,7 +52,7 @@ def step(name: str, count: int, batch: int) -> Callable[[], object]:
 
     def run_once() -> torch.Tensor:
         network.zero_grad(set_to_none=True)
-        weights = network.multi_scan.weights.flatten().softmax(0)  # type: ignore[union-attr, operator]
+        weights = network.alpha.flatten().softmax(0)  # type: ignore[operator]
         result: torch.Tensor = network(hidden.requires_grad_(), Selection(tuple(range(count)), weights))
         result.square().mean().backward()
         return result

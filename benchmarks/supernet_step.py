@@ -16,8 +16,9 @@ from benchmarks.timing import interleaved
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.registry import MODELS, SEARCH_SPACES
+from scansearch.shape import ImageShape
 
-IMAGE_SIZE, CLASSES, BATCH = (8, 8), 10, 64
+SHAPE, BATCH = ImageShape(8, 8, channels=1, classes=10), 64
 LOOPED_SCANS = ("time-major", "mambapy")
 TOLERANCE = 1e-3
 """Largest difference of the logits that passes for the same network."""
@@ -27,8 +28,8 @@ def supernet(model: str) -> Supernet:
     """A supernet of a preset over the eight directions of default8, on digits-sized images."""
     torch.manual_seed(0)
     spec = MODELS.get(f"local_vim_{model}")
-    candidates = [SEARCH_SPACES.get("default8").candidates] * len(spec.layers(IMAGE_SIZE))
-    made: Supernet = spec.supernet(candidates, num_classes=CLASSES, image_size=IMAGE_SIZE, in_channels=1)
+    candidates = [SEARCH_SPACES.get("default8").candidates] * len(spec.layers(SHAPE))
+    made: Supernet = spec.supernet(candidates, SHAPE)
     return made
 
 
@@ -49,8 +50,8 @@ def selections(network: Supernet) -> list[Selection]:
 def images(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Random images (B, 1, 8, 8) and labels (B,)."""
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randn(batch, 1, *IMAGE_SIZE, generator=generator)
-    return pixels, torch.randint(CLASSES, (batch,), generator=generator)
+    pixels = torch.randn(batch, SHAPE.channels, *SHAPE.size, generator=generator)
+    return pixels, torch.randint(SHAPE.classes, (batch,), generator=generator)
 
 
 def step(network: Supernet, batch: int) -> Callable[[], object]:

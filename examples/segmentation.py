@@ -16,7 +16,7 @@ from torch import nn
 
 import scansearch
 from scansearch.data import DatasetSpec, DenseSplit, Parts
-from scansearch.models import BackboneSpec, SearchableScan
+from scansearch.models import BackboneSpec, ImageShape, SearchableScan
 from scansearch.registry import DATASETS, MODELS
 
 BACKGROUND = 10
@@ -64,9 +64,9 @@ def scanned(scan: SearchableScan, features: torch.Tensor) -> torch.Tensor:
     return mixed.transpose(1, 2).unflatten(2, (height, width))
 
 
-def build(num_classes: int, image_size: tuple[int, int], in_channels: int, width: int = 16) -> nn.Module:
+def build(shape: ImageShape, width: int = 16) -> nn.Module:
     """Makes the network; ``width`` becomes an option of the model."""
-    return SmallUNet(num_classes, in_channels, width)
+    return SmallUNet(shape.classes, shape.channels, width)
 
 
 def read(root: object) -> Parts:

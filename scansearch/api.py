@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
+from scansearch.shape import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, ImageShape, check_number
 from scansearch.space import SearchSpace, find_space
 
 if TYPE_CHECKING:
@@ -144,21 +145,28 @@ def build(
     """
     if (genotype is None) == (space is None):
         raise ScansearchError("build takes either a genotype (a network) or a space (a supernet), exactly one of them")
-    from scansearch.models.limits import check_sizes
+    from scansearch.models import ModelSpec, bind_to
 
-    size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-    check_sizes(num_classes, size, in_channels)
-    spec = MODELS.get(model).configure(**options)
-    sizes: dict[str, Any] = {"num_classes": num_classes, "image_size": size, "in_channels": in_channels}
+    shape = _shape(num_classes, image_size, in_channels)
+    spec: ModelSpec = MODELS.get(model).configure(**options)
     if space is not None:
-        infos = spec.layers(size)
-        layers = find_space(space).bind([info.grid for info in infos], [info.stage for info in infos])
-        supernet: nn.Module = spec.supernet([layer.candidates for layer in layers], **sizes)
-        return supernet
+        return spec.supernet([layer.candidates for layer in bind_to(find_space(space), spec, shape)], shape)
     chosen = genotype if isinstance(genotype, Genotype) else _genotype(genotype)
-    chosen.check_layers(len(spec.layers(size)), model)
-    network: nn.Module = spec.network(chosen.directions, **sizes)
-    return network
+    chosen.check_layers(len(spec.layers(shape)), model)
+    return spec.network(chosen.directions, shape)
+
+
+def _shape(num_classes: int, image_size: object, in_channels: int) -> ImageShape:
+    """Checks the arguments by the names that they have here."""
+    size = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    if len(size) != 2:
+        raise ScansearchError(f"image_size must be one side, or (height, width), in pixels, but got {image_size!r}")
+    for side in size:
+        check_number("a side of image_size", side, MAX_SIDE)
+    check_number("num_classes", num_classes, MAX_CLASSES)
+    check_number("in_channels", in_channels, MAX_CHANNELS)
+    height, width = size
+    return ImageShape(height, width, in_channels, num_classes)
 
 
 def _genotype(directions: object) -> Genotype:

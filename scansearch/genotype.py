@@ -25,6 +25,7 @@ from scansearch.documents import checked, first_problem, read_json
 from scansearch.errors import ScansearchError
 from scansearch.files import write_text
 from scansearch.registry import natural_key, unknown_name
+from scansearch.shape import ImageShape
 from scansearch.space import (
     JSON_SCHEMA_DIALECT,
     MOST_CANDIDATES,
@@ -89,21 +90,6 @@ class LayerGenotype(_Record):
         if scores:
             check_directions(tuple(scores))
         return scores
-
-
-class ImageShape(BaseModel):
-    """The images that a network takes, and how many classes it tells apart."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={"description": "The images that the network takes, and its classes."},
-    )
-
-    height: Side = Field(description="Pixels.")
-    width: Side = Field(description="Pixels.")
-    channels: Side = Field(description="Colour channels.")
-    classes: Side = Field(description="Classes of the head.")
 
 
 class Genotype(_Record):

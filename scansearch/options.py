@@ -6,7 +6,7 @@ import difflib
 import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from scansearch.errors import ScansearchError
 
@@ -37,11 +37,17 @@ class Option(NamedTuple):
 def takes(hint: Any, limits: Iterable[Any] = ()) -> str:
     """What a type, and limits such as pydantic's ``Ge``, allow: ``"integer >= 1"``, ``"joint | bilevel"``."""
     parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    names = [_name(part) for part in parts if part is not type(None)]
+    names = [_name(part) for part in parts if part not in (type(None), Any)]
     bounds = {key: getattr(limit, key) for limit in limits for key in _SIGNS if hasattr(limit, key)}
     if bounds.keys() == {"ge", "le"}:
         return f"{names[0]} {_number(bounds['ge'])} to {_number(bounds['le'])}"
     return " ".join([" | ".join(names), ", ".join(f"{_SIGNS[k]} {_number(v)}" for k, v in bounds.items())]).strip()
+
+
+def in_words(form: str) -> str:
+    """What ``takes`` says, for the middle of a sentence: ``"an integer from 1 to 64 or auto"``."""
+    form = re.sub(r"\binteger\b", "an integer", form).replace("number", "a number")
+    return re.sub(r"an integer (\S+) to", r"an integer from \1 to", form).replace(" | ", " or ")
 
 
 def _number(value: float) -> str:
@@ -49,6 +55,9 @@ def _number(value: float) -> str:
 
 
 def _name(part: Any) -> str:
+    if get_origin(part) is Annotated:
+        kind, *notes = get_args(part)
+        return takes(kind, [limit for note in notes for limit in getattr(note, "metadata", [note])])
     if get_origin(part) is Literal:
         return " | ".join(map(str, get_args(part)))
     return _NAMES[part] if part in _NAMES else str(getattr(part, "__name__", part))

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 import scansearch
 from scansearch.cli.main import app
 from scansearch.cost import costs_of
+from scansearch.models import bind_to
 from scansearch.registry import MODELS
 from scansearch.searching.configure import make_config
+from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace, find_space
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -88,9 +90,8 @@ def test_the_space_of_a_search_fits_its_model_and_its_budget(line, page):
         assignments=given["settings"],
     )
     space, spec = SearchSpace.from_dict(config.space), MODELS.get(config.model.name)
-    sizes = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}  # of digits
-    infos = spec.layers(sizes["image_size"])
-    bound = space.bind([i.grid for i in infos], [i.stage for i in infos], costs_of(space, spec, **sizes))
+    shape = ImageShape(8, 8, channels=1, classes=10)  # of digits
+    bound = bind_to(space, spec, shape, costs_of(space, spec, shape))
     assert bound.size > 1
 
 

@@ -1,4 +1,4 @@
-"""A third party's package, installed by pip as any other, adds a scan order, a space and a strategy by entry points."""
+"""A third party's package, installed by pip as any other, adds a scan order, a space, a strategy and a model by entry points."""
 
 from __future__ import annotations
 
@@ -29,12 +29,18 @@ def site(tmp_path_factory):
     return folder / "site"
 
 
+def seeing(site):
+    """The environment of a process that sees the plug-in, and whatever this one sees."""
+    paths = [str(site), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 @pytest.fixture
 def scansearch(site, tmp_path):
     """Runs a command line in a process that sees the plug-in."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(site)}
+        environment = seeing(site)
         command = [sys.executable, "-c", MAIN, *arguments]
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=600)
 
@@ -58,6 +64,23 @@ def test_the_strategy_is_listed_with_its_settings(scansearch):
     assert "hold" in [option["name"] for option in listing(scansearch, "strategies", "lottery")["settings"]["strategy"]]
 
 
+def test_the_model_is_listed_with_its_options(scansearch):
+    assert {"local_vim_tiny", "slime"} <= {model["name"] for model in listing(scansearch, "models")}
+    options = {option["name"]: option for option in listing(scansearch, "models", "slime")["options"]}
+    assert options["depth"] == {"name": "depth", "default": 2, "takes": "integer 1 to 100", "description": "Layers."}
+
+
+def test_its_options_are_checked_in_one_line(scansearch):
+    done = scansearch("run", "--model", "slime", "--set", "depth=0", "--epochs", "1")
+    assert done.returncode == 2
+    assert "model option depth takes an integer from 1 to 100, but got 0" in done.stderr
+    done = scansearch("bench", "--model", "slime", "--unit", "flops")
+    assert done.returncode == 2
+    assert (
+        "no FLOP formula is known for slime; measure it with `scansearch bench --model slime --unit ms`" in done.stderr
+    )
+
+
 def test_the_scan_order_is_listed_and_works(scansearch):
     assert "snail" in {family["family"] for family in listing(scansearch, "scans")}
     assert listing(scansearch, "scans", "snail", "--grid", "3x3")["indices"] == [0, 1, 2, 5, 8, 7, 6, 3, 4]
@@ -69,7 +92,7 @@ def test_order_space_and_strategy_conform(site):
     check += "check_strategy(STRATEGIES.get('lottery'), quick=True)"
     imports = "from scansearch.registry import SCAN_ORDERS, SEARCH_SPACES, STRATEGIES; from scansearch.testing import *"
     command = [sys.executable, "-c", f"{imports}; {check}"]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(site)})
+    done = subprocess.run(command, capture_output=True, text=True, env=seeing(site))
     assert done.returncode == 0, done.stderr
 
 
@@ -81,14 +104,15 @@ def test_without_the_package_its_names_are_unknown(scansearch, monkeypatch, tmp_
     assert "default8" in done.stderr
 
 
-def test_a_search_with_its_space_and_strategy(scansearch, tmp_path):
-    names = ["--space", "garden", "--strategy", "lottery", "--model", "local_vim_nano", "--data", "digits"]
-    sizes = ["--epochs", "2", "--set", "limit=128", "--set", "hold=2", "--out", "run"]
+def test_a_search_with_its_space_strategy_and_model(scansearch, tmp_path):
+    names = ["--space", "garden", "--strategy", "lottery", "--model", "slime", "--data", "digits"]
+    sizes = ["--epochs", "2", "--set", "limit=128", "--set", "depth=3", "--set", "hold=2", "--out", "run"]
     done = scansearch("run", *names, *sizes)
     assert done.returncode == 0, done.stderr
     genotype = json.loads((tmp_path / "run" / "genotype.json").read_text())
     assert genotype["space"]["name"] == "garden"
     assert genotype["search"]["strategy"] == "lottery"
+    assert (genotype["model"], genotype["options"], len(genotype["layers"])) == ("slime", {"depth": 3}, 3)
     for layer in genotype["layers"]:
         assert len(layer["directions"]) == 2
         assert set(layer["directions"]) <= {"snail", "snail_flip", "h", "v", "w2"}

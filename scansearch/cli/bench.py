@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scansearch.cost import CostTable
     from scansearch.cost.latency import ProgressBar
     from scansearch.genotype import Genotype
+    from scansearch.models import ImageShape, ModelSpec
     from scansearch.space import LayerSpace, SearchSpace
 
 MOST_PIXELS = 4096
@@ -62,16 +63,16 @@ def command(
     """
     from scansearch.api import find_space
     from scansearch.cli.source import genotype_of
+    from scansearch.models import ImageShape, bind_to
     from scansearch.registry import MODELS
 
     size = parse_size(image_size)
     spec, searched = _configured(MODELS.get(model), find_space(space), settings or [])
-    infos = spec.layers(size)
-    layers = searched.bind([info.grid for info in infos], [info.stage for info in infos])
+    shape = ImageShape(*size, channels, classes)
+    layers = bind_to(searched, spec, shape)
     chosen = _meant(genotype_of(genotype), layers, model) if genotype else None
-    sizes: dict[str, Any] = {"num_classes": classes, "image_size": size, "in_channels": channels}
     measured = {"batch_size": batch_size, "repeats": repeats, "training": training, "device": device}
-    costs = _costs(spec, layers, sizes, unit, formula, measured)
+    costs = _costs(spec, layers, shape, unit, formula, measured)
     facts = _network(costs, layers) | ({"genotype": costs.cost(chosen)} if chosen else {})
     if json:
         print_json({"costs": costs.to_dict(), "ranking": ranking(costs), "network": facts})
@@ -93,12 +94,12 @@ def parse_size(text: str) -> tuple[int, int]:
     return size
 
 
-def _configured(spec: Any, space: SearchSpace, assignments: Sequence[str]) -> tuple[Any, SearchSpace]:
+def _configured(spec: ModelSpec, space: SearchSpace, assignments: Sequence[str]) -> tuple[ModelSpec, SearchSpace]:
     from scansearch.searching.known_settings import space_settings
     from scansearch.searching.overrides import SECTIONS, Overrides
 
     keep = [option for option in space_settings() if option.name == "keep"]
-    overrides = Overrides({**{section: [] for section in SECTIONS}, "model": spec.options(), "space": keep})
+    overrides = Overrides({**{section: [] for section in SECTIONS}, "model": spec.options.listed(), "space": keep})
     for assignment in assignments:
         overrides.assign(assignment)
     changed = {**space.to_dict(), **overrides.values["space"]}
@@ -119,9 +120,9 @@ def _meant(genotype: Genotype, layers: Sequence[LayerSpace], model: str) -> list
 
 
 def _costs(
-    spec: Any,
+    spec: ModelSpec,
     layers: Sequence[LayerSpace],
-    sizes: dict[str, Any],
+    shape: ImageShape,
     unit: str,
     formula: str | None,
     measured: dict[str, Any],
@@ -134,10 +135,10 @@ def _costs(
         raise ScansearchError(f"milliseconds are measured, not counted, but got --formula {formula}; add --unit flops")
     candidates = [layer.candidates for layer in layers]
     if unit == "flops":
-        return flops_table(spec, candidates, **sizes, formula=formula or "vmamba")
+        return flops_table(spec, candidates, shape, formula=formula or "vmamba")
     with _progress() as progress:
         most = max(layer.most for layer in layers)
-        return latency_table(spec, candidates, **sizes, **measured, most=most, progress=progress)
+        return latency_table(spec, candidates, shape, **measured, most=most, progress=progress)
 
 
 @contextmanager

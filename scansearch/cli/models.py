@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,9 +11,11 @@ from scansearch.cli.option_table import option_rows, option_table
 from scansearch.cli.program import runnable
 from scansearch.display.plain import plain
 
-SHOWN_CLASSES = 1000
-SHOWN_IMAGE = (224, 224)
-SIZES = f"at {SHOWN_CLASSES} classes and {SHOWN_IMAGE[0]} x {SHOWN_IMAGE[1]} images"
+if TYPE_CHECKING:
+    from scansearch.models import ModelSpec
+
+SHOWN_SIDE, SHOWN_CLASSES = 224, 1000
+SHOWN_SHAPE = f"at {SHOWN_CLASSES} classes and {SHOWN_SIDE} x {SHOWN_SIDE} images"
 SHOWN_DIRECTIONS = ("h", "h_flip", "w2", "w2_flip")
 
 
@@ -37,37 +39,38 @@ def command(
         return
     rows = [(f["name"], f["layers"], f["parameters"], f["supernet_parameters"], f["description"]) for f in facts]
     out.print(table(("model", "layers", "parameters", "supernet", ""), rows))
-    out.print(runnable(f"\n{SIZES}; options of a model: `scansearch models NAME`"), soft_wrap=True)
+    out.print(runnable(f"\n{SHOWN_SHAPE}; options of a model: `scansearch models NAME`"), soft_wrap=True)
 
 
-def _show(spec: Any, *, json: bool) -> None:
+def _show(spec: ModelSpec, *, json: bool) -> None:
     facts = _facts(spec)
     if json:
         print_json(facts)
         return
     out.print(f"[bold]{plain(spec.name)}[/]: {plain(spec.description)}")
     out.print(
-        f"{facts['layers']} layers, {facts['parameters']:,} parameters, {facts['supernet_parameters']:,} in the supernet, {SIZES}"
+        f"{facts['layers']} layers, {facts['parameters']:,} parameters, {facts['supernet_parameters']:,} in the supernet, {SHOWN_SHAPE}"
     )
     out.print("each option: --set NAME=VALUE\n")
-    out.print(option_table(spec.options()))
+    out.print(option_table(spec.options.listed()))
 
 
-def _facts(spec: Any) -> dict[str, Any]:
+def _facts(spec: ModelSpec) -> dict[str, Any]:
     import torch
 
+    from scansearch.models import ImageShape
     from scansearch.registry import SEARCH_SPACES
 
-    layers = spec.layers(SHOWN_IMAGE)
-    sizes: dict[str, Any] = {"num_classes": SHOWN_CLASSES, "image_size": SHOWN_IMAGE, "in_channels": 3}
+    shape = ImageShape(SHOWN_SIDE, SHOWN_SIDE, channels=3, classes=SHOWN_CLASSES)
+    layers = spec.layers(shape)
     with torch.device("meta"):
-        network = spec.network([SHOWN_DIRECTIONS] * len(layers), **sizes)
-        supernet = spec.supernet([SEARCH_SPACES.get("default8").candidates] * len(layers), **sizes)
+        network = spec.network([SHOWN_DIRECTIONS] * len(layers), shape)
+        supernet = spec.supernet([SEARCH_SPACES.get("default8").candidates] * len(layers), shape)
     return {
         "name": spec.name,
         "description": spec.description,
         "layers": len(layers),
         "parameters": sum(p.numel() for p in network.parameters()),
         "supernet_parameters": sum(p.numel() for p in supernet.parameters()),
-        "options": option_rows(spec.options()),
+        "options": option_rows(spec.options.listed()),
     }

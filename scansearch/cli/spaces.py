@@ -38,6 +38,7 @@ def command(
       scansearch spaces wide32 --model local_vim_tiny --image-size 224
       scansearch spaces default8 --view nni
     """
+    from scansearch.models import ImageShape, bind_to
     from scansearch.registry import MODELS, SEARCH_SPACES
     from scansearch.space import find_space
 
@@ -46,8 +47,8 @@ def command(
         return
     if view is not None and view not in VIEWS:
         raise ScansearchError(f"--view takes {', '.join(VIEWS)}, but got {view!r}")
-    space, infos = find_space(name), MODELS.get(model).layers((image_size, image_size))
-    bound = space.bind([info.grid for info in infos], [info.stage for info in infos])
+    space, shape = find_space(name), ImageShape(image_size, image_size, channels=3, classes=1000)
+    bound = bind_to(space, MODELS.get(model), shape)
     if json or view is not None:
         print_json(_view(space, bound, view))
         return

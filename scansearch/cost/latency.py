@@ -10,7 +10,7 @@ them a direction shows 20 times as clearly. What no direction changes cannot be 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from scansearch.cost.table import CostTable, LayerCost
 from scansearch.errors import ScansearchError
+from scansearch.models import Directions, ImageShape, ModelSpec
 
 Measure = Callable[[list[tuple[str, ...]]], float]
 """Milliseconds of the network that runs these directions, layer by layer."""
@@ -31,12 +32,10 @@ SEED = 0
 
 
 def latency_table(
-    spec: Any,
-    candidates: Sequence[Sequence[str]],
+    spec: ModelSpec,
+    candidates: Directions,
+    shape: ImageShape,
     *,
-    num_classes: int,
-    image_size: tuple[int, int],
-    in_channels: int,
     batch_size: int = 8,
     repeats: int = 5,
     most: int = 4,
@@ -51,11 +50,9 @@ def latency_table(
     rounds counts. The table's ``spread`` and ``residual`` say how far to trust it.
 
     Args:
-        spec: Any backbone with ``layers(image_size)`` and ``network(directions, ...)``, as ``ModelSpec`` has them.
+        spec: The model.
         candidates: The directions of each layer that get a cost.
-        num_classes: Classes of the head.
-        image_size: (height, width) of the images.
-        in_channels: Colour channels of the images.
+        shape: The images and the classes.
         batch_size: Images in a batch.
         repeats: Rounds.
         most: Layers of the timed networks run 1 to so many directions; costs are most accurate for such networks.
@@ -70,16 +67,14 @@ def latency_table(
     Raises:
         ScansearchError: If the number of layers is wrong, there are too many costs to measure, or the device does not work.
     """
-    infos = spec.layers(image_size)
+    infos = spec.layers(shape)
     if len(candidates) != len(infos):
         raise ScansearchError(f"{spec.name} has {len(infos)} layers, but candidates for {len(candidates)} were given")
     keys = [(info, tuple(names)) for info, names in zip(infos, candidates, strict=True)]
     kinds: Kinds = {key: key[1] for key in keys}
-    sizes = {"num_classes": num_classes, "image_size": image_size, "in_channels": in_channels}
-    sizes |= {"batch_size": batch_size}
     design = _design(kinds, most)
     with nullcontext() if measure else _settings():
-        watch = measure or _stopwatch(spec, device, training, sizes)
+        watch = measure or _stopwatch(spec, shape, batch_size, device, training)
         source = watch.describe() if hasattr(watch, "describe") else "a measure of one's own"
         networks = [[probe[key] for key in keys] for probe in design]
         times = _rounds(watch, networks, repeats, progress or (lambda done, total: None))
@@ -90,7 +85,7 @@ def latency_table(
         unit="ms",
         source=f"{source}; medians of {repeats} rounds",
         model=spec.name,
-        image_size=image_size,
+        image_size=shape.size,
         fixed=fixed,
         layers=tuple(layers),
         spread=float(np.median(high - low)),
@@ -104,10 +99,10 @@ def _settings() -> Any:
     return run_numerics()
 
 
-def _stopwatch(spec: Any, device: str, training: bool, sizes: dict[str, Any]) -> Any:
+def _stopwatch(spec: ModelSpec, shape: ImageShape, batch_size: int, device: str, training: bool) -> Any:
     from scansearch.cost.stopwatch import Stopwatch, find_device
 
-    return Stopwatch(spec, device=find_device(device), training=training, **sizes)
+    return Stopwatch(spec, shape, batch_size=batch_size, device=find_device(device), training=training)
 
 
 def _design(kinds: Kinds, most: int) -> list[dict[Hashable, tuple[str, ...]]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from scansearch.errors import ScansearchError
+from scansearch.models import ImageShape, ModelSpec
 
 RUNS = 3
 
@@ -22,10 +22,8 @@ class Stopwatch:
     count. A network is built anew for each measurement and not kept: a wide space has hundreds of them.
 
     Args:
-        spec: Anything with ``network(directions, num_classes=, image_size=, in_channels=)``.
-        num_classes: Classes of the head.
-        image_size: (height, width) of the images.
-        in_channels: Colour channels of the images.
+        spec: The model.
+        shape: The images and the classes.
         batch_size: Images in the batch.
         device: Where to run.
         training: Time the forward and the backward pass in training mode; otherwise the forward pass alone.
@@ -34,25 +32,22 @@ class Stopwatch:
 
     def __init__(
         self,
-        spec: Any,
+        spec: ModelSpec,
+        shape: ImageShape,
         *,
-        num_classes: int,
-        image_size: tuple[int, int],
-        in_channels: int,
         batch_size: int,
         device: torch.device,
         training: bool = False,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        self.spec, self.device, self.training, self.clock = spec, device, training, clock
-        self.sizes = {"num_classes": num_classes, "image_size": image_size, "in_channels": in_channels}
-        self.images = torch.randn(batch_size, in_channels, *image_size, device=device)
-        self.targets = torch.randint(num_classes, (batch_size,), device=device)
+        self.spec, self.shape, self.device, self.training, self.clock = spec, shape, device, training, clock
+        self.images = torch.randn(batch_size, shape.channels, *shape.size, device=device)
+        self.targets = torch.randint(shape.classes, (batch_size,), device=device)
 
     def __call__(self, directions: Sequence[Sequence[str]]) -> float:
         """Milliseconds of one batch in the network that runs ``directions``."""
         with self.device:
-            network = self.spec.network(directions, **self.sizes)
+            network = self.spec.network(directions, self.shape)
         network.to(self.device).train(self.training)
         self._seconds(network)
         return 1e3 * min(self._seconds(network) for _ in range(RUNS))
@@ -65,8 +60,7 @@ class Stopwatch:
         what = "forward and backward pass" if self.training else "forward pass"
         gpu = self.device.type == "cuda"
         where = torch.cuda.get_device_name(self.device) if gpu else f"{processor()} ({torch.get_num_threads()} threads)"
-        options = getattr(self.spec, "config", None)
-        scan = resolve_backend(getattr(options, "scan_backend", "auto"), self.images)
+        scan = resolve_backend(getattr(self.spec.options, "scan_backend", "auto"), self.images)
         return f"{what} of {len(self.images)} images, float32, {where}, scan backend {scan}, torch {torch.__version__}"
 
     def _seconds(self, network: nn.Module) -> float:

@@ -16,6 +16,7 @@ from scansearch.data.room import check_room
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.data.statistics import SAMPLE, channel_statistics
 from scansearch.errors import ScansearchError
+from scansearch.shape import ImageShape
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class ImageData:
     def channels(self) -> int:
         """Colour channels of every image."""
         return self.train.image_shape[0]
+
+    @property
+    def shape(self) -> ImageShape:
+        """What a network for these images is built for."""
+        return ImageShape(*self.image_size, self.channels, self.num_classes)
 
     @property
     def fingerprint(self) -> str:

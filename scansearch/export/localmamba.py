@@ -131,11 +131,11 @@ def _vmamba_call(model: VMambaModel) -> list[str]:
 
 def _vim_call(model: VimModel) -> list[str]:
     images = "" if model.shape is None else "img_size=img_size, channels=channels, "
-    mixer = f"ssm_cfg={model.mixer!r}, " if model.mixer else ""
+    sizes = ", ".join(f"{name}={value!r}" for name, value in model.settings.items())
     return [
         "    # The sizes of the search. The directions serve any width: embed_dim=192 is LocalVim-T's, 384 LocalVim-S's.",
         "    return VisionMamba(",
-        f"        {images}patch_size={model.patch_size}, embed_dim={model.embed_dim}, depth={model.depth}, {mixer}rms_norm=True,",
+        f"        {images}{sizes}, rms_norm=True,",
         "        residual_in_fp32=True, fused_add_norm=True, final_pool_type='mean', if_abs_pos_embed=True,",
         "        if_rope=True, if_rope_residual=True, bimamba_type='v2',",
         "        drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
@@ -144,15 +144,13 @@ def _vim_call(model: VimModel) -> list[str]:
 
 
 def _vim(genotype: Genotype, model: VimModel, library: str) -> dict[str, Any]:
+    depth = model.settings["depth"]
     return {
         "type": "MM_LocalVim",
         "directions": genotype.directions,
         "pretrained_ckpt": None,
         "img_size": IMAGE_SIZES[library],
-        "patch_size": model.patch_size,
-        "embed_dim": model.embed_dim,
-        "depth": model.depth,
-        **({"ssm_cfg": model.mixer} if model.mixer else {}),
+        **model.settings,
         "rms_norm": True,
         "residual_in_fp32": True,
         "fused_add_norm": True,
@@ -162,7 +160,7 @@ def _vim(genotype: Genotype, model: VimModel, library: str) -> dict[str, Any]:
         "if_rope_residual": True,
         "bimamba_type": "v2",
         # Its detector builds a pyramid from the last layer, its segmenter takes the end of each quarter.
-        "out_indices": [model.depth - 1] if library == "mmdet" else _quarters(model.depth),
+        "out_indices": [depth - 1] if library == "mmdet" else _quarters(depth),
     }
 
 

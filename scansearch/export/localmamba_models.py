@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import UnsupportedError
-from scansearch.genotype import Genotype, ImageShape
+from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
+from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
-    from scansearch.models.config import LocalVimConfig
+    from scansearch.models import Official
 
+CODE = "LocalMamba"
 VMAMBA_DEPTHS = {"vmamba_tiny": (2, 2, 9, 2), "local_vmamba_tiny": (2, 2, 9, 2), "local_vmamba_small": (2, 2, 27, 2)}
 PUBLISHED_VIMS: dict[str, dict[str, int]] = {"vim_tiny": {"patch_size": 16, "embed_dim": 192, "depth": 24}}
 """Models of published genotypes that cannot be searched here."""
-MIXER_OPTIONS = {"d_state": 16, "expand": 2, "d_conv": 4, "dt_rank": "auto"}
-"""What LocalMamba's mixer is told through ``ssm_cfg``, and what it takes without."""
 JSON_HINT = "export --to json always works"
 
 
@@ -32,19 +32,13 @@ class VimModel:
     """A LocalVim.
 
     Args:
-        embed_dim: Width.
-        depth: Layers.
-        patch_size: Pixels of a patch's side.
+        settings: Arguments of its class: ``patch_size``, ``embed_dim``, ``depth``, and ``ssm_cfg`` where the mixer is not its own.
         shape: Images and classes of the search, if they are known.
-        mixer: Options of the mixer that differ from LocalMamba's own.
         unsaid: What LocalMamba's code does otherwise than the network that was searched, a phrase each.
     """
 
-    embed_dim: int
-    depth: int
-    patch_size: int
+    settings: dict[str, Any]
     shape: ImageShape | None
-    mixer: dict[str, Any] = field(default_factory=dict)
     unsaid: tuple[str, ...] = ()
 
 
@@ -62,20 +56,13 @@ def model_of(genotype: Genotype) -> VimModel | VMambaModel:
         )
     if name in VMAMBA_DEPTHS:
         return _vmamba(name, genotype)
-    config = _vim_config(name, genotype.options or {})
-    if config.depth != layers:
+    official = _official(name, genotype)
+    if official.settings["depth"] != layers:
         raise UnsupportedError(
-            f"{name} with these options has {config.depth} layers, but this genotype has {layers}; add its depth to the "
-            f"genotype's options ({JSON_HINT})"
+            f"{name} with these options has {official.settings['depth']} layers, but this genotype has {layers}; add its depth "
+            f"to the genotype's options ({JSON_HINT})"
         )
-    return VimModel(
-        embed_dim=config.embed_dim,
-        depth=layers,
-        patch_size=_patch(config, genotype.shape),
-        shape=_square(genotype.shape),
-        mixer={key: getattr(config, key) for key, theirs in MIXER_OPTIONS.items() if getattr(config, key) != theirs},
-        unsaid=_unsaid(config, genotype),
-    )
+    return VimModel(official.settings, _square(genotype.shape), _unsaid(official, genotype))
 
 
 def _vmamba(name: str, genotype: Genotype) -> VMambaModel:
@@ -89,35 +76,29 @@ def _vmamba(name: str, genotype: Genotype) -> VMambaModel:
     return VMambaModel(depths)
 
 
-def _vim_config(name: str, options: dict[str, Any]) -> LocalVimConfig:
-    from scansearch.models.config import LocalVimConfig
+def _official(name: str, genotype: Genotype) -> Official:
+    """What the model of a genotype is in LocalMamba's code."""
+    from scansearch.models.local_vim import LocalVimSpec
 
     if name in PUBLISHED_VIMS:
-        return LocalVimConfig(**{**PUBLISHED_VIMS[name], **options})
-    if name not in MODELS:
+        spec = LocalVimSpec(name, "", **PUBLISHED_VIMS[name])
+    elif name in MODELS:
+        spec = MODELS.get(name)
+    else:
         raise UnsupportedError(
             f"LocalMamba's code has LocalVim and LocalVMamba, and the model {name!r} of this genotype is not known here to be "
             f"one of them; install the package that has it ({JSON_HINT})"
         )
-    config = getattr(MODELS.get(name), "config", None)
-    if not isinstance(config, LocalVimConfig):
+    try:
+        official = spec.configure(**genotype.options or {}).official(genotype.shape)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{error} ({JSON_HINT})") from error
+    if official is None or official.code != CODE:
         raise UnsupportedError(
             f"LocalMamba's code has LocalVim and LocalVMamba, but {name!r} is another network; build it with "
             f"scansearch.build ({JSON_HINT})"
         )
-    configured: LocalVimConfig = MODELS.get(name).configure(**options).config
-    return configured
-
-
-def _patch(config: LocalVimConfig, shape: ImageShape | None) -> int:
-    if config.patch_size != "auto":
-        return config.patch_size
-    if shape is None:
-        raise UnsupportedError(
-            "the patch size of this network depends on its images, but this genotype does not say how large they were; add "
-            f"patch_size to its options ({JSON_HINT})"
-        )
-    return config.patch((shape.height, shape.width))
+    return official
 
 
 def _square(shape: ImageShape | None) -> ImageShape | None:
@@ -129,14 +110,9 @@ def _square(shape: ImageShape | None) -> ImageShape | None:
     return shape
 
 
-def _unsaid(config: LocalVimConfig, genotype: Genotype) -> tuple[str, ...]:
-    found = []
-    if config.attention != "channel" or config.reduction != 8:
-        found.append("attention over channels alone, reduced by 8")
-    if config.class_token != "none":
-        found.append("the mean of the tokens in the place of a class token")
+def _unsaid(official: Official, genotype: Genotype) -> tuple[str, ...]:
     windows = {int(n.removesuffix("_flip")[1:]) for layer in genotype.directions for n in layer if n[0] == "w"}
     grids = [layer.grid for layer in genotype.layers if layer.grid]
-    if config.windows == "cut" and any(side % size for size in windows for grid in grids for side in grid):
-        found.append("windows filled up with zero tokens at the edge of the grid")
-    return tuple(found)
+    if official.windows == "cut" and any(side % size for size in windows for grid in grids for side in grid):
+        return (*official.unlike, "windows filled up with zero tokens at the edge of the grid")
+    return official.unlike

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,22 +11,14 @@ from torch.nn import functional as F
 
 from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
-from scansearch.models.config import LocalVimConfig
+from scansearch.models.mixer_options import MixerOptions
 from scansearch.models.order_tables import order_tables
 from scansearch.models.streaming import streamed_sum
 from scansearch.models.supernet import Selection, check_selection
 from scansearch.ops import mixture, reorder_conv_silu, restore_gate, selective_scan_grouped
 
-PER_DIRECTION = {
-    "A_log": "A_log_{}",
-    "D": "D_{}",
-    "conv_weight": "conv1d_{}.weight",
-    "conv_bias": "conv1d_{}.bias",
-    "x_proj_weight": "x_proj_{}.weight",
-    "dt_proj_weight": "dt_proj_{}.weight",
-    "dt_proj_bias": "dt_proj_{}.bias",
-}
-"""Our stacked parameters, and LocalMamba's names of their slices."""
+PER_DIRECTION = ("A_log", "D", "conv_weight", "conv_bias", "x_proj_weight", "dt_proj_weight", "dt_proj_bias")
+"""The parameters that every direction has its own of, stacked."""
 VECTORS = {"D", "conv_bias", "dt_proj_bias"}
 """Stacked parameters whose slices are 1-D in LocalMamba, and so not decayed there."""
 MOST_KEPT = 16
@@ -40,19 +31,10 @@ ATTENTION_COLUMNS = {"global_reduce.weight", "local_reduce.weight"}
 DT_MIN, DT_MAX, DT_FLOOR = 1e-3, 0.1, 1e-4
 
 
-class Alpha(nn.Module):
-    """Holds a layer's architecture parameters under LocalMamba's name, ``multi_scan.weights``."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.weights = nn.Parameter(1e-3 * torch.randn(count, 1, 1, 1))
-
-
 class ScanMixer(nn.Module):
     """Scans the tokens along several directions and adds the results up.
 
-    The parameters of all G directions are stacked in one tensor a kind; ``state_dict`` gives and takes them under the names of
-    LocalMamba (``A_log_0``, ``conv1d_0.weight``, ...).
+    The parameters of all G directions are stacked in one tensor a kind.
 
     Args:
         config: Options of the model.
@@ -62,7 +44,7 @@ class ScanMixer(nn.Module):
     """
 
     def __init__(
-        self, config: LocalVimConfig, directions: Sequence[str], grid: tuple[int, int], *, searchable: bool = False
+        self, config: MixerOptions, directions: Sequence[str], grid: tuple[int, int], *, searchable: bool = False
     ) -> None:
         super().__init__()
         groups, inner, states, rank = len(directions), config.inner, config.d_state, config.rank
@@ -82,7 +64,7 @@ class ScanMixer(nn.Module):
             else SCAttn(inner, config.reduction, config.attention, config.scan_backend)
         )
         if searchable:
-            self.multi_scan = Alpha(groups)
+            self.alpha = nn.Parameter(1e-3 * torch.randn(groups, 1, 1, 1))
         padded, class_token = config.windows == "padded", config.class_token == "middle"
         self._orders = order_tables(directions, grid, padded=padded, class_token=class_token)
         self.reset_parameters()
@@ -197,35 +179,6 @@ class ScanMixer(nn.Module):
             self._orders = (self._orders[0].to(device), self._orders[1].to(device))
         return self._orders
 
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        for ours, theirs in PER_DIRECTION.items():
-            for i, part in enumerate(_parts(ours, destination.pop(prefix + ours))):
-                destination[prefix + theirs.format(i)] = part
-
-    def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        metadata: Any,
-        strict: bool,
-        missing: list[str],
-        unexpected: list[str],
-        errors: list[str],
-    ) -> None:
-        absent: list[str] = []
-        for ours, theirs in PER_DIRECTION.items():
-            named = {prefix + theirs.format(i): part for i, part in enumerate(_parts(ours, getattr(self, ours)))}
-            given = {name: state_dict.pop(name) for name in named if name in state_dict}
-            absent += [name for name in named if name not in given]
-            wrong = [name for name, part in given.items() if part.shape != named[name].shape]
-            errors += [_mismatch(name, given[name], named[name]) for name in wrong]
-            if len(given) == len(named) and not wrong:
-                state_dict[prefix + ours] = torch.stack(list(given.values())).view(getattr(self, ours).shape)
-        own: list[str] = []
-        super()._load_from_state_dict(state_dict, prefix, metadata, strict, own, unexpected, errors)
-        missing += absent + [name for name in own if name.removeprefix(prefix) not in PER_DIRECTION]
-
 
 def channel_block(part: tuple[int, int], channels: int) -> slice:
     """Channels of block i of n equal ones, for ``part`` = (i, n).
@@ -243,12 +196,3 @@ def passed(x: torch.Tensor, z: torch.Tensor, channels: slice) -> list[torch.Tens
     """The channels that go around the scan, gated; none if there are none."""
     around = x[..., channels]
     return [around * F.silu(z[..., channels])] if around.shape[-1] else []
-
-
-def _parts(kind: str, stacked: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """A stacked parameter as LocalMamba has it: one tensor a direction."""
-    return (stacked.unsqueeze(2) if kind == "conv_weight" else stacked).unbind(0)
-
-
-def _mismatch(name: str, given: torch.Tensor, wanted: torch.Tensor) -> str:
-    return f"size mismatch for {name}: got {tuple(given.shape)}, but this model has {tuple(wanted.shape)}"

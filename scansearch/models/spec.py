@@ -1,25 +1,31 @@
-"""A model as registered: its options, the grids of its layers, and how to build it as a network or a supernet."""
+"""What a model is to the rest of the package: its options, where its layers stand, and how to build and count it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scansearch.errors import ScansearchError
-from scansearch.models.config import LocalVimConfig, options_of
-from scansearch.models.limits import check_parameters, check_sizes
-from scansearch.options import Option
+from typing_extensions import Self
+
+from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.models.flops import Flops, Formula
+from scansearch.models.options import ModelOptions
 from scansearch.registry import unknown_name
+from scansearch.shape import ImageShape, Size
+from scansearch.space import BoundSpace, Costs, SearchSpace
 
 if TYPE_CHECKING:
-    from scansearch.models.local_vim import LocalVim, LocalVimSupernet
+    from torch import nn
 
-Size = tuple[int, int]
+    from scansearch.models.supernet import Supernet
+
+Directions = Sequence[Sequence[str]]
+"""Scan orders, a list a layer."""
 
 
-@dataclass(frozen=True)
-class LayerInfo:
+class LayerInfo(NamedTuple):
     """Where a layer stands.
 
     Args:
@@ -31,74 +37,118 @@ class LayerInfo:
     grid: Size
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """A LocalVim by name.
+class Official(NamedTuple):
+    """What a model is called in the code that was published with it.
+
+    Args:
+        code: The code base, ``"LocalMamba"``.
+        name: Its class there.
+        settings: Arguments of that class which are not its defaults.
+        unlike: What that code does otherwise than the network here, a phrase each.
+        windows: What becomes of windows that do not divide the grid here, ``"cut"`` or ``"padded"``.
+    """
+
+    code: str
+    name: str
+    settings: dict[str, Any]
+    unlike: tuple[str, ...] = ()
+    windows: str = "cut"
+
+
+class ModelSpec(ABC):
+    """A model by name: a family, with options.
+
+    A family subclasses this, names its ``Options``, and says what a network of it is; instances with a name are registered
+    in ``MODELS``, or are entry points of ``scansearch.models``. The life of one: ``configure`` for the options of a run,
+    ``layers`` to bind a space to it, ``supernet`` for the search, ``network`` for what it found.
 
     Args:
         name: Name on the command line.
         description: One line for listings.
-        config: Its options.
+        **options: Options that differ from the family's defaults.
+
+    Raises:
+        ScansearchError: If an option is not allowed.
     """
 
-    name: str
-    description: str
-    config: LocalVimConfig
+    Options: type[ModelOptions] = ModelOptions
 
-    def options(self) -> list[Option]:
-        """The options that ``configure`` takes."""
-        return options_of(self.config)
+    def __init__(self, name: str, description: str, **options: Any) -> None:
+        self.name, self.description = name, description
+        self.options = self.Options(**options)
 
-    def configure(self, **options: Any) -> ModelSpec:
+    def configure(self, **options: Any) -> Self:
         """The same model with some options changed.
 
         Raises:
             ScansearchError: If an option is unknown or its value is not allowed.
         """
-        known = [option.name for option in self.options()]
+        known = list(self.Options.model_fields)
         for name in options:
             if name not in known:
                 raise unknown_name(f"option of model {self.name}", name, known)
-        return replace(self, config=replace(self.config, **options))
+        changed = copy.copy(self)
+        changed.options = self.options.changed(**options)
+        return changed
 
-    def layers(self, image_size: Size) -> tuple[LayerInfo, ...]:
-        """The layers for images of (height, width)."""
-        return (LayerInfo(0, self.config.grid(image_size)),) * self.config.depth
-
-    def network(
-        self, directions: Sequence[Sequence[str]], *, num_classes: int, image_size: Size, in_channels: int
-    ) -> LocalVim:
-        """The network that runs just these directions: images (B, C, H, W) to logits (B, num_classes).
+    @abstractmethod
+    def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
+        """The layers that are searched, first layer first.
 
         Raises:
-            ScansearchError: If the number of layers is wrong, a layer's directions are empty or repeated, or a size is not
-                possible.
+            ScansearchError: If the model does not take such images.
         """
-        from scansearch.models.local_vim import LocalVim
 
-        self._check(directions, num_classes, image_size, in_channels)
-        return LocalVim(self.config, directions, num_classes, image_size, in_channels)
+    @abstractmethod
+    def network(self, directions: Directions, shape: ImageShape) -> nn.Module:
+        """The network that runs just these directions: images (B, C, H, W) to logits (B, classes).
 
-    def supernet(
-        self, candidates: Sequence[Sequence[str]], *, num_classes: int, image_size: Size, in_channels: int
-    ) -> LocalVimSupernet:
-        """The supernet that holds all candidates of every layer; arguments and errors as ``network``."""
-        from scansearch.models.local_vim import LocalVimSupernet
+        Raises:
+            ScansearchError: If the directions or the shape do not fit the model.
+        """
 
-        self._check(candidates, num_classes, image_size, in_channels)
-        return LocalVimSupernet(self.config, candidates, num_classes, image_size, in_channels)
+    @abstractmethod
+    def supernet(self, candidates: Directions, shape: ImageShape) -> Supernet:
+        """The supernet that holds all candidates of every layer; errors as ``network``."""
 
-    def _check(self, directions: Sequence[Sequence[str]], num_classes: int, image_size: Size, in_channels: int) -> None:
-        check_sizes(num_classes, image_size, in_channels)
-        if len(directions) != self.config.depth:
-            raise ScansearchError(
-                f"{self.name} has {self.config.depth} layers, but directions for {len(directions)} were given; "
-                f"give one list a layer, or change its depth"
-            )
-        for number, names in enumerate(directions):
-            if not names or len(set(names)) < len(names):
-                raise ScansearchError(
-                    f"a layer runs at least one direction and each once, but layer {number + 1} has: {', '.join(names) or 'none'}"
-                )
-        count = self.config.parameters(directions, image_size, in_channels)
-        check_parameters(self.name, count + num_classes * self.config.embed_dim)
+    def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
+        """FLOPs of one image by a formula: of each layer without directions, and of each of these directions in it.
+
+        Raises:
+            UnsupportedError: If the family does not count them, as by default.
+        """
+        raise UnsupportedError(
+            f"no FLOP formula is known for {self.name}; measure it with `scansearch bench --model {self.name} --unit ms`"
+        )
+
+    def official_state_dict(self, network: nn.Module) -> dict[str, Any]:
+        """Weights of a network or supernet of this model under their names in the published code; by default our own."""
+        return dict(network.state_dict())
+
+    def load_official(self, network: nn.Module, weights: Mapping[str, Any]) -> None:
+        """Copies weights with the names of the published code into a network or supernet of this model.
+
+        Raises:
+            ScansearchError: If they are not those of such a network.
+        """
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ScansearchError(f"these weights are not for {self.name}: {error}") from error
+
+    def official(self, shape: ImageShape | None) -> Official | None:
+        """The model in the code that was published with it; ``None`` if there is none, as by default.
+
+        Args:
+            shape: Its images, if they are known.
+
+        Raises:
+            UnsupportedError: If that depends on images that are not known.
+        """
+        return None
+
+
+def bind_to(space: SearchSpace, spec: ModelSpec, shape: ImageShape, costs: Costs | None = None) -> BoundSpace:
+    """Lays a space out on the layers of a model; errors as ``SearchSpace.bind`` and ``ModelSpec.layers``."""
+    infos = spec.layers(shape)
+    return space.bind([info.grid for info in infos], [info.stage for info in infos], costs)

@@ -16,7 +16,7 @@ from scansearch.genotype import Genotype
 from scansearch.machine.environment import describe
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
-from scansearch.models import Supernet
+from scansearch.models import ModelSpec, Supernet, bind_to
 from scansearch.models.spec import LayerInfo
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
@@ -113,11 +113,11 @@ def assemble(config: RunConfig, listener: Listener) -> Parts:
         torch.set_num_threads(machine.threads)
     spec, data = model_of(config), _images(config.data, listener)
     space = SearchSpace.from_dict(config.space)
-    infos = spec.layers(data.image_size)
+    infos = spec.layers(data.shape)
     kind = STRATEGIES.get(config.strategy.name)
     fabric = _fabric(machine)
     backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
-    bound = space.bind([info.grid for info in infos], [info.stage for info in infos], _costs(space, spec, data))
+    bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     images = {"name": data.name, "fingerprint": data.fingerprint}
     return Parts(
@@ -145,21 +145,16 @@ def _images(settings: DataSettings, listener: Listener) -> ImageData:
     return data
 
 
-def _supernet(spec: Any, bound: BoundSpace, data: ImageData) -> Supernet:
-    supernet: Supernet = spec.supernet([layer.candidates for layer in bound], **_sizes(data))
-    return supernet
+def _supernet(spec: ModelSpec, bound: BoundSpace, data: ImageData) -> Supernet:
+    return spec.supernet([layer.candidates for layer in bound], data.shape)
 
 
-def _sizes(data: ImageData) -> dict[str, Any]:
-    return {"num_classes": data.num_classes, "image_size": data.image_size, "in_channels": data.channels}
-
-
-def _costs(space: SearchSpace, spec: Any, data: ImageData) -> Costs | None:
+def _costs(space: SearchSpace, spec: ModelSpec, data: ImageData) -> Costs | None:
     if space.budget is None:
         return None
     from scansearch.cost import costs_of
 
-    return costs_of(space, spec, **_sizes(data))
+    return costs_of(space, spec, data.shape)
 
 
 def _fabric(machine: MachineSettings) -> Fabric:
@@ -183,7 +178,7 @@ def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: List
     torch.manual_seed(config.seed)
     spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
     supernet = _supernet(spec, bound, data)
-    alone = StandAlone(spec, bound, data, _sizes(data), config, fabric, folder.path)
+    alone = StandAlone(spec, bound, data, config, fabric, folder.path)
     return SearchLoop(fabric, supernet, parts.strategy, bound, data, config, folder, listener, alone)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.errors import ScansearchError
+from scansearch.models import ModelSpec
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 from scansearch.runs.config import Part, RunConfig, validated
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
@@ -70,14 +71,15 @@ def make_config(
     return config
 
 
-def model_of(config: RunConfig) -> Any:
+def model_of(config: RunConfig) -> ModelSpec:
     """The model of a run with its options, those of the machine among them.
 
     Raises:
         ScansearchError: If an option is unknown or its value is not allowed.
     """
-    spec, machine = MODELS.get(config.model.name), config.machine.model_dump(include=set(MACHINE_OPTIONS))
-    known = {option.name for option in spec.options()}
+    spec: ModelSpec = MODELS.get(config.model.name)
+    machine = config.machine.model_dump(include=set(MACHINE_OPTIONS))
+    known = spec.Options.model_fields
     for name, value in machine.items():
         if name not in known and value != MachineSettings.model_fields[name].default:
             raise ScansearchError(f"model {config.model.name} has no {name}, so it cannot be {value!r}; leave it out")

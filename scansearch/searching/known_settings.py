@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.models import ModelSpec
 from scansearch.options import Option, takes
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.space import SearchSpace
@@ -19,14 +20,14 @@ NAMES = ("name", "root")
 """What of a section has a flag of its own."""
 
 
-def known_settings(kind: type[Strategy], model: Any, augment: AugmentSettings) -> dict[str, list[Option]]:
+def known_settings(kind: type[Strategy], model: ModelSpec, augment: AugmentSettings) -> dict[str, list[Option]]:
     """The options of every section, with the defaults that this strategy, model and data set give them."""
     return {
         "machine": _options(MachineSettings),
         "data": [option for option in _options(DataSettings) if option.name not in NAMES],
         "train": _options(TrainSettings, kind(kind.Settings()).train_defaults()),
         "augment": _options(AugmentSettings, augment.model_dump()),
-        "model": [option for option in model.options() if option.name not in MachineSettings.model_fields],
+        "model": [option for option in model.options.listed() if option.name not in MachineSettings.model_fields],
         "space": space_settings(),
         "strategy": _options(kind.Settings),
     }

@@ -74,14 +74,8 @@ class Result:
         ]
         told = {key: value for key, value in self.named.to_dict().items() if key not in ("schema", "description")}
         space = {**told, "candidates": list(self.named.all_candidates)}
-        model = {"model": self.config.model.name, "options": self.config.model.settings, "shape": self._shape}
+        model = {"model": self.config.model.name, "options": self.config.model.settings, "shape": self.loop.data.shape}
         return Genotype.from_dict({**model, "space": space, "layers": layers, "search": search})
-
-    @property
-    def _shape(self) -> dict[str, int]:
-        data = self.loop.data
-        height, width = data.image_size
-        return {"height": height, "width": width, "channels": data.channels, "classes": data.num_classes}
 
     def _sureness(self, choice: Choice) -> list[dict[str, Any]]:
         """Scores and margins of each layer."""

@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from scansearch.data import ImageData
-from scansearch.models import Selection
+from scansearch.models import ModelSpec, Selection
 from scansearch.runs.config import RunConfig
 from scansearch.runs.table import Row, Table
 from scansearch.space import BoundSpace, Choice, LayerSpace
@@ -49,17 +49,15 @@ class StandAlone:
         spec: The model.
         space: The search's space on the model's layers.
         data: The images.
-        sizes: Numbers of classes and channels and the size of the images, as ``spec.supernet`` takes them.
         config: The search's settings.
         fabric: Device and precision.
         folder: The search's run folder, for messages.
     """
 
     def __init__(
-        self, spec: Any, space: BoundSpace, data: ImageData, sizes: dict[str, Any], config: RunConfig, fabric: Fabric,
-        folder: Path,
-    ) -> None:  # fmt: skip
-        self.spec, self.space, self.data, self.sizes = spec, space, data, sizes
+        self, spec: ModelSpec, space: BoundSpace, data: ImageData, config: RunConfig, fabric: Fabric, folder: Path
+    ) -> None:
+        self.spec, self.space, self.data = spec, space, data
         self.config, self.fabric, self.folder = config, fabric, folder
 
     def __call__(self, choice: Choice, epochs: int, stop: StopRequest) -> float:
@@ -78,7 +76,7 @@ class StandAlone:
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             loop = SearchLoop(
-                self.fabric, self.spec.supernet(directions, **self.sizes), _Fixed(StrategySettings()),
+                self.fabric, self.spec.supernet(directions, self.data.shape), _Fixed(StrategySettings()),
                 BoundSpace(self.space.name, tuple(layers)), self.data, config, _NoFolder(self.folder), Silent(),
             )  # fmt: skip
             loop.train(stop)

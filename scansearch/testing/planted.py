@@ -37,7 +37,7 @@ from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import DATASETS, MODELS
 from scansearch.space import SearchSpace
-from scansearch.testing.planted_model import PlantedConfig, PlantedSpec, preceding
+from scansearch.testing.planted_model import TAPS, PlantedSpec, preceding
 
 NAME = "planted"
 CANDIDATES = ("h", "h_flip", "v", "v_flip", "w2", "w2_flip")
@@ -103,7 +103,7 @@ class PlantedProblem:
     @property
     def model(self) -> PlantedSpec:
         """The network."""
-        return PlantedSpec(config=PlantedConfig(depth=len(self.planted)))
+        return PlantedSpec(depth=len(self.planted))
 
     @property
     def data(self) -> DatasetSpec:
@@ -153,7 +153,7 @@ class PlantedProblem:
         pairs = zip(self.planted, found, strict=True)
         return sum(len({*planted} & {*kept}) for planted, kept in pairs) / self.bits
 
-    def ceiling(self, genotype: Genotype | Directions, taps: int = PlantedConfig.taps) -> float:
+    def ceiling(self, genotype: Genotype | Directions, taps: int = TAPS) -> float:
         """The best accuracy that any reader can have who sees only what the kept directions show.
 
         A bit out of sight is a fair coin: each halves the chance to name the class.

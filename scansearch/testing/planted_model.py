@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
 from scansearch.errors import ScansearchError
-from scansearch.models import LayerInfo, Selection, Supernet
+from scansearch.models import Directions, LayerInfo, ModelOptions, ModelSpec, Selection, Supernet
 from scansearch.models.mixer import channel_block
-from scansearch.options import Option
-from scansearch.registry import unknown_name
 from scansearch.scans import ScanOrder
+from scansearch.shape import ImageShape, Size
 
-Size = tuple[int, int]
 EPS = 1e-5
+TAPS = 3
 
 
 def preceding(direction: str, grid: Size, taps: int) -> torch.Tensor:
@@ -141,70 +140,45 @@ class PlantedNetwork(nn.Module):
         return logits
 
 
-@dataclass(frozen=True)
-class PlantedConfig:
-    """Options of the network.
+class PlantedOptions(ModelOptions):
+    """Options of the network."""
+
+    depth: int = Field(3, ge=1, le=100, description="Layers, and colours of the image.")
+    width: int = Field(16, ge=1, le=2**12, description="Channels.")
+    taps: int = Field(TAPS, ge=1, le=2**10, description="Taps of the causal convolutions.")
+
+
+class PlantedSpec(ModelSpec):
+    """The network as a model of the registry, which ``scansearch.search`` takes by name.
 
     Args:
-        depth: Layers, and colours of the image.
-        width: Channels.
-        taps: Taps of the causal convolutions.
+        **options: Options that differ from their defaults.
     """
 
-    depth: int = 3
-    width: int = 16
-    taps: int = 3
+    Options = PlantedOptions
+    options: PlantedOptions
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__("planted", "the network of the planted problem: tests of strategies", **options)
 
-@dataclass(frozen=True)
-class PlantedSpec:
-    """The network as a model of the registry, which ``scansearch.search`` takes by name."""
+    def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
+        """The layers: in each a pixel is a token."""
+        return (LayerInfo(0, shape.size),) * self.options.depth
 
-    name: str = "planted"
-    description: str = "the network of the planted problem: tests of strategies"
-    config: PlantedConfig = PlantedConfig()
-
-    def options(self) -> list[Option]:
-        """The options that ``configure`` takes."""
-        return [Option(f.name, getattr(self.config, f.name), "integer >= 1", "") for f in fields(self.config)]
-
-    def configure(self, **options: Any) -> PlantedSpec:
-        """The same model with some options changed.
-
-        Raises:
-            ScansearchError: If an option is unknown or no positive number.
-        """
-        known = [option.name for option in self.options()]
-        for name, value in options.items():
-            if name not in known:
-                raise unknown_name(f"option of model {self.name}", name, known)
-            if type(value) is not int or value < 1:
-                raise ScansearchError(f"{name} must be a number of at least 1, but got {value!r}")
-        return replace(self, config=replace(self.config, **options))
-
-    def layers(self, image_size: Size) -> tuple[LayerInfo, ...]:
-        """The layers for images of (height, width): a pixel is a token."""
-        return (LayerInfo(0, image_size),) * self.config.depth
-
-    def supernet(
-        self, candidates: Sequence[Sequence[str]], *, num_classes: int, image_size: Size, in_channels: int
-    ) -> PlantedSupernet:
+    def supernet(self, candidates: Directions, shape: ImageShape) -> PlantedSupernet:
         """The supernet that holds all candidates of every layer.
 
         Raises:
             ScansearchError: If there is not one list of candidates a layer, or the images have too few colours.
         """
-        config = self.config
-        if not len(candidates) == config.depth <= in_channels:
+        options = self.options
+        if not len(candidates) == options.depth <= shape.channels:
             raise ScansearchError(
-                f"{self.name} has {config.depth} layers, each with a colour of its own, but got candidates for "
-                f"{len(candidates)} and images of {in_channels} colours; change its depth"
+                f"{self.name} has {options.depth} layers, each with a colour of its own, but got candidates for "
+                f"{len(candidates)} and images of {shape.channels} colours; change its depth"
             )
-        return PlantedSupernet(candidates, image_size, num_classes, config.width, config.taps)
+        return PlantedSupernet(candidates, shape.size, shape.classes, options.width, options.taps)
 
-    def network(
-        self, directions: Sequence[Sequence[str]], *, num_classes: int, image_size: Size, in_channels: int
-    ) -> PlantedNetwork:
+    def network(self, directions: Directions, shape: ImageShape) -> PlantedNetwork:
         """The network that runs just these directions; errors as ``supernet``."""
-        sizes: dict[str, Any] = {"num_classes": num_classes, "image_size": image_size, "in_channels": in_channels}
-        return PlantedNetwork(self.supernet(directions, **sizes))
+        return PlantedNetwork(self.supernet(directions, shape))

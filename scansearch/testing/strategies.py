@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from scansearch.cost import costs_of
 from scansearch.documents import parse_toml
 from scansearch.genotype import Genotype
+from scansearch.models import bind_to
 from scansearch.runs.config import RunConfig, validated
 from scansearch.searching.assemble import resume, start
 from scansearch.searching.configure import make_config, model_of
@@ -140,9 +141,7 @@ def _check_genotype(config: RunConfig, folder: Path) -> None:
     )
     space = SearchSpace.from_dict(config.space)
     spec = model_of(config)
-    infos = spec.layers(DIGITS["image_size"])
-    costs = None if space.budget is None else costs_of(space, spec, **DIGITS)
-    space.bind([info.grid for info in infos], [info.stage for info in infos], costs).choice(genotype.directions)
+    bind_to(space, spec, DIGITS, costs_of(space, spec, DIGITS)).choice(genotype.directions)
 
 
 def _check_repeats(config: RunConfig, base: Path, path: str | None) -> None:

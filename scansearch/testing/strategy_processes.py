@@ -21,6 +21,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
 from scansearch.machine.numerics import run_numerics
+from scansearch.models import bind_to
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.folder import RunFolder
@@ -155,13 +156,11 @@ def _run_as_rank(config: RunConfig, folder: Path, rank: int, port: int) -> None:
 def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
     spec = model_of(config)
     data, kind = DATASETS.get(config.data.name).load(limit=config.data.limit), STRATEGIES.get(config.strategy.name)
-    infos = spec.layers(data.image_size)
-    bound = SearchSpace.from_dict(config.space).bind([i.grid for i in infos], [i.stage for i in infos])
-    sizes = {"num_classes": data.num_classes, "image_size": data.image_size, "in_channels": data.channels}
+    bound = bind_to(SearchSpace.from_dict(config.space), spec, data.shape)
     torch.manual_seed(config.seed)
-    supernet = spec.supernet([layer.candidates for layer in bound], **sizes)
+    supernet = spec.supernet([layer.candidates for layer in bound], data.shape)
     strategy = kind(validated(kind.Settings, config.strategy.settings, "strategy"))
-    alone = StandAlone(spec, bound, data, sizes, config, fabric, folder)
+    alone = StandAlone(spec, bound, data, config, fabric, folder)
     return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), alone)
 
 

@@ -18,6 +18,7 @@ from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig
 from scansearch.runs.tables import TABLES
 from scansearch.searching.configure import make_config
+from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace
 from scansearch.strategy.base import Strategy
 from scansearch.testing.requirement import require
@@ -30,7 +31,7 @@ TRAIN = {
     "patch_size": 2, "depth": 2, "drop_path": 0.1, "scan_backend": "torch",
 }  # fmt: skip
 VALIDATION = 32
-DIGITS: dict[str, Any] = {"image_size": (8, 8), "num_classes": 10, "in_channels": 1}
+DIGITS = ImageShape(8, 8, channels=1, classes=10)
 Moment = tuple[str, int]
 """``("step", n)``, or ``("judged", n)``: after n steps, or n judged genotypes."""
 

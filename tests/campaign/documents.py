@@ -9,6 +9,8 @@ from typing import Any
 
 from cases import TINY, Case, Maker, finished, json_mutant, toml_mutant
 
+from scansearch.shape import ImageShape
+
 
 def genotype(folder: Path) -> Maker:
     """genotype.json of a search."""
@@ -55,7 +57,7 @@ def costs(folder: Path) -> Maker:
 
     spec = MODELS.get("local_vim_nano").configure(depth=2, patch_size=2)
     names = ["h", "h_flip", "v", "v_flip"]
-    table = flops_table(spec, [names] * 2, num_classes=10, image_size=(8, 8), in_channels=1)
+    table = flops_table(spec, [names] * 2, ImageShape(8, 8, channels=1, classes=10))
     folder.mkdir(parents=True)
     table.save(folder / "costs.json")
 

@@ -39,7 +39,7 @@ def refused_start(refused, tiny, here):
         ("--epoch 3", "no such option: --epoch (did you mean --epochs?); see `scansearch run --help`"),
         ("--lr 1", "no such option: --lr (did you mean --set lr=VALUE?)"),
         ("--set lr=fast", "train setting lr: input should be a valid number"),
-        ("--set depth=two", "depth takes an integer from 1 to 1000, but got 'two'"),
+        ("--set depth=two", "depth takes an integer from 1 to 1,000, but got 'two'"),
         ("--set keep=9", "keeps 9 of 8; lower keep or add candidates"),
         ("--set keep=7", "only 6 candidates of space 'default8' differ on its 4 x 4 grid"),
         ("--set patch_size=3", "3 does not divide 8 x 8; choose a patch_size of 1, 2, 4, 8"),
@@ -60,7 +60,7 @@ def refused_start(refused, tiny, here):
         ("--set scan_backend=nope", "unknown backend 'nope'; there is: auto, reference, torch, cpu, mamba_ssm"),
         ("--set scan_backend=mamba_ssm", "backend 'mamba_ssm' cannot run here"),
         ("--set embed_dim=13312", "GB for weights, gradients and optimiser, but cpu has"),
-        ("--set embed_dim=100000000000", "embed_dim takes an integer from 1 to 16384"),
+        ("--set embed_dim=100000000000", "embed_dim takes an integer from 1 to 16,384"),
         ("--space nope.json", "nope.json: cannot read this search space"),
         ("--config nope.toml", "nope.toml: cannot read this TOML file: no such file"),
     ],
@@ -160,7 +160,7 @@ def test_genotype_with_the_wrong_number_of_layers():
         (b"lr = 1", "mine.toml: lr must stand in its section, [train]; write that line above it"),
         (b"[train]\nepoch = 1", "unknown train setting in mine.toml 'epoch' (did you mean 'epochs'?)"),
         (b"[train]\nlr = 'fast'", "lr: input should be a valid number"),
-        (b"[model]\nembed_dim = [1]", "embed_dim takes an integer from 1 to 16384"),
+        (b"[model]\nembed_dim = [1]", "embed_dim takes an integer from 1 to 16,384"),
     ],
 )
 def test_bad_config_file(refused_start, here, text, says):

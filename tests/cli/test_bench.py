@@ -16,7 +16,7 @@ def stopwatch(monkeypatch):
     """Every network takes 3 ms, and 0.5 ms more for each direction of a layer."""
 
     class Stopwatch:
-        def __init__(self, spec, **options):
+        def __init__(self, spec, shape, **options):
             assert options["batch_size"] == 8
 
         def __call__(self, directions):

@@ -7,13 +7,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from scansearch.cost import FORMULAS, flops_table
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.genotype import published
-from scansearch.models.config import LocalVimConfig
-from scansearch.models.spec import ModelSpec
+from scansearch.models.local_vim import LocalVimSpec
 from scansearch.registry import MODELS
+from scansearch.shape import ImageShape
 
 NAMES = ("h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w7", "w7_flip")
-IMAGENET = {"num_classes": 1000, "image_size": (224, 224), "in_channels": 3}
-SMALL = {"num_classes": 7, "image_size": (8, 12), "in_channels": 3}
+IMAGENET = ImageShape(224, 224, channels=3, classes=1000)
+SMALL = ImageShape(8, 12, channels=3, classes=7)
 PUBLISHED = {
     ("local_vim_tiny", "localmamba"): 1.482,
     ("local_vim_small", "localmamba"): 4.771,
@@ -25,20 +25,18 @@ PUBLISHED = {
 @pytest.mark.parametrize(("model", "formula"), PUBLISHED, ids="-".join)
 def test_the_published_figures(model, formula):
     directions = published("local_vim_tiny").directions  # one search serves both models
-    table = flops_table(MODELS.get(model), [NAMES] * 20, **IMAGENET, formula=formula)
+    table = flops_table(MODELS.get(model), [NAMES] * 20, IMAGENET, formula=formula)
     assert round(table.cost(directions) / 1e9, 3) == PUBLISHED[model, formula]
     assert (table.unit, table.source, table.model, table.image_size) == ("FLOPs", formula, model, (224, 224))
 
 
 def spec_of(**options):
-    return ModelSpec(
-        "mine", "", LocalVimConfig(**{"embed_dim": 16, "depth": 2, "d_state": 8, "patch_size": 2, **options})
-    )
+    return LocalVimSpec("mine", "", **{"embed_dim": 16, "depth": 2, "d_state": 8, "patch_size": 2, **options})
 
 
 def cost(formula, names=("h", "v", "w2"), **options):
     spec = spec_of(**options)
-    return flops_table(spec, [names] * spec.config.depth, **SMALL, formula=formula).cost([names] * spec.config.depth)
+    return flops_table(spec, [names] * spec.options.depth, SMALL, formula=formula).cost([names] * spec.options.depth)
 
 
 @pytest.mark.parametrize("attention", ["none", "channel"])
@@ -47,7 +45,7 @@ def test_products_are_those_that_torch_counts(attention, class_token):
     """Torch counts the matrix products and convolutions that really run; the rest is subtracted term by term."""
     names = ("h", "v", "w2")
     options = {"attention": attention, "class_token": class_token, "scan_backend": "torch"}
-    network = spec_of(**options).network([names] * 2, **SMALL).eval()
+    network = spec_of(**options).network([names] * 2, SMALL).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.randn(1, 3, 8, 12))
     tokens, width, inner, states, taps = 24 + (class_token == "middle"), 16, 32, 8, 4
@@ -93,7 +91,7 @@ def test_with_one_direction_once_a_layer_is_once_a_direction(options):
 
 @given(configs, st.sampled_from(sorted(FORMULAS)))
 def test_every_layer_costs_the_same_and_all_are_integers(options, formula):
-    table = flops_table(spec_of(**options), [NAMES[:4]] * options["depth"], **SMALL, formula=formula)
+    table = flops_table(spec_of(**options), [NAMES[:4]] * options["depth"], SMALL, formula=formula)
     assert len(set(map(repr, table.layers))) == 1
     (layer, *_) = table.layers
     assert {type(value) for value in (table.fixed, layer.base, *layer.directions.values())} == {int}
@@ -102,21 +100,21 @@ def test_every_layer_costs_the_same_and_all_are_integers(options, formula):
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_padded_windows_run_more_steps(formula):
-    cut = flops_table(spec_of(), [("h", "w7")] * 2, **SMALL, formula=formula).layers[0].directions
-    padded = flops_table(spec_of(windows="padded"), [("h", "w7")] * 2, **SMALL, formula=formula).layers[0].directions
+    cut = flops_table(spec_of(), [("h", "w7")] * 2, SMALL, formula=formula).layers[0].directions
+    padded = flops_table(spec_of(windows="padded"), [("h", "w7")] * 2, SMALL, formula=formula).layers[0].directions
     assert padded["h"] == cut["h"] == cut["w7"]
     assert 1.9 < padded["w7"] / cut["w7"] < 49 / 24 + 1e-9  # a grid of 4 x 6 becomes one of 7 x 7
 
 
 def test_head_and_patches_are_fixed():
-    table = flops_table(spec_of(), [NAMES] * 2, **SMALL, formula="localmamba")
+    table = flops_table(spec_of(), [NAMES] * 2, SMALL, formula="localmamba")
     assert table.fixed == 24 * (2 * 2 * 3) * 16 + 16 * 7
 
 
 def test_bad_input(hierarchy):
     with pytest.raises(ScansearchError, match=r"unknown FLOP formula 'vmanba' \(did you mean 'vmamba'\?\)"):
-        flops_table(spec_of(), [NAMES] * 2, **SMALL, formula="vmanba")
-    with pytest.raises(ScansearchError, match="mine has 2 layers, but candidates for 3 were given"):
-        flops_table(spec_of(), [NAMES] * 3, **SMALL)
-    with pytest.raises(UnsupportedError, match="but theirs is another backbone; measure it with .*--unit ms"):
-        flops_table(hierarchy, [NAMES] * 5, **SMALL)
+        flops_table(spec_of(), [NAMES] * 2, SMALL, formula="vmanba")
+    with pytest.raises(ScansearchError, match="mine has 2 layers, but directions for 3 were given"):
+        flops_table(spec_of(), [NAMES] * 3, SMALL)
+    with pytest.raises(UnsupportedError, match="is known for theirs; measure it with .*--unit ms"):
+        flops_table(hierarchy, [NAMES] * 5, SMALL)

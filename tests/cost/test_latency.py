@@ -7,9 +7,11 @@ import torch
 from scansearch.cost import latency_table
 from scansearch.cost.stopwatch import RUNS, Stopwatch, find_device
 from scansearch.errors import ScansearchError
+from scansearch.models.local_vim import LocalVimSpec
 from scansearch.registry import MODELS
+from scansearch.shape import ImageShape
 
-SIZES = {"num_classes": 5, "image_size": (8, 8), "in_channels": 1}
+SHAPE = ImageShape(8, 8, channels=1, classes=5)
 CANDIDATES = [("h", "v", "w2")] * 2 + [("h", "v")] * 3
 EARLY, LATE = {"h": 1.0, "v": 2.0, "w2": 4.0}, {"h": 0.5, "v": 0.25}
 FIXED = 10.0
@@ -31,7 +33,7 @@ class Fake:
 
 
 def measured(spec, measure, candidates=CANDIDATES, **options):
-    return latency_table(spec, candidates, **SIZES, measure=measure, **options)
+    return latency_table(spec, candidates, SHAPE, measure=measure, **options)
 
 
 def test_additive_times_are_taken_apart_exactly(hierarchy):
@@ -91,7 +93,7 @@ def test_candidates_take_turns(hierarchy):
     fake = Fake()
     wide = tuple(f"w{n}" for n in range(2, 34))
     latency_table(
-        hierarchy, [wide] * 5, **SIZES, repeats=1, measure=lambda directions: fake.asked.append(directions) or 1.0
+        hierarchy, [wide] * 5, SHAPE, repeats=1, measure=lambda directions: fake.asked.append(directions) or 1.0
     )
     counts = [sum(name in directions[0] for directions in fake.asked) for name in wide]
     assert max(counts) - min(counts) <= 1
@@ -129,7 +131,7 @@ def ticking(seconds):
 @pytest.mark.parametrize("training", [False, True])
 def test_the_stopwatch_takes_the_fastest_run_but_for_the_first(training):
     clock = ticking([0.001, 0.030, 0.020, 0.025])
-    watch = Stopwatch(nano(), **SIZES, batch_size=2, device=torch.device("cpu"), training=training, clock=clock)
+    watch = Stopwatch(nano(), SHAPE, batch_size=2, device=torch.device("cpu"), training=training, clock=clock)
     assert RUNS == 3
     assert watch([("h",), ("v",)]) == pytest.approx(20.0)
 
@@ -138,14 +140,13 @@ def test_the_stopwatch_takes_the_fastest_run_but_for_the_first(training):
 def test_training_runs_backward_and_inference_does_not(training):
     built = []
 
-    class Watched:
-        name = "watched"
-
-        def network(self, directions, **sizes):
-            built.append(nano().network(directions, **sizes))
+    class Watched(LocalVimSpec):
+        def network(self, directions, shape):
+            built.append(super().network(directions, shape))
             return built[-1]
 
-    Stopwatch(Watched(), **SIZES, batch_size=2, device=torch.device("cpu"), training=training)([("h",), ("v",)])
+    spec = Watched("watched", "", depth=2, patch_size=4, embed_dim=16, scan_backend="torch")
+    Stopwatch(spec, SHAPE, batch_size=2, device=torch.device("cpu"), training=training)([("h",), ("v",)])
     (network,) = built
     assert network.training is training
     assert (network.head.weight.grad is not None) is training
@@ -154,7 +155,7 @@ def test_training_runs_backward_and_inference_does_not(training):
 def test_a_real_backbone_from_end_to_end():
     """Only that it runs: what it measures is this machine's business."""
     state = torch.random.get_rng_state()
-    table = latency_table(nano(), [("h", "v")] * 2, **SIZES, batch_size=1, repeats=1)
+    table = latency_table(nano(), [("h", "v")] * 2, SHAPE, batch_size=1, repeats=1)
     assert table.model == "local_vim_nano"
     assert "forward pass of 1 images" in table.source
     assert "scan backend torch" in table.source

@@ -13,8 +13,8 @@ from scansearch.errors import RunFolderError, ScansearchError, UnsupportedError
 from scansearch.export.localmamba import LOCALMAMBA, function_name
 from scansearch.export.localmamba_models import VMAMBA_DEPTHS
 from scansearch.genotype import Genotype, published, published_names
-from scansearch.models import BackboneSpec, ModelSpec
-from scansearch.models.config import LocalVimConfig
+from scansearch.models import BackboneSpec
+from scansearch.models.local_vim import LocalVimSpec
 from scansearch.registry import MODELS
 
 SAFE = re.compile(r"(local_vim|local_vssm)[a-z0-9_]*_searched")
@@ -176,7 +176,7 @@ def test_windows_that_local_mamba_fills_up_stand_in_the_files(tmp_path):
 @pytest.fixture
 def own_network():
     """A model of the user's own, known in this process."""
-    spec = BackboneSpec("own", "mine", lambda num_classes, image_size, in_channels: nn.Identity())
+    spec = BackboneSpec("own", "mine", lambda shape: nn.Identity())
     MODELS.register("own", spec)
     yield "own"
     MODELS.unregister("own")
@@ -295,7 +295,7 @@ def test_whatever_the_model_is_called_the_files_are_safe(model, tmp_path, monkey
         texts = export(genotype.model_copy(update={"options": {"depth": 1}}), folder)
     else:
         # Past the registry, which refuses such names: the exporter does not rely on that.
-        monkeypatch.setitem(MODELS._registered, model, ModelSpec(model, "", LocalVimConfig(patch_size=16, depth=1)))
+        monkeypatch.setitem(MODELS._registered, model, LocalVimSpec(model, "", patch_size=16, depth=1))
         texts = export(genotype, folder)
     name, _, settings = build(texts[0])
     assert SAFE.fullmatch(name)

@@ -1,19 +1,25 @@
 """A backbone of one's own, by name: searched end to end, interrupted, resumed, and on dense targets."""
 
+from typing import Annotated
+
 import pytest
 import torch
+from pydantic import Field
 from test_searchable import Net, Recurrence
+from torch import nn
 
 import scansearch
 from scansearch.data import DatasetSpec, DenseSplit, Parts
 from scansearch.errors import InterruptedRunError, ScansearchError
-from scansearch.models import BackboneSpec
+from scansearch.models import BackboneSpec, LayerInfo
+from scansearch.options import Option
 from scansearch.registry import DATASETS, MODELS
+from scansearch.shape import ImageShape
 from scansearch.training.events import Silent
 
 
-def build(num_classes, image_size, in_channels, channels=4, mixers=2):
-    return Net(mixers, channels, num_classes)
+def build(shape, channels=4, mixers=2):
+    return Net(mixers, channels, shape.classes)
 
 
 class PixelNet(Net):
@@ -26,6 +32,7 @@ class PixelNet(Net):
         return self.head(tokens).transpose(1, 2).unflatten(2, images.shape[2:])
 
 
+SHAPE = ImageShape(4, 6, channels=1, classes=5)
 MINE = BackboneSpec("mine", "a test", build, Recurrence)
 
 
@@ -34,9 +41,7 @@ def named():
     MODELS.register("mine", MINE)
     MODELS.register(
         "pixels",
-        BackboneSpec(
-            "pixels", "", lambda num_classes, image_size, in_channels: PixelNet(1, 4, num_classes), Recurrence
-        ),
+        BackboneSpec("pixels", "", lambda shape: PixelNet(1, 4, shape.classes), Recurrence),
     )
     yield
     for name in ("mine", "pixels"):
@@ -57,14 +62,14 @@ def masked():
 
 
 def test_options_are_the_build_functions_keywords():
-    assert [option.name for option in MINE.options()] == ["channels", "mixers"]
+    assert [option.name for option in MINE.options.listed()] == ["channels", "mixers"]
     wide = MINE.configure(channels=8, mixers=3)
-    assert [info.grid for info in wide.layers((4, 6))] == [(4, 6)] * 3
-    network = wide.network([["h"], ["v", "h"], ["w2"]], num_classes=5, image_size=(4, 6), in_channels=1)
+    assert [info.grid for info in wide.layers(SHAPE)] == [(4, 6)] * 3
+    network = wide.network([["h"], ["v", "h"], ["w2"]], SHAPE)
     assert network(torch.zeros(1, 1, 4, 6)).shape == (1, 5)
     with pytest.raises(ScansearchError, match="unknown option of model mine 'chanels'"):
         MINE.configure(chanels=8)
-    with pytest.raises(ScansearchError, match="model option channels takes a int, but got 'wide'"):
+    with pytest.raises(ScansearchError, match="model option channels takes an integer, but got 'wide'"):
         MINE.configure(channels="wide")
 
 
@@ -72,7 +77,7 @@ def test_a_look_at_the_layers_leaves_the_seed_alone():
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    MINE.layers((4, 6))
+    MINE.layers(SHAPE)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -122,3 +127,37 @@ def test_dense_splits_keep_images_and_targets_together():
         split.resized(8, 8)
     with pytest.raises(ScansearchError, match=r"int64 of shape \(n, H, W\) like the images, here \(60, 4, 6\)"):
         DenseSplit(split.images, split.labels, split.labels)
+
+
+def test_annotated_options_have_a_range_and_a_meaning():
+    def build(shape, width: Annotated[int, Field(ge=1, le=64, description="Channels.")] = 4, free=None):
+        return Net(1, width, shape.classes)
+
+    spec = BackboneSpec("annotated", "", build, Recurrence, width=8)
+    assert spec.options.listed() == [Option("width", 8, "integer 1 to 64", "Channels."), Option("free", None, "", "")]
+    assert spec.configure(free=[1, 2]).options.free == [1, 2]
+    with pytest.raises(ScansearchError, match="model option width takes an integer from 1 to 64, but got 65"):
+        spec.configure(width=65)
+
+
+def test_an_annotation_that_nobody_knows_is_one_line():
+    def build(shape, width: "Nowhere" = 4):  # noqa: F821
+        return Net(1, width, shape.classes)
+
+    with pytest.raises(ScansearchError, match="the options of model lost .* 'Nowhere' is not defined"):
+        BackboneSpec("lost", "", build, Recurrence)
+
+
+def test_layers_are_found_on_images_of_all_their_channels():
+    def build(shape, width=4):
+        return nn.Sequential(nn.Conv2d(3, width, 2, 2), nn.Flatten(2), Turned(), Recurrence(width))
+
+    spec = BackboneSpec("coloured", "", build, Recurrence)
+    assert spec.layers(ImageShape(4, 6, channels=3, classes=2)) == (LayerInfo(0, (2, 3)),)
+
+
+class Turned(nn.Module):
+    """(B, D, L) to (B, L, D)."""
+
+    def forward(self, x):
+        return x.transpose(1, 2)

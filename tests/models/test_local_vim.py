@@ -8,21 +8,23 @@ import pytest
 import torch
 from literal_vim import Literal
 
-from scansearch.models import local_vim
-from scansearch.models.config import LocalVimConfig
-from scansearch.models.presets import LOCAL_VIM_NANO
+from scansearch.models.local_vim import LocalVimOptions
+from scansearch.models.local_vim import network as local_vim
+from scansearch.models.local_vim.official_names import official_state_dict
+from scansearch.models.local_vim.presets import LOCAL_VIM_NANO
+from scansearch.shape import ImageShape
 
-SMALL = LocalVimConfig(patch_size=2, embed_dim=8, depth=2, d_state=3, scan_backend="torch")
+SMALL = LocalVimOptions(patch_size=2, embed_dim=8, depth=2, d_state=3, scan_backend="torch")
 DIRECTIONS = [["h", "v_flip", "w2", "w3_flip"], ["v", "w2_flip", "w3"]]
 
 
-def build(config: LocalVimConfig = SMALL, image_size: tuple[int, int] = (8, 10), seed: int = 0) -> torch.nn.Module:
+def build(config: LocalVimOptions = SMALL, image_size: tuple[int, int] = (8, 10), seed: int = 0) -> torch.nn.Module:
     """A network in float64 on random weights, so that no parameter can hide behind its initial value."""
     spec = LOCAL_VIM_NANO.configure(**vars(config))
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float64)  # not .double(): the rotary tables too must be exact
     try:
-        network = spec.network(DIRECTIONS, num_classes=3, image_size=image_size, in_channels=2)
+        network = spec.network(DIRECTIONS, ImageShape(*image_size, channels=2, classes=3))
         with torch.no_grad():
             for p in network.parameters():
                 p += 0.3 * torch.randn(p.shape)
@@ -32,8 +34,8 @@ def build(config: LocalVimConfig = SMALL, image_size: tuple[int, int] = (8, 10),
 
 
 def literal(network: torch.nn.Module, **facts: object) -> Literal:
-    state = {k: v.clone().requires_grad_() for k, v in network.state_dict().items()}
-    config = network.config
+    state = {k: v.clone().requires_grad_() for k, v in official_state_dict(network).items()}
+    config = network.options
     return Literal(
         state,
         DIRECTIONS,
@@ -57,39 +59,39 @@ CASES = [
 @pytest.mark.parametrize(("class_token", "windows", "attention"), CASES)
 def test_equals_the_literal_version(class_token: str, windows: str, attention: str) -> None:
     config = vars(SMALL) | {"class_token": class_token, "windows": windows, "attention": attention}
-    network = build(LocalVimConfig(**config))
+    network = build(LocalVimOptions(**config))
     slow = literal(network)
     images = torch.randn(3, 2, 8, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     ours, theirs = network(images), slow.logits(images)
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     ours.square().sum().backward()
     theirs.square().sum().backward()
-    for key in network.state_dict():
+    for key in official_state_dict(network):
         if "freqs" not in key:
             torch.testing.assert_close(gradient(network, key), slow.state[key].grad, rtol=1e-7, atol=1e-9, msg=key)
 
 
 def gradient(network: torch.nn.Module, key: str) -> torch.Tensor:
-    """The gradient under LocalMamba's name: the state dict of a copy whose parameters are the gradients."""
-    grads = build(network.config)
+    """The gradient under LocalMamba's name: the weights of a copy whose parameters are the gradients."""
+    grads = build(network.options)
     with torch.no_grad():
         for p, q in zip(grads.parameters(), network.parameters(), strict=True):
             p.copy_(q.grad)
-    return grads.state_dict()[key]
+    return official_state_dict(grads)[key]
 
 
 @pytest.mark.parametrize("windows", ["cut", "padded"])
 def test_the_fast_backend_agrees(windows: str) -> None:
     images = torch.randn(3, 2, 8, 10)
     config = vars(SMALL) | {"windows": windows}
-    exact = build(LocalVimConfig(**config))
-    fast = build(LocalVimConfig(**(config | {"scan_backend": "auto"}))).float()
+    exact = build(LocalVimOptions(**config))
+    fast = build(LocalVimOptions(**(config | {"scan_backend": "auto"}))).float()
     torch.testing.assert_close(fast(images), exact(images.double()).float(), rtol=2e-4, atol=2e-4)
 
 
 @pytest.mark.parametrize("class_token", ["none", "middle"])
 def test_odd_grids(class_token: str) -> None:
-    network = build(LocalVimConfig(**(vars(SMALL) | {"class_token": class_token})), image_size=(6, 10))
+    network = build(LocalVimOptions(**(vars(SMALL) | {"class_token": class_token})), image_size=(6, 10))
     images = torch.randn(2, 2, 6, 10, dtype=torch.float64)
     torch.testing.assert_close(network(images), literal(network).logits(images), rtol=1e-9, atol=1e-9)
 
@@ -104,7 +106,7 @@ def test_stochastic_depth_acts_on_the_incoming_hidden_state(monkeypatch: pytest.
         return x * factors[:, None, None]
 
     monkeypatch.setattr(local_vim, "drop_path", record)
-    network = build(LocalVimConfig(**(vars(SMALL) | {"drop_path": 0.5})))
+    network = build(LocalVimOptions(**(vars(SMALL) | {"drop_path": 0.5})))
     images = torch.randn(2, 2, 8, 10, dtype=torch.float64)
     ours = network(images)
     assert rates == [0.0, 0.0, 0.5]
@@ -135,7 +137,7 @@ def test_residual_stays_wide_under_mixed_precision() -> None:
 def test_initial_step_sizes() -> None:
     for init, low, high in (("mamba", 9e-4, 0.11), ("released", 0.69, 0.70)):
         spec = LOCAL_VIM_NANO.configure(dt_init=init, depth=1)
-        network = spec.network([["h", "v"]], num_classes=2, image_size=(8, 8), in_channels=1)
+        network = spec.network([["h", "v"]], ImageShape(8, 8, channels=1, classes=2))
         mixer = network.layers[0].mixer
         dt = torch.nn.functional.softplus(mixer.dt_proj_bias)
         assert low <= dt.min() <= dt.max() <= high

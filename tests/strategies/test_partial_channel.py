@@ -4,9 +4,10 @@ from torch.nn import functional as F
 
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models import Selection
-from scansearch.models.config import LocalVimConfig
 from scansearch.models.mixer import ScanMixer
+from scansearch.models.mixer_options import MixerOptions
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
+from scansearch.shape import ImageShape
 from scansearch.strategy.step import Plan
 
 NAMES = ("h", "v_flip", "w2")
@@ -14,7 +15,7 @@ NAMES = ("h", "v_flip", "w2")
 
 def mixer(attention="channel_spatial", **options):
     torch.manual_seed(0)
-    config = LocalVimConfig(embed_dim=16, depth=1, attention=attention, scan_backend="torch", **options)
+    config = MixerOptions(embed_dim=16, depth=1, attention=attention, scan_backend="torch", **options)
     return ScanMixer(config, NAMES, (4, 4), searchable=True)
 
 
@@ -59,7 +60,7 @@ def nano(depth):
     spec = MODELS.get("local_vim_nano").configure(depth=depth, scan_backend="torch")
     space = SEARCH_SPACES.get("default8").bind([(8, 8)] * depth)
     kind = STRATEGIES.get("partial_channel")
-    net = spec.supernet([layer.candidates for layer in space], num_classes=10, image_size=(8, 8), in_channels=1)
+    net = spec.supernet([layer.candidates for layer in space], ImageShape(8, 8, channels=1, classes=10))
     found = kind(kind.Settings())
     found.setup(net, space, Plan(10, 10, 0))
     return found
@@ -76,7 +77,7 @@ def test_the_block_moves_and_an_evaluation_does_not():
 def test_channels_that_cannot_be_divided_are_refused_before_the_search():
     spec = MODELS.get("local_vim_nano")
     space = SEARCH_SPACES.get("default8").bind([(8, 8)] * 4)
-    net = spec.supernet([layer.candidates for layer in space], num_classes=10, image_size=(8, 8), in_channels=1)
+    net = spec.supernet([layer.candidates for layer in space], ImageShape(8, 8, channels=1, classes=10))
     kind = STRATEGIES.get("partial_channel")
     with pytest.raises(UnsupportedError, match="32 channels cannot be divided into 5 equal parts; choose a divisor"):
         kind(kind.Settings(parts=5)).setup(net, space, Plan(1, 1, 0))

@@ -5,15 +5,16 @@ import torch
 
 import scansearch
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
+from scansearch.shape import ImageShape
 from scansearch.strategy.step import Plan
 
 KIND = STRATEGIES.get("single_path")
-SIZES = {"num_classes": 10, "image_size": (8, 8), "in_channels": 1}
+SHAPE = ImageShape(8, 8, channels=1, classes=10)
 
 
 def single_path(seed=0, **settings):
     spec = MODELS.get("local_vim_nano").configure(depth=3, scan_backend="torch")
-    supernet = spec.supernet([SEARCH_SPACES.get("default8").candidates] * 3, **SIZES)
+    supernet = spec.supernet([SEARCH_SPACES.get("default8").candidates] * 3, SHAPE)
     strategy = KIND(KIND.Settings(**settings))
     strategy.setup(supernet, SEARCH_SPACES.get("default8").bind([(8, 8)] * 3), Plan(2, 10, seed))
     return strategy

@@ -15,12 +15,13 @@ from scansearch.errors import ScansearchError
 from scansearch.models import Selection
 from scansearch.registry import DATASETS, MODELS
 from scansearch.scans import ScanOrder, distinct
+from scansearch.shape import ImageShape
 from scansearch.testing.planted import CANDIDATES, GRID, HIGH, LOW, MARK, PLANTED, PlantedProblem, places
 from scansearch.testing.planted_model import PlantedSpec, preceding
 
 PAIRS = list(combinations(CANDIDATES, 2))
 SMALL = PlantedProblem((("v", "w2_flip"),))
-SIZES = {"num_classes": 4, "image_size": GRID, "in_channels": 1}
+SHAPE = ImageShape(*GRID, channels=1, classes=4)
 
 
 def bits_along(problem, split, layer, direction):
@@ -97,7 +98,7 @@ def test_a_ceiling_multiplies_over_layers():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_network_sees_only_what_stands_before_the_mark(weighted):
     torch.manual_seed(0)
-    supernet = PlantedSpec().configure(depth=1).supernet([CANDIDATES], **SIZES)
+    supernet = PlantedSpec().configure(depth=1).supernet([CANDIDATES], SHAPE)
     images = torch.rand(1, 1, *GRID)
     images[0, 0, 3, 3] = 9.0  # h sees (3, 2) and (3, 1)
     index = (CANDIDATES.index("h"),)
@@ -108,7 +109,7 @@ def test_the_network_sees_only_what_stands_before_the_mark(weighted):
 
 def test_a_mixture_is_normalised_and_weighted_and_a_part_lets_the_others_pass():
     torch.manual_seed(0)
-    layer = PlantedSpec().configure(depth=1).supernet([CANDIDATES], **SIZES).layers[0]
+    layer = PlantedSpec().configure(depth=1).supernet([CANDIDATES], SHAPE).layers[0]
     pixels, weights = torch.rand(5, 36), torch.tensor([0.3, 0.7])
     one, other = (layer(pixels, Selection((i,), torch.ones(1))) for i in (1, 4))
     torch.testing.assert_close(layer(pixels, Selection((1, 4), weights)), 0.3 * one + 0.7 * other)
@@ -125,8 +126,7 @@ def trained(problem, directions, *, normalised=False, epochs=5):
     """Test accuracy of a network that is trained alone."""
     torch.manual_seed(0)
     data = problem.data.load()
-    sizes = {"num_classes": data.num_classes, "image_size": data.image_size, "in_channels": data.channels}
-    supernet = problem.model.supernet(directions, **sizes)
+    supernet = problem.model.supernet(directions, data.shape)
     weights = torch.ones(len(directions[0])) if normalised else None
     selections = [Selection(tuple(range(len(names))), weights) for names in directions]
     splits = [data.train, data.test]
@@ -222,16 +222,16 @@ def test_orders_that_agree_everywhere_cannot_be_planted_together():
 def test_the_model_refuses_wrong_options_and_images():
     with pytest.raises(ScansearchError, match=r"unknown option of model planted 'dept' \(did you mean 'depth'\?\)"):
         PLANTED.model.configure(dept=1)
-    with pytest.raises(ScansearchError, match="width must be a number of at least 1, but got 0"):
+    with pytest.raises(ScansearchError, match="model option width takes an integer from 1 to 4,096, but got 0"):
         PLANTED.model.configure(width=0)
     with pytest.raises(ScansearchError, match="3 layers, each with a colour of its own"):
-        PLANTED.model.network([CANDIDATES] * 3, **SIZES)
+        PLANTED.model.network([CANDIDATES] * 3, SHAPE)
 
 
 def test_the_names_are_there_only_within_the_block():
     with PLANTED.registered() as problem:
         assert DATASETS.get("planted") == problem.data
-        assert MODELS.get("planted") == problem.model
+        assert MODELS.get("planted").options == problem.model.options
     assert "planted" not in DATASETS
     assert "planted" not in MODELS
 

@@ -7,6 +7,7 @@ from toy_search import ToySupernet, set_alpha, space, step, strategy
 import scansearch
 from scansearch.errors import ScansearchError
 from scansearch.registry import MODELS, SEARCH_SPACES
+from scansearch.shape import ImageShape
 from scansearch.strategy.step import Plan
 
 ALPHA = [0.5, -1.0, 2.0, 0.1]
@@ -75,7 +76,7 @@ def test_the_shortcut_fades_and_adds_the_layers_input():
     assert [found.select(n)[0].shortcut for n in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
     spec = MODELS.get("local_vim_nano").configure(depth=1, scan_backend="torch")
     names = [SEARCH_SPACES.get("global4").candidates]
-    mixer = spec.supernet(names, num_classes=3, image_size=(4, 4), in_channels=1).layers[0].mixer
+    mixer = spec.supernet(names, ImageShape(4, 4, channels=1, classes=3)).layers[0].mixer
     hidden, (selection,) = torch.randn(2, 16, 16), found.select(0)
     mixer.out_proj = torch.nn.Identity()
     x = mixer.in_proj(hidden).chunk(2, dim=-1)[0]

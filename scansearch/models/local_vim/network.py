@@ -1,4 +1,4 @@
-"""LocalVim (arXiv 2403.09338): a plain stack of scan mixers, as a network or as a supernet."""
+"""A plain stack of scan mixers, as a network or as a supernet."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch.nn import functional as F
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
-from scansearch.models.config import LocalVimConfig
+from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.mixer import PER_DIRECTION, VECTORS, ScanMixer
 from scansearch.models.rotary import RotaryEmbedding
 from scansearch.models.supernet import Selection, Supernet
+from scansearch.shape import ImageShape, Size
 
 
 class RMSNorm(nn.Module):
@@ -67,49 +68,40 @@ class Block(nn.Module):
 
 
 class LocalVim(nn.Module):
-    """Images (B, C, H, W) to logits (B, num_classes).
+    """Images (B, C, H, W) to logits (B, classes).
 
     Args:
-        config: Options of the model.
+        options: Options of the model.
         directions: The directions of each layer.
-        num_classes: Classes of the head.
-        image_size: (height, width) of the images.
-        in_channels: Colour channels of the images.
+        shape: The images and the classes.
     """
 
     searchable = False
 
-    def __init__(
-        self,
-        config: LocalVimConfig,
-        directions: Sequence[Sequence[str]],
-        num_classes: int,
-        image_size: tuple[int, int],
-        in_channels: int,
-    ) -> None:
+    def __init__(self, options: LocalVimOptions, directions: Sequence[Sequence[str]], shape: ImageShape) -> None:
         super().__init__()
-        channels, grid = config.embed_dim, config.grid(image_size)
-        self.config, self.grid, self.candidates = config, grid, [tuple(names) for names in directions]
-        self.sizes = (num_classes, image_size, in_channels)
+        channels, grid = options.embed_dim, options.grid(shape.size)
+        self.options, self.grid, self.shape = options, grid, shape
+        self.candidates = [tuple(names) for names in directions]
         tokens = grid[0] * grid[1]
-        self.patch_embed = PatchEmbed(config.patch(image_size), in_channels, channels)
-        self.class_place = tokens // 2 if config.class_token == "middle" else None
+        self.patch_embed = PatchEmbed(options.patch(shape.size), shape.channels, channels)
+        self.class_place = tokens // 2 if options.class_token == "middle" else None
         if self.class_place is not None:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, channels))
         self.pos_embed = nn.Parameter(torch.empty(1, tokens + (self.class_place is not None), channels))
         self.rope = RotaryEmbedding(channels, grid) if self.class_place is None else None
         # Block i drops what block i - 1 gave, hence the leading zero and one rate more than blocks.
-        *rates, self.last_drop = [0.0, *torch.linspace(0, config.drop_path, config.depth, device="cpu").tolist()]
+        *rates, self.last_drop = [0.0, *torch.linspace(0, options.drop_path, options.depth, device="cpu").tolist()]
         self.layers = nn.ModuleList(
-            Block(ScanMixer(config, names, grid, searchable=self.searchable), channels, rate)
+            Block(ScanMixer(options, names, grid, searchable=self.searchable), channels, rate)
             for names, rate in zip(directions, rates, strict=True)
         )
         self.norm_f = RMSNorm(channels)
-        self.head = nn.Linear(channels, num_classes)
+        self.head = nn.Linear(channels, shape.classes)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-        if config.dt_init == "released":
+        if options.dt_init == "released":
             self._init_released()
 
     def _init_released(self) -> None:
@@ -158,7 +150,7 @@ class LocalVim(nn.Module):
         return tokens + self.pos_embed
 
     def _check_images(self, images: torch.Tensor) -> None:
-        _, (height, width), channels = self.sizes
+        channels, (height, width) = self.shape.channels, self.shape.size
         if images.ndim != 4 or tuple(images.shape[1:]) != (channels, height, width):
             raise ScansearchError(
                 f"this network takes images (B, {channels}, {height}, {width}), but got {tuple(images.shape)}; for images of "
@@ -171,7 +163,7 @@ class LocalVim(nn.Module):
                 "with .to()"
             )
 
-    def at(self, image_size: tuple[int, int]) -> Self:
+    def at(self, image_size: Size) -> Self:
         """The same network for images of another (height, width), with a copy of its weights.
 
         The patch size stays. The position embedding is resampled (bicubic); a class token keeps its own entry, apart from
@@ -180,15 +172,15 @@ class LocalVim(nn.Module):
         Raises:
             ScansearchError: If the patch size does not divide the images.
         """
-        classes, old_size, channels = self.sizes
-        config = replace(self.config, patch_size=self.config.patch(old_size))
-        other = type(self)(config, self.candidates, classes, image_size, channels).to(self.pos_embed)
+        options = self.options.changed(patch_size=self.options.patch(self.shape.size))
+        shape = replace(self.shape, height=image_size[0], width=image_size[1])
+        other = type(self)(options, self.candidates, shape).to(self.pos_embed)
         own = {name: value for name, value in self.state_dict().items() if not name.startswith("rope.")}
         own["pos_embed"] = self._resampled(other.grid)
         other.load_state_dict({**other.state_dict(), **own})
         return other.train(self.training)
 
-    def _resampled(self, grid: tuple[int, int]) -> torch.Tensor:
+    def _resampled(self, grid: Size) -> torch.Tensor:
         embedding = self.pos_embed.detach()
         token = None if self.class_place is None else embedding[:, self.class_place : self.class_place + 1]
         if self.class_place is not None:
@@ -215,12 +207,12 @@ class LocalVimSupernet(LocalVim, Supernet):
     def architecture_parameters(self) -> list[nn.Parameter]:
         """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
         mixers: list[Any] = [layer.mixer for layer in self.layers]
-        return [mixer.multi_scan.weights for mixer in mixers]
+        return [mixer.alpha for mixer in mixers]
 
     def derive(self, directions: Sequence[Sequence[str]]) -> LocalVim:
         """The network that keeps only ``directions``, with a copy of this supernet's weights."""
         places = self._places(directions)
-        network = LocalVim(self.config, directions, *self.sizes).to(self.pos_embed)
+        network = LocalVim(self.options, directions, self.shape).to(self.pos_embed)
         weights = dict(self.named_parameters())
         with torch.no_grad():
             for name, p in network.named_parameters():

@@ -1,0 +1,84 @@
+"""Options of LocalVim, and what follows from them for images of some size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from scansearch.errors import ScansearchError
+from scansearch.models.limits import check_tokens
+from scansearch.models.mixer_options import MixerOptions
+from scansearch.shape import MAX_SIDE, ImageShape, Size
+
+MAX_AUTO_TOKENS = 256
+
+
+class LocalVimOptions(MixerOptions):
+    """Every option of a LocalVim."""
+
+    embed_dim: int = Field(192, ge=1, le=2**14, description="Width E of the residual stream; a multiple of 4.")
+    patch_size: Annotated[int, Field(ge=1, le=MAX_SIDE)] | Literal["auto"] = Field(
+        "auto",
+        description="Pixels of a patch's side. auto: the smallest that divides the image and gives at most 256 tokens.",
+    )
+    drop_path: float = Field(0.0, ge=0, lt=1, description="Largest stochastic-depth rate.")
+    dt_init: Literal["mamba", "released"] = Field(
+        "mamba",
+        description="mamba: step sizes start log-uniform in [1e-3, 0.1]. released: as in LocalVim's code, where a later pass over "
+        "all linear layers resets them to softplus(0) = 0.69.",
+    )
+
+    @field_validator("embed_dim")
+    @classmethod
+    def _of_four(cls, width: int) -> int:
+        if width % 4:
+            raise ScansearchError(f"embed_dim must be a multiple of 4 (the rotary embedding needs it), but got {width}")
+        return width
+
+    def patch(self, size: Size) -> int:
+        """Side of a patch for images of (height, width).
+
+        Raises:
+            ScansearchError: If the patch does not divide the image.
+        """
+        height, width = size
+        if self.patch_size == "auto":
+            return _smallest_patch(height, width)
+        if height % self.patch_size or width % self.patch_size:
+            common = _common_divisors(height, width)
+            raise ScansearchError(
+                f"the patch size must divide the image, but {self.patch_size} does not divide {height} x {width}; choose "
+                f"a patch_size of {', '.join(map(str, common))}, or another image_size"
+            )
+        return self.patch_size
+
+    def grid(self, size: Size) -> Size:
+        """Rows and columns of tokens for images of (height, width); errors as ``patch``, or for too many tokens."""
+        patch = self.patch(size)
+        grid = size[0] // patch, size[1] // patch
+        check_tokens(grid)
+        return grid
+
+    def parameters(self, directions: Sequence[Sequence[str]], shape: ImageShape) -> int:
+        """About how many parameters a network of these directions has: all but norms and attention."""
+        one = self.inner * (3 * self.d_state + 2 * self.rank + self.d_conv + 3)
+        layer = 3 * self.inner * self.embed_dim
+        patch, (height, width) = self.patch(shape.size), self.grid(shape.size)
+        tokens = height * width + shape.channels * patch**2
+        return sum(layer + len(names) * one for names in directions) + (tokens + shape.classes) * self.embed_dim
+
+
+def _common_divisors(height: int, width: int) -> list[int]:
+    return [p for p in range(1, min(height, width) + 1) if height % p == 0 and width % p == 0]
+
+
+def _smallest_patch(height: int, width: int) -> int:
+    fits = [p for p in _common_divisors(height, width) if height * width <= MAX_AUTO_TOKENS * p * p]
+    if not fits:
+        raise ScansearchError(
+            f"patch_size=auto needs a patch that cuts the image into at most {MAX_AUTO_TOKENS} tokens, but none divides "
+            f"{height} x {width}; choose another image_size"
+        )
+    return fits[0]

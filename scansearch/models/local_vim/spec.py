@@ -1,0 +1,100 @@
+"""LocalVim as a model of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.models.flops import Flops, Formula
+from scansearch.models.limits import check_parameters
+from scansearch.models.local_vim.flops import count_flops
+from scansearch.models.local_vim.network import LocalVim, LocalVimSupernet
+from scansearch.models.local_vim.official_names import load_official, official_state_dict
+from scansearch.models.local_vim.options import LocalVimOptions
+from scansearch.models.spec import Directions, LayerInfo, ModelSpec, Official
+from scansearch.shape import ImageShape
+
+OFFICIAL_MIXER = {"d_state": 16, "expand": 2, "d_conv": 4, "dt_rank": "auto"}
+"""What LocalMamba's mixer is told through ``ssm_cfg``, and what it takes without."""
+
+
+class LocalVimSpec(ModelSpec):
+    """A LocalVim by name; the arguments are those of ``ModelSpec``."""
+
+    Options = LocalVimOptions
+    options: LocalVimOptions
+
+    def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
+        """The layers: all on the grid of the patches."""
+        return (LayerInfo(0, self.options.grid(shape.size)),) * self.options.depth
+
+    def network(self, directions: Directions, shape: ImageShape) -> LocalVim:
+        """The network that runs just these directions: images (B, C, H, W) to logits (B, classes).
+
+        Raises:
+            ScansearchError: If the number of layers is wrong, a layer's directions are empty or repeated, or the network would
+                be too large.
+        """
+        self._check(directions, shape)
+        return LocalVim(self.options, directions, shape)
+
+    def supernet(self, candidates: Directions, shape: ImageShape) -> LocalVimSupernet:
+        """The supernet that holds all candidates of every layer; errors as ``network``."""
+        self._check(candidates, shape)
+        return LocalVimSupernet(self.options, candidates, shape)
+
+    def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
+        """FLOPs of one image by a formula; errors as ``network``."""
+        self._check_depth(directions)
+        return count_flops(self.options, formula, directions, shape)
+
+    def official(self, shape: ImageShape | None) -> Official:
+        """The ``VisionMamba`` of LocalMamba's code."""
+        options, unlike = self.options, []
+        mixer = {
+            key: getattr(options, key) for key, theirs in OFFICIAL_MIXER.items() if getattr(options, key) != theirs
+        }
+        if options.attention != "channel" or options.reduction != 8:
+            unlike.append("attention over channels alone, reduced by 8")
+        if options.class_token != "none":
+            unlike.append("the mean of the tokens in the place of a class token")
+        sizes = {"patch_size": self._patch(shape), "embed_dim": options.embed_dim, "depth": options.depth}
+        settings = {**sizes, **({"ssm_cfg": mixer} if mixer else {})}
+        return Official("LocalMamba", "VisionMamba", settings, tuple(unlike), options.windows)
+
+    def official_state_dict(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Weights of a network or supernet as LocalMamba's code loads them."""
+        return official_state_dict(network)
+
+    def load_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+        """Copies weights with LocalMamba's names; errors as ``ModelSpec.load_official``."""
+        load_official(network, weights)
+
+    def _patch(self, shape: ImageShape | None) -> int:
+        if self.options.patch_size != "auto":
+            return self.options.patch_size
+        if shape is None:
+            raise UnsupportedError(
+                "the patch size of this network depends on its images, and it is not known how large they were; add patch_size "
+                "to its options"
+            )
+        return self.options.patch(shape.size)
+
+    def _check(self, directions: Directions, shape: ImageShape) -> None:
+        self._check_depth(directions)
+        for number, names in enumerate(directions):
+            if not names or len(set(names)) < len(names):
+                raise ScansearchError(
+                    f"a layer runs at least one direction and each once, but layer {number + 1} has: {', '.join(names) or 'none'}"
+                )
+        check_parameters(self.name, self.options.parameters(directions, shape))
+
+    def _check_depth(self, directions: Directions) -> None:
+        if len(directions) != self.options.depth:
+            raise ScansearchError(
+                f"{self.name} has {self.options.depth} layers, but directions for {len(directions)} were given; "
+                f"give one list a layer, or change its depth"
+            )

@@ -1,0 +1,62 @@
+"""Options of a scan mixer, which every family that is made of such mixers has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from scansearch.models.options import ModelOptions
+from scansearch.ops.backends import check_name
+
+MAX_RANK = 2**14
+
+
+class MixerOptions(ModelOptions):
+    """What a ``ScanMixer`` needs to know of its network."""
+
+    embed_dim: int = Field(192, ge=1, le=2**14, description="Width E of the residual stream.")
+    depth: int = Field(20, ge=1, le=1000, description="Number of layers.")
+    d_state: int = Field(16, ge=1, le=2**10, description="States N of each channel.")
+    expand: int = Field(2, ge=1, le=64, description="The mixer's inner width is D = expand * E.")
+    d_conv: int = Field(4, ge=1, le=64, description="Taps of the causal convolution.")
+    dt_rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | Literal["auto"] = Field(
+        "auto", description="Rank of the step-size projection. auto: ceil(E / 16)."
+    )
+    attention: Literal["channel", "channel_spatial", "none"] = Field(
+        "channel", description="SCAttn: channel as released, channel_spatial as in the paper, or none."
+    )
+    reduction: int = Field(8, ge=1, le=2**14, description="SCAttn's reduction r.")
+    class_token: Literal["none", "middle"] = Field(
+        "none",
+        description="none: the tokens are averaged. middle: a class token in the middle is read (no rotary then).",
+    )
+    windows: Literal["cut", "padded"] = Field(
+        "cut",
+        description="cut: windows end at the edge of the grid. padded: with zero tokens, as LocalMamba's code does.",
+    )
+    mixture: Literal["auto", "keep", "recompute"] = Field(
+        "auto",
+        description="keep: all selected directions of a layer run in one grouped call and are kept for the backward pass. "
+        "recompute: they are added up in chunks and computed again, in memory that does not grow with their number. auto: keep "
+        "up to 16, recompute more.",
+    )
+    scan_backend: str = Field(
+        "auto", description="Backend of the selective scan: auto, or one that `scansearch doctor` names."
+    )
+
+    @field_validator("scan_backend")
+    @classmethod
+    def _known_backend(cls, name: str) -> str:
+        check_name(name)
+        return name
+
+    @property
+    def inner(self) -> int:
+        """Channels D of a branch."""
+        return self.expand * self.embed_dim
+
+    @property
+    def rank(self) -> int:
+        """Rank R of the step-size projection."""
+        return -(-self.embed_dim // 16) if self.dt_rank == "auto" else self.dt_rank
