@@ -12,9 +12,11 @@ from functools import partial
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
+from scansearch.strategy import Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
 
 
@@ -37,12 +39,12 @@ class Evolution(BlackBox):
     settings: EvolutionSettings
 
     @property
-    def judgements(self) -> int:
-        """The first population, and every child."""
-        return self.settings.population + self.settings.cycles
+    @override
+    def traits(self) -> Traits:
+        return super().traits._replace(judgements=self.settings.population + self.settings.cycles)
 
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
-        """Cycle after cycle."""
         judged: dict[Choice, float] = {}
         alive: deque[Choice] = deque(maxlen=self.settings.population)
         for choice in new_ones(partial(self.space.sample, random), self.settings.population, judged):
@@ -54,7 +56,5 @@ class Evolution(BlackBox):
             near = list(self.space.neighbours(parent))
             child = one_of(near, random) if near else self.space.mutate(parent, random)
             judged[child] = ask(child)
-            if len(alive) == alive.maxlen:
-                alive.popleft()
-            alive.append(child)
+            alive.append(child)  # and the oldest dies
         return best_of(judged, 1)[0]

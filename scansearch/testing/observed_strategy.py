@@ -13,8 +13,7 @@ from torch import nn
 from scansearch.models import Selection, Supernet
 from scansearch.searching.judge import SearchJudge
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Strategy, StrategySettings
-from scansearch.strategy.step import Plan, Step
+from scansearch.strategy import Judge, Plan, Step, Strategy, StrategySettings
 from scansearch.testing.requirement import require
 
 

@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Strategy, StrategySettings
-from scansearch.strategy.step import Plan, Step
+from scansearch.strategy import Judge, Plan, Step, Strategy, StrategySettings, Traits
 
 
 class SoundSettings(StrategySettings):
@@ -52,7 +51,7 @@ class Sound(Strategy):
 class Judging(Sound):
     """Also judges three genotypes in the end."""
 
-    judgements = 3
+    traits = Traits(judgements=3)
 
     def finish(self, evaluate: Judge) -> None:
         for _ in range(3):
@@ -162,7 +161,7 @@ class NotANumber(Sound):
 class MovesWeights(OwnOptimiser):
     """Trains the weights on held-out data, too."""
 
-    held_out_share = 0.5
+    traits = Traits(held_out_share=0.5)
 
     def before_weights(self, step: Step) -> None:
         step.backward(step.loss(step.held_out, self.select(step.number)))
@@ -172,7 +171,7 @@ class MovesWeights(OwnOptimiser):
 class LearnsFromHeldOut(OwnOptimiser):
     """Adds gradients of held-out images to those of the weights."""
 
-    held_out_share = 0.5
+    traits = Traits(held_out_share=0.5)
 
     def after_backward(self, step: Step) -> None:
         step.backward(step.loss(step.held_out, self.select(step.number)))
@@ -225,7 +224,7 @@ class ReadsTestInSecret(Sound):
 
 
 class JudgesTooMuch(Judging):
-    judgements = 2
+    traits = Traits(judgements=2)
 
 
 class SwallowsErrors(Judging):

@@ -15,13 +15,16 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import override
 
 from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import accuracies_of, choice_of
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Strategy, StrategySettings
+from scansearch.strategy.base import Strategy, StrategySettings
+from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Plan
+from scansearch.strategy.traits import Traits
 
 Ask = Callable[[Choice], float]
 TRIES = 10
@@ -46,35 +49,36 @@ class BlackBox(Strategy):
     best: Choice
 
     @property
-    def gradual(self) -> bool:
-        """Everything is chosen after training."""
-        return False
+    @override
+    def traits(self) -> Traits:
+        """Everything is chosen after training, and no supernet is trained if every network is trained from scratch."""
+        return Traits(gradual=False, trains_supernet=self.settings.judge == "supernet")
 
-    @property
-    def trains_supernet(self) -> bool:
-        """Not if every network is trained alone."""
-        return self.settings.judge == "supernet"
-
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Draws the genotype whose accuracy is reported while training; nothing is chosen yet."""
         super().setup(supernet, space, plan)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
 
+    @override
     def notes(self) -> list[str]:
         """A warning if there is batch normalisation."""
         if not any(isinstance(module, _BatchNorm) for module in self.supernet.modules()):
             return []
         return ["this supernet has batch normalisation: genotypes are judged with running statistics that mix them all"]
 
+    @override
     def select(self, step: int) -> list[Selection]:
         """A uniformly drawn genotype; its branches are added up as in the derived network."""
         return self.derived(self.space.sample())
 
+    @override
     def derived(self, choice: Choice) -> list[Selection]:
         """The plain sum of the branches: the derived network itself."""
         return [Selection(kept) for kept in choice]
 
+    @override
     def evaluation(self) -> list[Selection]:
         """The best genotype, or before the search one that was drawn once."""
         return self.derived(self.best)
@@ -88,8 +92,8 @@ class BlackBox(Strategy):
             random: Where random numbers come from: the same ones after an interruption.
         """
 
+    @override
     def finish(self, evaluate: Judge) -> None:
-        """Searches."""
 
         def ask(choice: Choice) -> float:
             if choice not in self.accuracies:
@@ -104,6 +108,7 @@ class BlackBox(Strategy):
             return evaluate.standalone(choice, self.settings.judge_epochs)
         return evaluate(self.derived(choice))
 
+    @override
     def scores(self) -> list[torch.Tensor]:
         """Each candidate's share among those that the best ten genotypes keep; uniform before the search."""
         sizes = [len(layer.candidates) for layer in self.space]
@@ -113,6 +118,7 @@ class BlackBox(Strategy):
         counts = torch.from_numpy(sum(top[1:], start=top[0]))
         return [part / part.sum() for part in counts.split(sizes)]
 
+    @override
     def judged_genotypes(self) -> dict[Choice, float]:
         """All that it asked for, on all validation images."""
         return self.accuracies
@@ -122,14 +128,16 @@ class BlackBox(Strategy):
         """How many of the best genotypes count for the scores."""
         return TOP
 
+    @override
     def choose(self) -> Choice:
-        """The best genotype that was judged."""
         return self.best
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """The accuracies so far: they are dear."""
         return {"best": self.best, "accuracies": [list(item) for item in self.accuracies.items()]}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back the accuracies.
 

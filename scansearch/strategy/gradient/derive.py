@@ -19,7 +19,7 @@ from scansearch.models import Selection
 from scansearch.runs.restore import accuracies_of, check_keys, choice_of, whole
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound import Threshold
-from scansearch.strategy.base import Judge
+from scansearch.strategy.hooks import Judge
 
 Derived = Callable[[Choice], list[Selection]]
 SPREAD = 1e-12

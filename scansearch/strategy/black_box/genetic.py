@@ -1,4 +1,4 @@
-"""The evolution of SPOS (Guo et al., arXiv 1904.00420, section 3.4), for strategies that sample and then evolve."""
+"""The genetic search of SPOS (Guo et al., arXiv 1904.00420, section 3.4), for strategies that sample and then evolve."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from functools import partial
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
 from scansearch.strategy.black_box.black_box_strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.strategy.traits import Traits
 
 
-class EvolvedSettings(BlackBoxSettings):
-    """Settings of the evolution; the defaults are the published ones."""
+class GeneticSettings(BlackBoxSettings):
+    """Settings of the genetic search; the defaults are the published ones."""
 
     generations: int = Field(
         20, ge=0, le=MOST_JUDGED, description="Generations of the evolution after training; 0: random genotypes."
@@ -31,25 +33,25 @@ class EvolvedSettings(BlackBoxSettings):
     mutation_rate: float = Field(0.1, gt=0, le=1, description="Probability with which a mutation redraws a layer.")
 
 
-class Evolved(BlackBox):
+class GeneticSearch(BlackBox):
     """Evolves genotypes from the best so far by mutation and crossover."""
 
-    Settings = EvolvedSettings
-    settings: EvolvedSettings
+    Settings = GeneticSettings
+    settings: GeneticSettings
 
     @property
-    def judgements(self) -> int:
-        """The first population, and all generations."""
+    @override
+    def traits(self) -> Traits:
         generation = self.settings.mutations + self.settings.crossovers
-        return self.settings.population + self.settings.generations * generation
+        return super().traits._replace(judgements=self.settings.population + self.settings.generations * generation)
 
     @property
+    @override
     def top(self) -> int:
-        """The parents."""
         return self.settings.parents
 
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
-        """Generation after generation."""
         settings = self.settings
         judged: dict[Choice, float] = {}
         for choice in new_ones(partial(self.space.sample, random), settings.population, judged):
