@@ -123,6 +123,17 @@ class UnknownPreset(Sound):
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {"paper": {"strategy": {"hold": 3, "holt": 4}}}
 
 
+class ChangesTraits(Sound):
+    @property
+    def traits(self) -> Traits:
+        return Traits(gradual=not hasattr(self, "counts"))
+
+
+class Failing(Sound):
+    def derived(self, choice: Choice) -> list[Selection]:
+        raise RuntimeError("no idea")
+
+
 class Outside(Sound):
     def choose(self) -> Choice:
         return tuple((0, 1) for _ in self.space)
@@ -225,6 +236,13 @@ class ReadsTestInSecret(Sound):
 
 class JudgesTooMuch(Judging):
     traits = Traits(judgements=2)
+
+
+class TunesTooMuch(Sound):
+    traits = Traits(tunings=2)
+
+    def finish(self, evaluate: Judge) -> None:
+        evaluate.tune(self.derived(self.choose()), 3)
 
 
 class SwallowsErrors(Judging):
