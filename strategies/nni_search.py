@@ -22,7 +22,7 @@ from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
 from scansearch.strategy import Plan, Traits
-from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 TUNERS: dict[str, tuple[str, str, dict[str, str]]] = {
     "tpe": ("nni.algorithms.hpo.tpe_tuner", "TpeTuner", {"optimize_mode": "maximize"}),
@@ -60,7 +60,7 @@ class NniSearch(BlackBox):
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         """Trial after trial; every run begins anew and meets the accuracies it knows."""
-        tuner, judged = self._tuner(), {}
+        tuner = self._tuner()
         tuner.update_search_space(views.nni_search_space(self.space))
         for number in range(self.settings.trials):
             try:
@@ -68,10 +68,9 @@ class NniSearch(BlackBox):
             except self._no_more():
                 break
             choice = views.from_parameters(self.space, values)
-            judged[choice] = ask(choice)
-            tuner.receive_trial_result(number, values, float(judged[choice]))
+            tuner.receive_trial_result(number, values, float(ask(choice)))
             tuner.trial_end(number, True)
-        return best_of(judged, 1)[0]
+        return ask.best(1)[0]
 
     def _tuner(self) -> Any:
         module, name, options = TUNERS[self.settings.tuner]

@@ -154,7 +154,7 @@ class Proposals:
         self.space, self.sampler, self.seed = space, sampler, seed
         self.distributions = views.optuna_distributions(space)
         self.study = optuna.create_study(directions=_objectives(sampler), sampler=self._sampler(0, 0))
-        self.told: set[int] = set()
+        self.learned: set[int] = set()
 
     def next(self, done: list[FrozenTrial], number: int, elsewhere: set[Choice]) -> tuple[FrozenTrial, Choice, int]:
         """The proposal for a trial.
@@ -168,8 +168,8 @@ class Proposals:
             Its parameters with what the sampler noted, its genotype, and the number.
         """
         for trial in done:
-            if trial.number not in self.told:
-                self.told.add(trial.number)
+            if trial.number not in self.learned:
+                self.learned.add(trial.number)
                 self._learn(trial)
         for attempt in range(TRIES):
             proposal = self._proposal(number, attempt)

@@ -18,7 +18,7 @@ from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
 from scansearch.runs.restore import accuracies_of
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Judge, Plan, Traits
-from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 
 class RandomSearchSettings(BlackBoxSettings):
@@ -70,20 +70,14 @@ class RandomSearch(BlackBox):
     @override
     def finish(self, evaluate: Judge) -> None:
         """The first round is judged by a few validation images."""
-        self._quick = lambda choice: evaluate.on(self.settings.images, self.derived(choice))
+        self._ask_quickly = Ask(lambda choice: evaluate.on(self.settings.images, self.derived(choice)), self.quick)
         super().finish(evaluate)
 
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
-        first: dict[Choice, float] = {}
-        for choice in new_ones(partial(self.space.sample, random), self.settings.samples, first):
-            if self._two_rounds:
-                if choice not in self.quick:
-                    self.quick[choice] = self._quick(choice)
-                first[choice] = self.quick[choice]
-            else:
-                first[choice] = ask(choice)
-        if not self._two_rounds:
-            return best_of(first, 1)[0]
-        final = {choice: ask(choice) for choice in best_of(first, self.settings.finalists)}
-        return best_of(final, 1)[0]
+        first = self._ask_quickly if self._two_rounds else ask
+        first.new(partial(self.space.sample, random), self.settings.samples)
+        if self._two_rounds:
+            for choice in first.best(self.settings.finalists):
+                ask(choice)
+        return ask.best(1)[0]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from scansearch.registry import DATASETS, STRATEGIES
+from scansearch.testing.capabilities.behaved import Pure
 from scansearch.testing.strategies import StrategySuite, check_strategy
 from scansearch.testing.strategy_runs import NAME
 
@@ -139,6 +140,21 @@ def test_a_strategy_that_other_processes_cannot_import():
         AssertionError, match=r"Configurable: other processes cannot import test_strategies:.*<locals>.Local; define"
     ):
         check_strategy(Local)
+
+
+def test_every_capability_is_missed_by_name():
+    missed = {problem.partition(":")[0] for problem in BROKEN.values()}
+    assert missed | {"Distributed"} == {kind.__name__ for kind in StrategySuite.__bases__}
+
+
+def test_a_capability_alone_is_a_suite():
+    kind = type("TestDrawing", (Pure,), {"strategy": broken.Drawing})
+    kind.setup_class()
+    with pytest.raises(AssertionError, match=r"^Pure: space with keep=2 of 4: evaluation\(\) draws random numbers"):
+        kind().test_asking_changes_nothing()
+    folder = kind.searches.folder
+    kind.teardown_class()
+    assert not folder.exists()
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What the strategies share that judge whole genotypes."""
 
-from scansearch.strategy.black_box.black_box_strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.strategy.black_box.ask import Ask
+from scansearch.strategy.black_box.black_box_strategy import BlackBox, BlackBoxSettings, one_of
 from scansearch.strategy.black_box.genetic import GeneticSearch, GeneticSettings
 
 __all__ = [
@@ -9,7 +10,5 @@ __all__ = [
     "BlackBoxSettings",
     "GeneticSearch",
     "GeneticSettings",
-    "best_of",
-    "new_ones",
     "one_of",
 ]

@@ -7,9 +7,8 @@ interrupted search runs again from its seed and meets the accuracies it knows.
 
 from __future__ import annotations
 
-import heapq
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -22,12 +21,11 @@ from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import accuracies_of, choice_of
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.base import Strategy, StrategySettings
+from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Plan
 from scansearch.strategy.traits import Traits
 
-Ask = Callable[[Choice], float]
-TRIES = 10
 TOP = 10
 
 
@@ -88,18 +86,13 @@ class BlackBox(Strategy):
         """Finds the best genotype.
 
         Args:
-            ask: The accuracy of a genotype, in [0, 1]; the same genotype is judged once.
+            ask: Gives the accuracy of a genotype, in [0, 1]; the same genotype is judged once.
             random: Where random numbers come from: the same ones after an interruption.
         """
 
     @override
     def finish(self, evaluate: Judge) -> None:
-
-        def ask(choice: Choice) -> float:
-            if choice not in self.accuracies:
-                self.accuracies[choice] = self.judged(choice, evaluate)
-            return self.accuracies[choice]
-
+        ask = Ask(partial(self.judged, evaluate=evaluate), self.accuracies)
         self.best = self.search(ask, torch.Generator().manual_seed(self.plan.seed + 1))
 
     def judged(self, choice: Choice, evaluate: Judge) -> float:
@@ -151,20 +144,6 @@ class BlackBox(Strategy):
         return choice_of(value, self.space, "a genotype in the checkpoint")
 
 
-def new_ones(draw: Callable[[], Choice], count: int, judged: dict[Choice, float]) -> Iterator[Choice]:
-    """``count`` genotypes that are not in ``judged`` yet, or fewer if few are left: each is drawn at most 10 times."""
-    for _ in range(count):
-        for _ in range(TRIES):
-            if (drawn := draw()) not in judged:
-                yield drawn
-                break
-
-
 def one_of(choices: list[Choice], random: torch.Generator) -> Choice:
     """One of them, drawn uniformly."""
     return choices[int(torch.randint(len(choices), (), generator=random))]
-
-
-def best_of(judged: dict[Choice, float], count: int) -> list[Choice]:
-    """The most accurate; of equals the one judged first."""
-    return heapq.nlargest(count, judged, key=lambda choice: judged[choice])

@@ -10,7 +10,8 @@ from typing_extensions import override
 
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
-from scansearch.strategy.black_box.black_box_strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.strategy.black_box.ask import Ask
+from scansearch.strategy.black_box.black_box_strategy import BlackBox, BlackBoxSettings, one_of
 from scansearch.strategy.traits import Traits
 
 
@@ -53,15 +54,12 @@ class GeneticSearch(BlackBox):
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         settings = self.settings
-        judged: dict[Choice, float] = {}
-        for choice in new_ones(partial(self.space.sample, random), settings.population, judged):
-            judged[choice] = ask(choice)
+        ask.new(partial(self.space.sample, random), settings.population)
         for _ in range(settings.generations):
-            parents = best_of(judged, settings.parents)
-            for make, count in ((self._mutant, settings.mutations), (self._child, settings.crossovers)):
-                for choice in new_ones(partial(make, parents, random), count, judged):
-                    judged[choice] = ask(choice)
-        return best_of(judged, 1)[0]
+            parents = ask.best(settings.parents)
+            ask.new(partial(self._mutant, parents, random), settings.mutations)
+            ask.new(partial(self._child, parents, random), settings.crossovers)
+        return ask.best(1)[0]
 
     def _mutant(self, parents: list[Choice], random: torch.Generator) -> Choice:
         return self.space.mutate(one_of(parents, random), random, rate=self.settings.mutation_rate)
