@@ -68,7 +68,7 @@ def updates(case: str, batch: int, *, tiny: bool = False) -> list[float]:
     """Milliseconds of the updates of a search; of those of alpha too, where it moves."""
     name, _, level = case.partition(" ")
     chosen, kind = {"level": level} if level else {}, STRATEGIES.get(name)
-    images = round(STEPS * batch / (1 - kind(kind.Settings(**chosen)).held_out_share))
+    images = round(STEPS * batch / (1 - kind(kind.Settings(**chosen)).traits.held_out_share))
     own = {f"strategy.{key}": value for key, value in {**chosen, **SETTINGS.get(name, {})}.items()}
     model, clock = TINY if tiny else {"model": "local_vim_micro"}, Clock()
     search(

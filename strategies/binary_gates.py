@@ -21,12 +21,13 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.models import Selection
 from scansearch.runs.limits import MOST_STEPS
 from scansearch.space import LayerSpace
+from scansearch.strategy import Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
-from scansearch.strategy.step import Step
 
 PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 961)
 """ImageNet without its held-out 50,000 images, batch 256, alpha every 5 steps of 120 epochs."""
@@ -55,19 +56,22 @@ class BinaryGates(GradientStrategy):
     draws: ClassVar[bool] = True
     recipes: ClassVar[dict[str, Recipe]] = {"joint": PROXYLESS, "bilevel": PROXYLESS}
 
+    @override
     def moves(self, step: int) -> bool:
-        """Alpha learns every few steps."""
         return super().moves(step) and step % self.settings.alpha_every == 0
 
+    @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """A draw, equally weighted; no gradient reaches alpha through it."""
         return self.derived(tuple(_draw(alpha, layer) for alpha, layer in zip(alphas, self.space, strict=True)))
 
+    @override
     def before_weights(self, step: Step) -> None:
         """One step of alpha, by the gradients of the gates."""
         if self.moves(step.number):
             self._learn(step)
 
+    @override
     def after_backward(self, step: Step) -> None:
         """Nothing: alpha learns before the weights, at every level."""
         self.optimizer.zero_grad()
@@ -113,6 +117,7 @@ class BinaryGates(GradientStrategy):
                 new[names] = moved + torch.logsumexp(old[names], 0) - torch.logsumexp(moved, 0)
                 parameter.copy_(new.view_as(parameter))
 
+    @override
     def evaluation(self) -> list[Selection]:
         """The directions that would be kept now: an evaluation must not draw."""
         return self.derived(self.choose())

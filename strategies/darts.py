@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
+from typing_extensions import override
 
 from scansearch.models import Selection
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
@@ -42,6 +43,7 @@ class Darts(GradientStrategy):
         },
     }  # fmt: skip
 
+    @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """Every candidate, weighted by the softmax of alpha."""
         return [Selection(tuple(range(len(alpha))), alpha.softmax(0)) for alpha in alphas]

@@ -12,10 +12,12 @@ from functools import partial
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
-from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.strategy import Traits
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, one_of
 
 
 class EvolutionSettings(BlackBoxSettings):
@@ -37,24 +39,19 @@ class Evolution(BlackBox):
     settings: EvolutionSettings
 
     @property
-    def judgements(self) -> int:
-        """The first population, and every child."""
-        return self.settings.population + self.settings.cycles
+    @override
+    def traits(self) -> Traits:
+        return super().traits._replace(judgements=self.settings.population + self.settings.cycles)
 
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
-        """Cycle after cycle."""
-        judged: dict[Choice, float] = {}
-        alive: deque[Choice] = deque(maxlen=self.settings.population)
-        for choice in new_ones(partial(self.space.sample, random), self.settings.population, judged):
-            judged[choice] = ask(choice)
-            alive.append(choice)
+        size = self.settings.population
+        alive = deque(ask.new(partial(self.space.sample, random), size), maxlen=size)
         for _ in range(self.settings.cycles):
             drawn = torch.randint(len(alive), (self.settings.competitors,), generator=random).tolist()
-            parent = max((alive[i] for i in drawn), key=lambda choice: judged[choice])
+            parent = max((alive[i] for i in drawn), key=lambda choice: ask.accuracies[choice])
             near = list(self.space.neighbours(parent))
             child = one_of(near, random) if near else self.space.mutate(parent, random)
-            judged[child] = ask(child)
-            if len(alive) == alive.maxlen:
-                alive.popleft()
-            alive.append(child)
-        return best_of(judged, 1)[0]
+            ask(child)
+            alive.append(child)  # and the oldest dies
+        return ask.best(1)[0]

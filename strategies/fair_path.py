@@ -14,18 +14,20 @@ from collections.abc import Iterator
 from itertools import islice
 
 import torch
+from typing_extensions import override
 
 from scansearch.models import Selection
-from scansearch.strategy.black_box import Evolved
-from scansearch.strategy.step import Step
+from scansearch.strategy import Step
+from scansearch.strategy.black_box import GeneticSearch
 
 
-class FairPath(Evolved):
+class FairPath(GeneticSearch):
     """Trains all directions equally often, k at a time, then evolves genotypes with the supernet as the judge."""
 
     description = "every direction once an update, k at a time, then evolution with the supernet as judge (FairNAS)"
     when = "as single_path, with time for N/k passes an update: no direction is ahead of another by luck"
 
+    @override
     def select(self, step: int) -> list[Selection]:
         """The first part of each layer; the others follow in ``after_backward``."""
         self._parts = self._cut()
@@ -37,6 +39,7 @@ class FairPath(Evolved):
         cuts = [list(islice(_parts(len(layer.candidates), layer.most), passes)) for layer in self.space]
         return [[Selection(cut[n]) for cut in cuts] for n in range(passes)]
 
+    @override
     def after_backward(self, step: Step) -> None:
         """Adds the gradients of the other parts."""
         for selections in self._parts[1:]:

@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.errors import BackendUnavailableError
 from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
-from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of
-from scansearch.strategy.step import Plan
+from scansearch.strategy import Plan, Traits
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 TUNERS: dict[str, tuple[str, str, dict[str, str]]] = {
     "tpe": ("nni.algorithms.hpo.tpe_tuner", "TpeTuner", {"optimize_mode": "maximize"}),
@@ -46,18 +47,20 @@ class NniSearch(BlackBox):
     settings: NniSettings
 
     @property
-    def judgements(self) -> int:
-        """All trials."""
-        return self.settings.trials
+    @override
+    def traits(self) -> Traits:
+        return super().traits._replace(judgements=self.settings.trials)
 
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Looks for NNI before anything is trained."""
         super().setup(supernet, space, plan)
         self._tuner()
 
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         """Trial after trial; every run begins anew and meets the accuracies it knows."""
-        tuner, judged = self._tuner(), {}
+        tuner = self._tuner()
         tuner.update_search_space(views.nni_search_space(self.space))
         for number in range(self.settings.trials):
             try:
@@ -65,10 +68,9 @@ class NniSearch(BlackBox):
             except self._no_more():
                 break
             choice = views.from_parameters(self.space, values)
-            judged[choice] = ask(choice)
-            tuner.receive_trial_result(number, values, float(judged[choice]))
+            tuner.receive_trial_result(number, values, float(ask(choice)))
             tuner.trial_end(number, True)
-        return best_of(judged, 1)[0]
+        return ask.best(1)[0]
 
     def _tuner(self) -> Any:
         module, name, options = TUNERS[self.settings.tuner]

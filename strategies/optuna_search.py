@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from scansearch.errors import ScansearchError
 from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
+from scansearch.strategy import Plan, Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 from scansearch.strategy.black_box.storage import storage_setting
-from scansearch.strategy.step import Plan
 
 if TYPE_CHECKING:
     import optuna
@@ -63,10 +64,11 @@ class OptunaSearch(BlackBox):
     settings: OptunaSettings
 
     @property
-    def judgements(self) -> int:
-        """At most all trials."""
-        return self.settings.trials
+    @override
+    def traits(self) -> Traits:
+        return super().traits._replace(judgements=self.settings.trials)
 
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Names this worker, and refuses a study of another search before anything is trained."""
         super().setup(supernet, space, plan)
@@ -75,6 +77,7 @@ class OptunaSearch(BlackBox):
         if self.settings.storage:
             self._study().enrol()
 
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         """Trial after trial until the study has enough.
 
@@ -122,10 +125,12 @@ class OptunaSearch(BlackBox):
         )
         return study
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """Also who this worker is, and what it has seen of the study."""
         return {**super().state_dict(), "worker": self.worker, "finished": self.finished}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes it back, and refuses a study that has lost what this worker saw."""
         super().load_state_dict(state)
@@ -149,7 +154,7 @@ class Proposals:
         self.space, self.sampler, self.seed = space, sampler, seed
         self.distributions = views.optuna_distributions(space)
         self.study = optuna.create_study(directions=_objectives(sampler), sampler=self._sampler(0, 0))
-        self.told: set[int] = set()
+        self.learned: set[int] = set()
 
     def next(self, done: list[FrozenTrial], number: int, elsewhere: set[Choice]) -> tuple[FrozenTrial, Choice, int]:
         """The proposal for a trial.
@@ -163,8 +168,8 @@ class Proposals:
             Its parameters with what the sampler noted, its genotype, and the number.
         """
         for trial in done:
-            if trial.number not in self.told:
-                self.told.add(trial.number)
+            if trial.number not in self.learned:
+                self.learned.add(trial.number)
                 self._learn(trial)
         for attempt in range(TRIES):
             proposal = self._proposal(number, attempt)
@@ -208,6 +213,7 @@ def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
     class InOrder(NSGAIISampler):
         """Optuna's own orders parents by rank once, by number from then on, and draws by their place: a resume would differ."""
 
+        @override
         def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
             return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
 

@@ -14,13 +14,14 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.models.mixer import ScanMixer, channel_block
 from scansearch.space import BoundSpace, Choice
+from scansearch.strategy import Plan
 from scansearch.strategy.gradient import JOINT, GradientSettings, GradientStrategy, Recipe
-from scansearch.strategy.step import Plan
 
 PARTIAL = Recipe(6e-4, 1e-3, (0.5, 0.999), 35 * 97)
 """Half of CIFAR-10, batch 256, the last 35 of 50 epochs."""
@@ -46,6 +47,7 @@ class PartialChannel(GradientStrategy):
     settings: PartialChannelSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": PARTIAL, "unrolled": PARTIAL}
 
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Checks that the channels can be divided."""
         super().setup(supernet, space, plan)
@@ -57,6 +59,7 @@ class PartialChannel(GradientStrategy):
                     f"branches are normalised over at least {LEAST_CHANNELS}; take fewer parts"
                 )
 
+    @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """Every candidate on a block of channels drawn for each layer."""
         blocks = torch.randint(self.settings.parts, (len(alphas),)).tolist()
@@ -65,11 +68,13 @@ class PartialChannel(GradientStrategy):
             for alpha, block in zip(alphas, blocks, strict=True)
         ]
 
+    @override
     def evaluation(self) -> list[Selection]:
         """Every candidate on the first block: an evaluation must not draw."""
         part = (0, self.settings.parts)
         return [Selection(tuple(range(len(a))), a.detach().softmax(0), part=part) for a in self.alphas()]
 
+    @override
     def derived(self, choice: Choice) -> list[Selection]:
         """The branches with equal weights, on the first block: all channels together were never trained."""
         return [selection._replace(part=(0, self.settings.parts)) for selection in super().derived(choice)]

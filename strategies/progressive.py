@@ -13,15 +13,16 @@ from typing import Any
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import whole
 from scansearch.space import BoundSpace, Choice
+from scansearch.strategy import Plan, Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
 from scansearch.strategy.judged import choice_of
-from scansearch.strategy.step import Plan, Step
 
 
 class ProgressiveSettings(GradientSettings):
@@ -41,8 +42,8 @@ class Progressive(GradientStrategy):
     Settings = ProgressiveSettings
     settings: ProgressiveSettings
 
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
-        """Begins with every candidate."""
         self.left = [list(range(len(layer.candidates))) for layer in space]
         self.stage = 0
         super().setup(supernet, space, plan)
@@ -52,6 +53,7 @@ class Progressive(GradientStrategy):
                 "curvature=measure, or darts"
             )
 
+    @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """The candidates that are left, weighted by their softmax."""
         return [Selection(tuple(left), alpha[left].softmax(0)) for alpha, left in zip(alphas, self.left, strict=True)]
@@ -65,12 +67,13 @@ class Progressive(GradientStrategy):
         """The first epoch of a stage, from 0."""
         return stage * self.plan.epochs // self.stages
 
+    @override
     def notes(self) -> list[str]:
-        """Also a warning if there are fewer epochs than stages."""
         wanted = self.settings.stages
         short = [f"{self.plan.epochs} epochs hold no {wanted} stages: the search has {self.stages}"]
         return super().notes() + (short if self.stages < wanted else [])
 
+    @override
     def moves(self, step: int) -> bool:
         """Alpha stands still at the beginning of each stage."""
         size, epoch = self.plan.steps_per_epoch, step // self.plan.steps_per_epoch
@@ -78,6 +81,7 @@ class Progressive(GradientStrategy):
         begin, end = self._begin(stage) * size, self._begin(stage + 1) * size
         return super().moves(step) and step - begin >= self.settings.still * (end - begin)
 
+    @override
     def after_epoch(self, step: Step) -> None:
         """At the end of a stage the weakest drop out."""
         super().after_epoch(step)
@@ -96,6 +100,7 @@ class Progressive(GradientStrategy):
             others.sort(key=lambda i: -float(scores[number][i]))
             self.left[number] = sorted([*kept, *others[: size - len(kept)]])
 
+    @override
     def relaxed(self, alphas: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The probabilities of the candidates that are left; 0 for the others."""
         found = []
@@ -106,18 +111,20 @@ class Progressive(GradientStrategy):
         return found
 
     @property
+    @override
     def threshold(self) -> list[float]:
         """The mean score of what is left."""
         return [1 / len(left) for left in self.left]
 
+    @override
     def remaining(self) -> Choice:
-        """What has not dropped out."""
         return tuple(map(tuple, self.left))
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """Also which candidates are left."""
         return {**super().state_dict(), "left": self.left, "stage": self.stage}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes it back.
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge
-from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, best_of, new_ones
-from scansearch.strategy.step import Plan
+from scansearch.strategy import Judge, Plan, Traits
+from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 
 class RandomSearchSettings(BlackBoxSettings):
@@ -45,40 +45,38 @@ class RandomSearch(BlackBox):
         return self.settings.judge == "supernet" and self.settings.images > 0
 
     @property
-    def judgements(self) -> int:
-        """Both rounds."""
-        return self.settings.samples + (self.settings.finalists if self._two_rounds else 0)
+    @override
+    def traits(self) -> Traits:
+        finalists = self.settings.finalists if self._two_rounds else 0
+        return super().traits._replace(judgements=self.settings.samples + finalists)
 
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
-        """Nothing is judged yet."""
         super().setup(supernet, space, plan)
         self.quick: dict[Choice, float] = {}
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """Also the accuracies of the first round."""
         return {**super().state_dict(), "quick": self.memory.state(self.quick)}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes them back."""
         super().load_state_dict(state)
         self.quick = self.memory.restored(state["quick"], "the first round")
 
+    @override
     def finish(self, evaluate: Judge) -> None:
         """The first round is judged by a few validation images."""
-        self._quick = lambda choice: evaluate.on(self.settings.images, self.derived(choice))
+        self._ask_quickly = Ask(lambda choice: evaluate.on(self.settings.images, self.derived(choice)), self.quick)
         super().finish(evaluate)
 
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
-        """One round or two."""
-        first: dict[Choice, float] = {}
-        for choice in new_ones(partial(self.space.sample, random), self.settings.samples, first):
-            if self._two_rounds:
-                if choice not in self.quick:
-                    self.quick[choice] = self._quick(choice)
-                first[choice] = self.quick[choice]
-            else:
-                first[choice] = ask(choice)
-        if not self._two_rounds:
-            return best_of(first, 1)[0]
-        final = {choice: ask(choice) for choice in best_of(first, self.settings.finalists)}
-        return best_of(final, 1)[0]
+        first = self._ask_quickly if self._two_rounds else ask
+        first.new(partial(self.space.sample, random), self.settings.samples)
+        if self._two_rounds:
+            for choice in first.best(self.settings.finalists):
+                ask(choice)
+        return ask.best(1)[0]

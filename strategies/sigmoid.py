@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.models import Selection
 from scansearch.space import Choice
@@ -40,23 +41,27 @@ class Sigmoid(GradientStrategy):
     settings: SigmoidSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": FAIR, "bilevel": FAIR, "unrolled": FAIR}
 
+    @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """Every candidate, weighted by its gate."""
         return [Selection(tuple(range(len(alpha))), alpha.sigmoid()) for alpha in alphas]
 
+    @override
     def relaxed(self, alphas: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The gates, each in [0, 1]; they do not add up to 1."""
         return [alpha.sigmoid() for alpha in alphas]
 
+    @override
     def derived(self, choice: Choice) -> list[Selection]:
         """The gates that are kept, as they are: closing the others does not open them further."""
         gates = [score.float()[list(kept)] for score, kept in zip(self.scores(), choice, strict=True)]
         return [Selection(kept, gate) for kept, gate in zip(choice, gates, strict=True)]
 
+    @override
     def masked(self, left: Choice) -> list[Selection]:
-        """The same."""
         return self.derived(left)
 
+    @override
     def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:
         """The zero-one loss, averaged over all gates."""
         if not self.settings.zero_one:
@@ -64,6 +69,6 @@ class Sigmoid(GradientStrategy):
         return -self.settings.zero_one * (torch.cat(list(alphas)).sigmoid() - 0.5).square().mean()
 
     @property
+    @override
     def threshold(self) -> float:
-        """A gate's, as it is set."""
         return self.settings.threshold

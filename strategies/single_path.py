@@ -11,10 +11,10 @@ that does, the running ones are used, and a warning says so.
 
 from __future__ import annotations
 
-from scansearch.strategy.black_box import Evolved
+from scansearch.strategy.black_box import GeneticSearch
 
 
-class SinglePath(Evolved):
+class SinglePath(GeneticSearch):
     """Trains uniformly drawn sub-networks, then evolves genotypes with the supernet as the judge."""
 
     description = (

@@ -21,6 +21,7 @@ from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES
 from scansearch.scans import ScanOrder
 from scansearch.searching.configure import make_config
 from scansearch.searching.overrides import SECTIONS
+from scansearch.testing import check_strategy
 
 try:
     import tomllib
@@ -127,6 +128,15 @@ def test_the_contributors_plug_ins_work():
     strategy.space = found["MINE"].bind([(8, 8), (4, 4)])
     assert [choice.weights.sum() for choice in strategy.select(0)] == [1, 1]
     assert strategy.choose() == ((0, 1), (0, 1))
+
+
+@pytest.mark.slow
+def test_the_strategies_of_the_guide_conform():
+    found: dict = {"__name__": "guide"}
+    for code in blocks(ROOT / "docs" / "own-strategy.md", "python"):
+        exec(compile(code, "own-strategy.md", "exec"), found)
+    check_strategy(found["Climb"], settings=found["TestClimb"].settings, quick=True)
+    check_strategy(found["Sharpening"], quick=True)
 
 
 def test_scan_names_in_the_guide_exist():

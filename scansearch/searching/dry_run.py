@@ -69,14 +69,14 @@ def _space(parts: Parts) -> dict[str, Any]:
 
 
 def _work(loop: SearchLoop) -> dict[str, int]:
-    strategy, plan = loop.strategy, loop.plan
-    trains = strategy.trains_supernet
+    traits, plan = loop.strategy.traits, loop.plan
+    trains = traits.trains_supernet
     return {
         "epochs": plan.epochs if trains else 0,
         "steps_per_epoch": plan.steps_per_epoch,
         "steps": plan.steps if trains else 0,
-        "judgements": strategy.judgements,
-        "tunings": strategy.tunings,
+        "judgements": traits.judgements,
+        "tunings": traits.tunings,
     }
 
 

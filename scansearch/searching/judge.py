@@ -50,9 +50,7 @@ class SearchJudge:
         try:
             return self._count(self.alone(choice, epochs, self.stop))
         except InterruptedRunError:  # it tells the steps of that training, not of the search
-            where = (
-                f"while genotype {self.loop.judged + 1} of at most {self.loop.strategy.judgements} was trained alone"
-            )
+            where = f"while genotype {self.loop.judged + 1} of at most {self.loop.strategy.traits.judgements} was trained alone"
             self.stop.heed(where, self.loop.folder.path, "that training begins again, all else is kept")
             raise
 
@@ -61,9 +59,9 @@ class SearchJudge:
         self.asked += updates
         while self.loop.tuned < self.asked:
             due = self.loop.tuned > 0 and self.loop.tuned % self.loop.checkpoint_steps == 0
-            self._heed(due, f"after update {self.loop.tuned} of {self.loop.strategy.tunings} of fine-tuning")
+            self._heed(due, f"after update {self.loop.tuned} of {self.loop.strategy.traits.tunings} of fine-tuning")
             self.loop.tune(selections)
-            self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.tunings)
+            self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.traits.tunings)
 
     @property
     def _due(self) -> bool:
@@ -71,7 +69,7 @@ class SearchJudge:
         return self.loop.judged > 0 and self.loop.judged % self.loop.checkpoint_steps == 0
 
     def _save_if(self, due: bool) -> None:
-        judged = f"after {self.loop.judged} of at most {self.loop.strategy.judgements} genotypes were judged"
+        judged = f"after {self.loop.judged} of at most {self.loop.strategy.traits.judgements} genotypes were judged"
         self._heed(due, judged if self.loop.judged else f"after step {self.loop.step} of {self.loop.plan.steps}")
 
     def _heed(self, due: bool, where: str) -> None:
@@ -81,5 +79,5 @@ class SearchJudge:
 
     def _count(self, accuracy: float) -> float:
         self.loop.judged += 1
-        self.loop.listener.judged(self.loop.judged, self.loop.strategy.judgements, accuracy)
+        self.loop.listener.judged(self.loop.judged, self.loop.strategy.traits.judgements, accuracy)
         return accuracy

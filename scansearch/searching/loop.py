@@ -79,7 +79,7 @@ class SearchLoop:
         self.fabric, self.strategy, self.space, self.data = fabric, strategy, space, data
         self.settings, self.seed, self.folder, self.listener = config.train, config.seed, folder, listener
         self.checkpoint_steps = config.machine.checkpoint_steps
-        weights_part, held_out_part = split_off(len(data.train), strategy.held_out_share, config.seed)
+        weights_part, held_out_part = split_off(len(data.train), strategy.traits.held_out_share, config.seed)
         size, ranks = self.settings.batch_size, fabric.world_size
         self.batches = Batches(weights_part, size, config.seed, TRAIN, ranks)
         self.held_out = Batches(held_out_part, size, config.seed, HELD_OUT, ranks) if len(held_out_part) else None
@@ -91,8 +91,8 @@ class SearchLoop:
         optimizer = weight_optimizer(supernet, self.settings)
         self.module, self.optimizer = fabric.setup(supernet, optimizer)
         strategy.setup(supernet, space, self.plan)
-        check_amount(strategy.judgements, MOST_JUDGED, "judged genotypes", "take fewer")
-        check_amount(strategy.tunings, MOST_STEPS, "updates of fine-tuning", "take a smaller --set tuning=")
+        check_amount(strategy.traits.judgements, MOST_JUDGED, "judged genotypes", "take fewer")
+        check_amount(strategy.traits.tunings, MOST_STEPS, "updates of fine-tuning", "take a smaller --set tuning=")
         self.history = History()
         self.history.add(strategy.scores(), strategy.choose())
         self.step = 0
@@ -108,7 +108,7 @@ class SearchLoop:
             DivergenceError: If the loss is not finite.
         """
         with StopRequest() as stop:
-            if self.strategy.trains_supernet:
+            if self.strategy.traits.trains_supernet:
                 self.train(stop)
             self.module.eval()  # whether it has just been trained or resumed
             self.strategy.finish(SearchJudge(self, self.alone, stop))
@@ -179,7 +179,7 @@ class SearchLoop:
         number = self.plan.steps + self.tuned
         highest = max(self.settings.lr * TUNING_RATE, self.settings.min_lr)
         floor = self.settings.min_lr / highest
-        set_lr(self.optimizer, highest * schedule(self.tuned, self.strategy.tunings, 0, floor))
+        set_lr(self.optimizer, highest * schedule(self.tuned, self.strategy.traits.tunings, 0, floor))
         self._backward(self._train_batch(number), selections)
         self._update()
         self.tuned += 1

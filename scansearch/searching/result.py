@@ -61,7 +61,7 @@ class Result:
             return {}
         found = {}
         for choice, number in pareto_front(self.space, judged).items():
-            by = "derived_accuracy" if self.strategy.trains_supernet else "standalone_accuracy"
+            by = "derived_accuracy" if self.strategy.traits.trains_supernet else "standalone_accuracy"
             figures = {by: round(judged[choice], 9), "cost": self.space.told_cost(choice)}
             search = {**self._facts, **figures, **self._ending}
             found[number] = self._written(choice, [{}] * len(choice), search)
@@ -82,9 +82,9 @@ class Result:
         found = []
         for i, (layer, kept, scores) in enumerate(zip(self.space, choice, self.strategy.scores(), strict=True)):
             gap = margin(scores, kept)
-            noise = self.loop.history.noise(i, kept) if self.strategy.gradual else None
+            noise = self.loop.history.noise(i, kept) if self.strategy.traits.gradual else None
             decided = gap != float("inf")
-            known = decided and self.strategy.gradual
+            known = decided and self.strategy.traits.gradual
             found.append(
                 {
                     "scores": {name: round(float(s), 9) for name, s in zip(layer.candidates, scores, strict=True)},
@@ -118,7 +118,7 @@ class Result:
 
     def _accuracies(self, kept: Choice) -> dict[str, float]:
         """Those of the supernet; or, where none was trained, that of the chosen network."""
-        if not self.strategy.trains_supernet:
+        if not self.strategy.traits.trains_supernet:
             judged = self.strategy.judged_genotypes().get(kept)
             return {} if judged is None else {"standalone_accuracy": round(judged, 9)}
         loss, accuracy = self.loop.evaluate(self.strategy.evaluation())

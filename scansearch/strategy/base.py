@@ -1,29 +1,35 @@
 """The base class of search strategies.
 
-The life of a strategy, as the loop (``searching/loop.py``) drives it::
+The life of a strategy, as the loop (``searching/loop.py``) drives it; in brackets the hooks, which by default do nothing
+(``strategy/hooks.py``)::
 
+    traits                     what the engine must know beforehand
     setup(supernet, space, plan)
-    every step:    before_weights(step)       alpha from held-out data (bilevel search), if the strategy wants it
+    [notes()]                  what the user should know
+    every step:    [before_weights(step)]     alpha from held-out data (bilevel search)
                    select(step)               which branches run, with what weights
-                   after_backward(step)       alpha from the weights' own gradient (joint search), if it wants it
-    every epoch:   after_epoch(step)          measurements
-                   stopped                    whether that is enough
-                   scores()                   logged: probabilities, entropy, margin, genotype changes
-    at the end:    finish(evaluate), scores(), choose()
+                   [after_backward(step)]     alpha from the weights' own gradient (joint search)
+    every epoch:   [after_epoch(step)]        measurements
+                   scores(), choose()         logged: entropy, margin, genotype changes
+                   evaluation()               under which the supernet is evaluated
+                   state_dict()               for the checkpoint
+                   [stopped]                  whether that is enough
+    at the end:    [finish(evaluate)], scores(), choose(), derived(choice)
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.step import Plan, Step
+from scansearch.strategy.hooks import Hooks
+from scansearch.strategy.step import Plan
+from scansearch.strategy.traits import Traits
 
 
 class StrategySettings(BaseModel):
@@ -32,27 +38,12 @@ class StrategySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Judge(Protocol):
-    """What a strategy asks after training: how good is this genotype?"""
-
-    def __call__(self, selections: Sequence[Selection]) -> float:
-        """Validation accuracy in [0, 1] of the supernet under these selections."""
-
-    def on(self, images: int, selections: Sequence[Selection]) -> float:
-        """The same on so many validation images, evenly spaced: quicker, and rougher."""
-
-    def standalone(self, choice: Choice, epochs: int) -> float:
-        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
-
-    def tune(self, selections: Sequence[Selection], updates: int) -> None:
-        """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
-
-
-class Strategy(ABC):
+class Strategy(Hooks, ABC):
     """A way to search: says which branches of the supernet run, and which directions are kept in the end.
 
-    A strategy is registered under the entry-point group ``scansearch.strategies``. It must draw random numbers from
-    torch's global generator only, or keep its own generator in ``state_dict``: a resumed run continues bit for bit.
+    ``select`` and ``scores`` are all that one must write. A strategy is registered under the entry-point group
+    ``scansearch.strategies``. It must draw random numbers from torch's global generator only, or keep its own generator in
+    ``state_dict``: a resumed run continues bit for bit.
     """
 
     description: ClassVar[str] = ""
@@ -71,38 +62,9 @@ class Strategy(ABC):
         self.plan: Plan
 
     @property
-    def gradual(self) -> bool:
-        """Whether scores grow epoch by epoch, so that their fluctuation tells how sure a margin is; not if all is chosen in the end."""
-        return True
-
-    @property
-    def held_out_share(self) -> float:
-        """Share of the training data that only ``before_weights`` sees; 0 means that it needs none."""
-        return 0.0
-
-    @property
-    def judgements(self) -> int:
-        """How many genotypes ``finish`` evaluates at most, for the progress bar."""
-        return 0
-
-    @property
-    def tunings(self) -> int:
-        """How many updates of the weights ``finish`` makes at most, for the progress bar."""
-        return 0
-
-    @property
-    def trains_supernet(self) -> bool:
-        """Whether the supernet is trained at all; strategies that train every genotype alone need none."""
-        return True
-
-    @property
-    def stopped(self) -> str:
-        """Why the search ends before its last epoch, or nothing to go on; asked after every epoch."""
-        return ""
-
-    def train_defaults(self) -> dict[str, Any]:
-        """Training settings that this strategy wants unless the user says otherwise."""
-        return {}
+    def traits(self) -> Traits:
+        """What the engine must know beforehand; asked before ``setup``, and once more after it."""
+        return Traits()
 
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Called once, when the supernet exists and before the first step or a resume.
@@ -114,35 +76,9 @@ class Strategy(ABC):
         """
         self.supernet, self.space, self.plan = supernet, space, plan
 
-    def notes(self) -> list[str]:
-        """What the user should know about this search of this supernet, a line each; asked after ``setup``."""
-        return []
-
     @abstractmethod
     def select(self, step: int) -> list[Selection]:
         """The selection of every layer for the weights' update number ``step``."""
-
-    def before_weights(self, step: Step) -> None:
-        """Called before the weights' forward pass of each step."""
-        return
-
-    def after_backward(self, step: Step) -> None:
-        """Called when the gradients of the weights' loss are there, before the weights move."""
-        return
-
-    def after_epoch(self, step: Step) -> None:
-        """Called after the last step of every epoch, which it is given; the supernet is in evaluation mode."""
-        return
-
-    def finish(self, evaluate: Judge) -> None:
-        """Called once after the last epoch.
-
-        Args:
-            evaluate: ``evaluate(selections)`` gives the validation accuracy in [0, 1] with the supernet's weights,
-                ``evaluate.standalone(choice, epochs)`` that of the derived network, trained alone, and
-                ``evaluate.tune(selections, updates)`` trains the supernet's weights a little more.
-        """
-        return
 
     @abstractmethod
     def scores(self) -> list[torch.Tensor]:
@@ -162,18 +98,6 @@ class Strategy(ABC):
     def evaluation(self) -> list[Selection]:
         """The selections under which the supernet's own accuracy is reported."""
         return self.select(0)
-
-    def judged_genotypes(self) -> dict[Choice, float]:
-        """Validation accuracies in [0, 1] of the genotypes that it judged, in their order; written to ``genotypes.csv``."""
-        return {}
-
-    def diagnostics(self) -> dict[str, float]:
-        """Figures of this strategy's own, by name; asked after every epoch and written to ``diagnostics.csv``."""
-        return {}
-
-    def alpha_lr(self) -> float:
-        """Current learning rate of the architecture parameters, for the log; 0 if there is none."""
-        return 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """State that is not in the supernet: optimisers, schedules, populations. Tensors, numbers, lists and dicts."""

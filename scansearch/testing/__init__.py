@@ -1,6 +1,7 @@
 """Conformance suites for plug-ins: what scansearch expects of them, as functions to call from a test.
 
-They need no test framework: what does not hold is an ``AssertionError`` of one line that says what and where.
+They need no test framework: what does not hold is an ``AssertionError`` of one line that says what and where. For pytest the suite
+of strategies is a class, too: ``class TestMine(StrategySuite): strategy = Mine``.
 
 Example:
     >>> from scansearch.scans.catalog.spiral import SPIRAL
@@ -10,6 +11,6 @@ Example:
 
 from scansearch.testing.orders import check_family
 from scansearch.testing.spaces import check_space
-from scansearch.testing.strategies import check_strategy
+from scansearch.testing.strategies import StrategySuite, check_strategy
 
-__all__ = ["check_family", "check_space", "check_strategy"]
+__all__ = ["StrategySuite", "check_family", "check_space", "check_strategy"]

@@ -13,56 +13,92 @@ from torch import nn
 from scansearch.models import Selection, Supernet
 from scansearch.searching.judge import SearchJudge
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Strategy, StrategySettings
-from scansearch.strategy.step import Plan, Step
-from scansearch.testing.requirement import require
+from scansearch.strategy import Judge, Plan, Step, Strategy, StrategySettings
+from scansearch.testing.requirement import CapabilityError
+from scansearch.testing.sealed import Sealed
 
 
 def observed(strategy: type[Strategy]) -> type[Strategy]:
-    """A subclass that raises ``AssertionError`` as soon as something does not hold.
+    """A subclass that raises ``CapabilityError`` as soon as a capability is missing."""
+    return _held_out(_separate(_answers(_configurable(strategy))))
 
-    - ``choose`` gives genotypes of the space, ``scores`` one finite number a candidate. Both, and ``evaluation``, give the
-      same when asked again and draw no random numbers.
-    - Alpha are parameters of the supernet, never in the weights' optimiser, and no other step than the strategy's moves them.
-    - The weights stay as they are in every method; only ``evaluate.tune`` moves them in ``finish``.
-    - Held-out images are none of those that the weights learn from, and only ``before_weights`` and ``after_epoch`` get them.
-    - The settings at the end are those of the beginning.
-    """
 
-    class Observed(strategy):  # type: ignore[misc, valid-type]
+def _configurable(strategy: type[Strategy]) -> type[Strategy]:
+    """Settings and traits are at the end what they were at the beginning."""
+
+    class Configurable(strategy):  # type: ignore[misc, valid-type]
         def __init__(self, settings: StrategySettings) -> None:
             super().__init__(settings)
             self._given = settings.model_copy(deep=True)
-            self._left: list[torch.Tensor] | None = None
+
+        def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+            before = self.traits
+            super().setup(supernet, space, plan)
+            self._promised = self.traits
+            known = before._replace(judgements=self._promised.judgements, tunings=self._promised.tunings)
+            _require("Configurable", known == self._promised, f"setup() makes of {before} {self._promised}")
+
+        def finish(self, evaluate: Judge) -> None:
+            super().finish(evaluate)
+            now, given = self.settings, self._given
+            _require("Configurable", now == given, f"the settings became {now!r}; they were {given!r}")
+            _require("Configurable", self.traits == self._promised, f"{self._promised} became {self.traits}")
+
+    return Configurable
+
+
+def _answers(strategy: type[Strategy]) -> type[Strategy]:
+    """What it is asked for is of the space, the same when it is asked again, and draws no random numbers."""
+
+    class Answers(strategy):  # type: ignore[misc, valid-type]
+        def scores(self) -> list[torch.Tensor]:
+            scores: list[torch.Tensor] = _twice("scores", super().scores)
+            for number, (layer, values) in enumerate(zip(self.space, scores, strict=True)):
+                fits = values.shape == (len(layer.candidates),) and bool(values.isfinite().all())
+                wrong = f"scores() must give layer {number + 1} one finite score a candidate, but gives {_line(values)}"
+                _require("Valid", fits, wrong)
+            return scores
+
+        def choose(self) -> Choice:
+            choice: Choice = _twice("choose", super().choose)
+            ascending = all(list(kept) == sorted(kept) for kept in choice)
+            fits = ascending and self.space.allows(choice)
+            _require("Valid", fits, f"choose() gives {choice}, which is not in the space")
+            return choice
+
+        def evaluation(self) -> list[Selection]:
+            selections: list[Selection] = _twice("evaluation", super().evaluation)
+            return selections
+
+    return Answers
+
+
+def _separate(strategy: type[Strategy]) -> type[Strategy]:
+    """Alpha are parameters of the supernet that only the strategy moves; the weights it moves by ``evaluate.tune`` alone."""
+
+    class Separate(strategy):  # type: ignore[misc, valid-type]
+        _left: list[torch.Tensor] | None = None
 
         def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
             super().setup(supernet, space, plan)
             saved = {id(p) for name, p in supernet.named_parameters() if name in supernet.state_dict()}
             for alpha in supernet.architecture_parameters():
                 kept = isinstance(alpha, nn.Parameter) and id(alpha) in saved
-                require(kept, "alpha is not a parameter of the supernet, so it is lost in checkpoints")
+                _require("Separate", kept, "alpha is not a parameter of the supernet, so it is lost in checkpoints")
 
         def scores(self) -> list[torch.Tensor]:
             with _unmoved(self.supernet, "scores"):
-                scores: list[torch.Tensor] = _twice("scores", super().scores)
-            for number, (layer, values) in enumerate(zip(self.space, scores, strict=True)):
-                fits = values.shape == (len(layer.candidates),) and bool(values.isfinite().all())
-                require(
-                    fits,
-                    f"scores() must give layer {number + 1} one finite score a candidate, but gives {_told(values)}",
-                )
+                scores: list[torch.Tensor] = super().scores()
             return scores
 
         def choose(self) -> Choice:
             with _unmoved(self.supernet, "choose"):
-                choice: Choice = _twice("choose", super().choose)
-            ascending = all(list(kept) == sorted(kept) for kept in choice)
-            require(ascending and self.space.allows(choice), f"choose() gives {choice}, which is not in the space")
+                choice: Choice = super().choose()
             return choice
 
         def evaluation(self) -> list[Selection]:
             with _unmoved(self.supernet, "evaluation"):
-                selections: list[Selection] = _twice("evaluation", super().evaluation)
+                selections: list[Selection] = super().evaluation()
             return selections
 
         def select(self, step: int) -> list[Selection]:
@@ -77,11 +113,11 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
 
         def after_backward(self, step: Step) -> None:
             with _unmoved(self.supernet, "after_backward"):
-                super().after_backward(replace(step, held_out=None, recent=lambda count: []))
+                super().after_backward(step)
             alphas = self.supernet.architecture_parameters()
             weights = [p for group in step.optimizer.param_groups for p in group["params"]]
             twice = any(alpha is weight for alpha in alphas for weight in weights)
-            require(not twice, "alpha is in the optimiser of the weights; give it one of its own")
+            _require("Separate", not twice, "alpha is in the optimiser of the weights; give it one of its own")
             self._left = _copies(alphas)
 
         def after_epoch(self, step: Step) -> None:
@@ -91,28 +127,51 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
 
         def finish(self, evaluate: Judge) -> None:
             assert isinstance(evaluate, SearchJudge)
-            weights, held_out = evaluate.loop.batches.samples, evaluate.loop.held_out
-            shared = held_out is not None and bool(torch.isin(weights, held_out.samples).any())
-            require(not shared, "the weights learn from held-out images")
             before = _copies([weight for _, weight in self.supernet.weight_parameters()])
             super().finish(evaluate)
             same = _equal(before, [weight for _, weight in self.supernet.weight_parameters()])
-            require(same or evaluate.loop.tuned > 0, "finish() changes the weights; only evaluate.tune may")
-            require(self.settings == self._given, f"the settings became {self.settings!r}; they were {self._given!r}")
+            tuned = evaluate.loop.tuned > 0
+            _require("Separate", same or tuned, "finish() changes the weights; only evaluate.tune may")
 
         def _check_alpha(self) -> None:
             left, self._left = self._left, None
             same = left is None or _equal(left, _copies(self.supernet.architecture_parameters()))
-            require(same, "alpha moves with the step of the weights; only the strategy may move it")
+            _require("Separate", same, "alpha moves with the step of the weights; only the strategy may move it")
 
-    return Observed
+    return Separate
+
+
+def _held_out(strategy: type[Strategy]) -> type[Strategy]:
+    """Held-out images are none that the weights learn from, and ``after_backward`` does not get them."""
+
+    class HeldOut(strategy):  # type: ignore[misc, valid-type]
+        def after_backward(self, step: Step) -> None:
+            if step.held_out is not None:
+                sealed: Any = Sealed("after_backward() uses held-out images; only before_weights and after_epoch may")
+                step = replace(step, held_out=sealed, recent=sealed)
+            super().after_backward(step)
+
+        def finish(self, evaluate: Judge) -> None:
+            assert isinstance(evaluate, SearchJudge)
+            weights, held_out = evaluate.loop.batches.samples, evaluate.loop.held_out
+            shared = held_out is not None and bool(torch.isin(weights, held_out.samples).any())
+            _require("HeldOut", not shared, "the weights learn from held-out images")
+            super().finish(evaluate)
+
+    return HeldOut
+
+
+def _require(capability: str, holds: bool, problem: str) -> None:
+    if not holds:
+        raise CapabilityError(capability, problem)
 
 
 def _twice(name: str, ask: Callable[[], Any]) -> Any:
     before = torch.get_rng_state()
     first, second = ask(), ask()
-    require(torch.equal(before, torch.get_rng_state()), f"{name}() draws random numbers; it must not change the search")
-    require(_equal(first, second), f"{name}() gives {_told(first)}, and asked again {_told(second)}")
+    unmoved = torch.equal(before, torch.get_rng_state())
+    _require("Pure", unmoved, f"{name}() draws random numbers; it must not change the search")
+    _require("Pure", _equal(first, second), f"{name}() gives {_line(first)}, and asked again {_line(second)}")
     return first
 
 
@@ -121,7 +180,7 @@ def _unmoved(supernet: Supernet, hook: str) -> Iterator[None]:
     weights = [parameter for _, parameter in supernet.weight_parameters()]
     before = _copies(weights)
     yield
-    require(_equal(before, weights), f"{hook}() changes the weights; only the loop's optimiser may")
+    _require("Separate", _equal(before, weights), f"{hook}() changes the weights; only the loop's optimiser may")
 
 
 def _copies(parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -136,5 +195,5 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _told(value: Any) -> str:
+def _line(value: Any) -> str:
     return " ".join(str(value).split())

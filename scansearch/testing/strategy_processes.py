@@ -32,8 +32,8 @@ from scansearch.searching.loop import SearchLoop
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import SearchSpace
 from scansearch.strategy.base import Strategy
-from scansearch.testing.requirement import require
-from scansearch.testing.strategy_runs import Moment, Watch, in_one_line, registered
+from scansearch.testing.requirement import in_one_line, require
+from scansearch.testing.strategy_runs import Moment, Watch, registered
 from scansearch.training.events import Silent
 
 # What a process needs is imported once, in a server that forks: it takes longer than the searches.

@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import torch
+from typing_extensions import override
 
-from scansearch.data import ImageData
-from scansearch.errors import ScansearchError
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig
 from scansearch.runs.tables import TABLES
 from scansearch.searching.configure import make_config
 from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace
-from scansearch.strategy.base import Strategy
-from scansearch.testing.requirement import require
+from scansearch.strategy import Strategy
+from scansearch.testing.requirement import CapabilityError
+from scansearch.testing.sealed import Sealed, SealedDigits
 from scansearch.training.events import Progress, Silent
 
 NAME = "conformance"
@@ -30,42 +27,13 @@ TRAIN = {
     "epochs": 2, "batch_size": 16, "limit": 96, "checkpoint_steps": 2, "threads": 1, "accelerator": "cpu",
     "patch_size": 2, "depth": 2, "drop_path": 0.1, "scan_backend": "torch",
 }  # fmt: skip
-VALIDATION = 32
 DIGITS = ImageShape(8, 8, channels=1, classes=10)
 Moment = tuple[str, int]
 """``("step", n)``, or ``("judged", n)``: after n steps, or n judged genotypes."""
 
 
-class Sealed:
-    """In place of the test images: every use is noted, and fails."""
-
-    def __init__(self) -> None:
-        self.uses: list[str] = []
-
-    def __getattr__(self, name: str) -> NoReturn:
-        self.uses.append(name)
-        raise AssertionError("reads the test images; a search must not see them")
-
-    def __len__(self) -> int:
-        self.__getattr__("len")
-
-
-class SealedDigits:
-    """A few digits whose test part fails when it is used."""
-
-    def __init__(self) -> None:
-        self.augment, self.test = DATASETS.get("digits").augment, Sealed()
-        self._read = cache(DATASETS.get("digits").load)
-
-    def load(self, root: str | None = None, *, progress: object = None, **options: Any) -> ImageData:
-        """The digits, with a small validation part; no file is checked, so there is no progress to tell."""
-        data: ImageData = self._read(root, **options)
-        test: Any = self.test
-        return replace(data, validation=data.validation.subset(torch.arange(VALIDATION)), test=test)
-
-
 class Watch(Silent):
-    """Counts steps and judged genotypes, and acts after one of them.
+    """Counts steps and judged genotypes, checks them against what was promised, and acts after one of them.
 
     Args:
         moment: After which; ``None`` only counts.
@@ -75,14 +43,24 @@ class Watch(Silent):
     def __init__(self, moment: Moment | None = None, act: Callable[[], object] = lambda: None) -> None:
         self.moment, self.act, self.counts = moment, act, {"step": 0, "judged": 0}
 
+    @override
     def stepped(self, progress: Progress) -> None:
-        """Counts."""
         self._seen("step", progress.step)
 
+    @override
     def judged(self, done: int, most: int, accuracy: float) -> None:
-        """Counts, and checks what the progress bar is told."""
-        require(done <= most, f"finish() judges genotype number {done}, but judgements promises at most {most}")
+        if done > most:
+            raise CapabilityError(
+                "Judging", f"finish() judges genotype number {done}, but judgements promises at most {most}"
+            )
         self._seen("judged", done)
+
+    @override
+    def tuned(self, done: int, most: int) -> None:
+        if done > most:
+            raise CapabilityError(
+                "Judging", f"finish() makes update number {done}, but tunings promises at most {most}"
+            )
 
     def _seen(self, what: str, number: int) -> None:
         self.counts[what] = number
@@ -101,21 +79,6 @@ def registered(strategy: type[Strategy]) -> Iterator[Sealed]:
     finally:
         STRATEGIES.unregister(NAME)
         DATASETS.unregister(NAME)
-
-
-@contextmanager
-def happening(what: str) -> Iterator[None]:
-    """Whatever fails within becomes an ``AssertionError`` of one line that says where."""
-    try:
-        yield
-    except Exception as error:  # the strategy is somebody else's code: anything can happen
-        raise AssertionError(f"{what}: {in_one_line(error)}") from error
-
-
-def in_one_line(error: Exception) -> str:
-    """What an error says first; its kind, too, unless it is one that says enough."""
-    kind = "" if isinstance(error, (AssertionError, ScansearchError)) else f"{type(error).__name__}: "
-    return f"{kind}{(str(error).splitlines() or [''])[0]}"
 
 
 def configured(space: SearchSpace, settings: Mapping[str, Any] | None, **train: Any) -> RunConfig:

@@ -23,8 +23,10 @@ class Probe(Darts):
     """Darts that keeps what it is given."""
 
     kept: dict = {}  # noqa: RUF012
-    tunings = 6
-    judgements = 4
+
+    @property
+    def traits(self):
+        return super().traits._replace(tunings=6, judgements=4)
 
     def before_weights(self, step):
         self.kept.setdefault("steps", []).append(step)

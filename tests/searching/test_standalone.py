@@ -10,7 +10,7 @@ from scansearch.registry import STRATEGIES
 from scansearch.searching.assemble import start
 from scansearch.searching.configure import make_config
 from scansearch.space import SearchSpace, find_space
-from scansearch.strategy.base import Strategy
+from scansearch.strategy import Strategy, Traits
 
 
 class Pick(Strategy):
@@ -19,9 +19,7 @@ class Pick(Strategy):
     description = "a test"
     seen: list = []  # noqa: RUF012
 
-    @property
-    def trains_supernet(self):
-        return False
+    traits = Traits(trains_supernet=False)
 
     def select(self, step):
         return [Selection((0, 1)) for _ in self.space]

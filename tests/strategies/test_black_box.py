@@ -48,10 +48,10 @@ class FakeJudge:
 @pytest.mark.parametrize("name", SMALL)
 def test_finds_the_best_of_a_small_space(name):
     found, judge = strategy(name, **SMALL[name]), FakeJudge()
-    assert found.trains_supernet
+    assert found.traits.trains_supernet
     found.finish(judge)
     assert found.choose() == BEST
-    assert len(judge.asked) <= found.judgements
+    assert len(judge.asked) <= found.traits.judgements
     assert all(float(score.sum()) == pytest.approx(1) for score in found.scores())
 
 
@@ -82,7 +82,7 @@ def test_after_an_interruption_it_ends_as_it_would_have(name, limit):
 @pytest.mark.parametrize("name", SMALL)
 def test_networks_trained_alone_need_no_supernet(name):
     found, judge = strategy(name, judge="standalone", judge_epochs=2, **SMALL[name]), FakeJudge()
-    assert not found.trains_supernet
+    assert not found.traits.trains_supernet
     found.finish(judge)
     assert found.choose() == BEST
     assert not judge.asked
@@ -110,7 +110,7 @@ def test_random_search_judges_in_two_rounds():
     found.finish(judge)
     assert len(judge.asked) == 24
     assert len(found.accuracies) == 4
-    assert strategy("random_search", images=0).judgements == 100
+    assert strategy("random_search", images=0).traits.judgements == 100
 
 
 def test_evolution_moves_one_step_and_forgets_the_oldest():

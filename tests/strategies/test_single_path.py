@@ -58,7 +58,7 @@ def test_evolution_finds_what_random_sampling_does_not():
     strategy = single_path()
     strategy.finish(evaluate)
     assert strategy.choose() == WANTED
-    assert len(asked) == len(set(asked)) <= strategy.judgements == 50 + 20 * 50
+    assert len(asked) == len(set(asked)) <= strategy.traits.judgements == 50 + 20 * 50
     random, _ = judge_by(WANTED)
     lucky = single_path(generations=0, population=len(asked))
     lucky.finish(random)

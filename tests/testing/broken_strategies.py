@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Strategy, StrategySettings
-from scansearch.strategy.step import Plan, Step
+from scansearch.strategy import Judge, Plan, Step, Strategy, StrategySettings, Traits
 
 
 class SoundSettings(StrategySettings):
@@ -52,7 +51,7 @@ class Sound(Strategy):
 class Judging(Sound):
     """Also judges three genotypes in the end."""
 
-    judgements = 3
+    traits = Traits(judgements=3)
 
     def finish(self, evaluate: Judge) -> None:
         for _ in range(3):
@@ -124,6 +123,17 @@ class UnknownPreset(Sound):
     presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {"paper": {"strategy": {"hold": 3, "holt": 4}}}
 
 
+class ChangesTraits(Sound):
+    @property
+    def traits(self) -> Traits:
+        return Traits(gradual=not hasattr(self, "counts"))
+
+
+class Failing(Sound):
+    def derived(self, choice: Choice) -> list[Selection]:
+        raise RuntimeError("no idea")
+
+
 class Outside(Sound):
     def choose(self) -> Choice:
         return tuple((0, 1) for _ in self.space)
@@ -162,7 +172,7 @@ class NotANumber(Sound):
 class MovesWeights(OwnOptimiser):
     """Trains the weights on held-out data, too."""
 
-    held_out_share = 0.5
+    traits = Traits(held_out_share=0.5)
 
     def before_weights(self, step: Step) -> None:
         step.backward(step.loss(step.held_out, self.select(step.number)))
@@ -172,7 +182,7 @@ class MovesWeights(OwnOptimiser):
 class LearnsFromHeldOut(OwnOptimiser):
     """Adds gradients of held-out images to those of the weights."""
 
-    held_out_share = 0.5
+    traits = Traits(held_out_share=0.5)
 
     def after_backward(self, step: Step) -> None:
         step.backward(step.loss(step.held_out, self.select(step.number)))
@@ -225,7 +235,14 @@ class ReadsTestInSecret(Sound):
 
 
 class JudgesTooMuch(Judging):
-    judgements = 2
+    traits = Traits(judgements=2)
+
+
+class TunesTooMuch(Sound):
+    traits = Traits(tunings=2)
+
+    def finish(self, evaluate: Judge) -> None:
+        evaluate.tune(self.derived(self.choose()), 3)
 
 
 class SwallowsErrors(Judging):

@@ -1,6 +1,14 @@
 """What the strategies share that judge whole genotypes."""
 
-from scansearch.strategy.black_box.black_box_strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
-from scansearch.strategy.black_box.evolve import Evolved, EvolvedSettings
+from scansearch.strategy.black_box.ask import Ask
+from scansearch.strategy.black_box.black_box_strategy import BlackBox, BlackBoxSettings, one_of
+from scansearch.strategy.black_box.genetic import GeneticSearch, GeneticSettings
 
-__all__ = ["Ask", "BlackBox", "BlackBoxSettings", "Evolved", "EvolvedSettings", "best_of", "new_ones", "one_of"]
+__all__ = [
+    "Ask",
+    "BlackBox",
+    "BlackBoxSettings",
+    "GeneticSearch",
+    "GeneticSettings",
+    "one_of",
+]

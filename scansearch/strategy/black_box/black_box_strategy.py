@@ -7,24 +7,25 @@ interrupted search runs again from its seed and meets the accuracies it knows.
 
 from __future__ import annotations
 
-import heapq
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import override
 
 from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Judge, Strategy, StrategySettings
+from scansearch.strategy.base import Strategy, StrategySettings
+from scansearch.strategy.black_box.ask import Ask, best_of
+from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged import Judged, choice_of
 from scansearch.strategy.step import Plan
+from scansearch.strategy.traits import Traits
 
-Ask = Callable[[Choice], float]
-TRIES = 10
 TOP = 10
 
 
@@ -46,15 +47,12 @@ class BlackBox(Strategy):
     best: Choice
 
     @property
-    def gradual(self) -> bool:
-        """Everything is chosen after training."""
-        return False
+    @override
+    def traits(self) -> Traits:
+        """Everything is chosen after training, and no supernet is trained if every network is trained from scratch."""
+        return Traits(gradual=False, trains_supernet=self.settings.judge == "supernet")
 
-    @property
-    def trains_supernet(self) -> bool:
-        """Not if every network is trained alone."""
-        return self.settings.judge == "supernet"
-
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Draws the genotype whose accuracy is reported while training; nothing is chosen yet."""
         super().setup(supernet, space, plan)
@@ -62,20 +60,24 @@ class BlackBox(Strategy):
         self.accuracies: dict[Choice, float] = {}
         self.memory = Judged(space)
 
+    @override
     def notes(self) -> list[str]:
         """A warning if there is batch normalisation."""
         if not any(isinstance(module, _BatchNorm) for module in self.supernet.modules()):
             return []
         return ["this supernet has batch normalisation: genotypes are judged with running statistics that mix them all"]
 
+    @override
     def select(self, step: int) -> list[Selection]:
         """A uniformly drawn genotype; its branches are added up as in the derived network."""
         return self.derived(self.space.sample())
 
+    @override
     def derived(self, choice: Choice) -> list[Selection]:
         """The plain sum of the branches: the derived network itself."""
         return [Selection(kept) for kept in choice]
 
+    @override
     def evaluation(self) -> list[Selection]:
         """The best genotype, or before the search one that was drawn once."""
         return self.derived(self.best)
@@ -85,18 +87,13 @@ class BlackBox(Strategy):
         """Finds the best genotype.
 
         Args:
-            ask: The accuracy of a genotype, in [0, 1]; the same genotype is judged once.
+            ask: Gives the accuracy of a genotype, in [0, 1]; the same genotype is judged once.
             random: Where random numbers come from: the same ones after an interruption.
         """
 
+    @override
     def finish(self, evaluate: Judge) -> None:
-        """Searches."""
-
-        def ask(choice: Choice) -> float:
-            if choice not in self.accuracies:
-                self.accuracies[choice] = self.judged(choice, evaluate)
-            return self.accuracies[choice]
-
+        ask = Ask(partial(self.judged, evaluate=evaluate), self.accuracies)
         self.best = self.search(ask, torch.Generator().manual_seed(self.plan.seed + 1))
 
     def judged(self, choice: Choice, evaluate: Judge) -> float:
@@ -105,6 +102,7 @@ class BlackBox(Strategy):
             return evaluate.standalone(choice, self.settings.judge_epochs)
         return evaluate(self.derived(choice))
 
+    @override
     def scores(self) -> list[torch.Tensor]:
         """Each candidate's share among those that the best ten genotypes keep; uniform before the search."""
         sizes = [len(layer.candidates) for layer in self.space]
@@ -114,6 +112,7 @@ class BlackBox(Strategy):
         counts = torch.from_numpy(sum(top[1:], start=top[0]))
         return [part / part.sum() for part in counts.split(sizes)]
 
+    @override
     def judged_genotypes(self) -> dict[Choice, float]:
         """All that it asked for, on all validation images."""
         return self.accuracies
@@ -123,14 +122,16 @@ class BlackBox(Strategy):
         """How many of the best genotypes count for the scores."""
         return TOP
 
+    @override
     def choose(self) -> Choice:
-        """The best genotype that was judged."""
         return self.best
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """The accuracies so far: they are dear."""
         return {"best": self.best, "accuracies": self.memory.state(self.accuracies)}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back the accuracies.
 
@@ -141,20 +142,6 @@ class BlackBox(Strategy):
         self.accuracies = self.memory.restored(state["accuracies"], "the memory of genotypes")
 
 
-def new_ones(draw: Callable[[], Choice], count: int, judged: dict[Choice, float]) -> Iterator[Choice]:
-    """``count`` genotypes that are not in ``judged`` yet, or fewer if few are left: each is drawn at most 10 times."""
-    for _ in range(count):
-        for _ in range(TRIES):
-            if (drawn := draw()) not in judged:
-                yield drawn
-                break
-
-
 def one_of(choices: list[Choice], random: torch.Generator) -> Choice:
     """One of them, drawn uniformly."""
     return choices[int(torch.randint(len(choices), (), generator=random))]
-
-
-def best_of(judged: dict[Choice, float], count: int) -> list[Choice]:
-    """The most accurate; of equals the one judged first."""
-    return heapq.nlargest(count, judged, key=lambda choice: judged[choice])

@@ -197,8 +197,8 @@ class SharedStudy:
     def tell(self, trial: FrozenTrial, values: list[float]) -> None:
         """Finishes a trial; if it was given to another worker meanwhile, that one will."""
         with self._reaching(), suppress(UpdateFinishedTrialError):
-            told = self.study.tell(trial.number, values, skip_if_finished=True)
-            if not told.state.is_finished():
+            finished = self.study.tell(trial.number, values, skip_if_finished=True)
+            if not finished.state.is_finished():
                 raise self._lost()
 
     def _lost(self) -> ScansearchError:
@@ -258,8 +258,8 @@ class SharedStudy:
         except Exception as error:  # every storage has errors of its own
             cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
             line = (str(cause).splitlines() or [""])[0] or type(cause).__name__
-            told = ScansearchError(message.format(storage=self.named, reason=without(line, self.url)[:200]))
-            raise told from (None if passwords(self.url) else error)  # a traceback would show what the driver says
+            failure = ScansearchError(message.format(storage=self.named, reason=without(line, self.url)[:200]))
+            raise failure from (None if passwords(self.url) else error)  # a traceback would show what the driver says
 
 
 def _beat(storage: RDBStorage, trial: int, done: threading.Event) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from scansearch.runs.restore import a_list, check_keys, check_numbers, check_tensor, told
-from scansearch.strategy.gradient.draws import Draws
+from scansearch.strategy.gradient.random_state import RandomState
 
 PUBLISHED_EPOCHS = 50
 FIRST, WINDOW, APART, BACK = 23, 10, 8, 12
@@ -52,10 +52,10 @@ def largest_eigenvalue(
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     start = torch.nn.utils.parameters_to_vector(alphas).detach().clone()
-    draws = Draws()
+    random_state = RandomState()
 
     def gradient(at: torch.Tensor) -> np.ndarray:
-        draws.again()  # a loss that draws must draw the same
+        random_state.restore()  # a loss that draws must draw the same
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(at, alphas)
         total = np.zeros(len(start))
@@ -83,7 +83,7 @@ def largest_eigenvalue(
     except ArpackNoConvergence:
         return float("nan")
     finally:
-        draws.again()
+        random_state.restore()
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(start, alphas)
 

@@ -19,7 +19,7 @@ from scansearch.models import Selection
 from scansearch.runs.restore import check_keys, check_tensor
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound import Threshold
-from scansearch.strategy.base import Judge
+from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged import Judged, choice_of
 
 Derived = Callable[[Choice], list[Selection]]

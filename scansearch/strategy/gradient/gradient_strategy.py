@@ -14,18 +14,21 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
+from typing_extensions import override
 
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound import Threshold
-from scansearch.strategy.base import Judge, Strategy
+from scansearch.strategy.base import Strategy
 from scansearch.strategy.gradient.curvature import BATCHES, Curvature
 from scansearch.strategy.gradient.derive import Derivation
 from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
 from scansearch.strategy.gradient.regularise import Regulariser
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
+from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Batch, Plan, Step
+from scansearch.strategy.traits import Traits
 from scansearch.training.optimizer import load_optimizer, set_lr
 
 
@@ -56,40 +59,33 @@ class GradientStrategy(Strategy):
         return None
 
     @property
-    def held_out_share(self) -> float:
-        """Half of the training data by default; none for the joint level."""
-        return 0.0 if self.settings.level == "joint" else self.settings.held_out
+    @override
+    def traits(self) -> Traits:
+        settings = self.settings
+        known = Traits(
+            held_out_share=0.0 if settings.level == "joint" else settings.held_out,
+            gradual=settings.selection == "magnitude",
+        )
+        if not hasattr(self, "derivation"):  # what it costs to select depends on the layers, and they come with setup
+            return known
+        return known._replace(judgements=self.derivation.judgements, tunings=self.derivation.tunings)
 
     @property
-    def judgements(self) -> int:
-        """What the selection in the end needs."""
-        return self.derivation.judgements if hasattr(self, "derivation") else 0
-
-    @property
-    def tunings(self) -> int:
-        """Updates of the fine-tuning."""
-        return self.derivation.tunings if hasattr(self, "derivation") else 0
-
-    @property
-    def gradual(self) -> bool:
-        """Whether the scores decide, and not what is judged in the end."""
-        return self.settings.selection == "magnitude"
-
-    @property
+    @override
     def stopped(self) -> str:
-        """What the curvature says."""
         if self.settings.curvature != "stop" or self.curvature is None or not self.curvature.sharpened:
             return ""
         return f"the curvature in alpha has grown by more than 30 %; alpha is that of epoch {self.curvature.earlier}"
 
+    @override
     def train_defaults(self) -> dict[str, Any]:
         """The virtual step of ``unrolled`` is one of SGD (Liu et al.); the other levels take the general defaults."""
         if self.settings.level != "unrolled":
             return {}
         return {"optimizer": "sgd", "lr": 0.025, "min_lr": 0.001, "weight_decay": 3e-4, "clip_norm": 5.0}
 
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
-        """Makes the optimiser of alpha."""
         super().setup(supernet, space, plan)
         settings, recipe = self.settings, self.recipes[self.settings.level]
         for option, off in (("perturb", "none"), ("curvature", "off")):
@@ -115,6 +111,7 @@ class GradientStrategy(Strategy):
                 f"{plan.epochs}; take more epochs, or curvature=measure"
             )
 
+    @override
     def notes(self) -> list[str]:
         """A warning if alpha never learns."""
         if self.moving:
@@ -136,14 +133,17 @@ class GradientStrategy(Strategy):
         """Whether alpha learns in this step."""
         return step >= round(self.settings.alpha_warmup * self.plan.steps)
 
+    @override
     def select(self, step: int) -> list[Selection]:
         """What the weights learn from: the mixture, perturbed and with a shortcut where asked for."""
         return self.regulariser.apply(self.mixture(self.alphas(), step), step)
 
+    @override
     def evaluation(self) -> list[Selection]:
         """The mixture alone, without perturbation or shortcut."""
         return self.mixture(self.alphas(), 0)
 
+    @override
     def before_weights(self, step: Step) -> None:
         """Bilevel and unrolled: one step of alpha on the held-out batch. Then the worst perturbation, if asked for."""
         if self.settings.level != "joint" and self.moves(step.number):
@@ -173,6 +173,7 @@ class GradientStrategy(Strategy):
     def _alpha_loss(self, step: Step, batch: Batch) -> torch.Tensor:
         return step.raw_loss(batch, self.alpha_selections(step.number))
 
+    @override
     def after_backward(self, step: Step) -> None:
         """Joint: alpha moves by the gradient of the weights' own loss, on their schedule; otherwise it is dropped."""
         if self.settings.level == "joint" and self.moves(step.number):
@@ -191,15 +192,15 @@ class GradientStrategy(Strategy):
             for alpha, gradient in zip(alphas, torch.autograd.grad(term, alphas), strict=True):
                 alpha.grad = gradient if alpha.grad is None else alpha.grad + gradient
 
+    @override
     def after_epoch(self, step: Step) -> None:
-        """Measures the curvature, if that is wanted."""
         if self.curvature is None:
             return
         losses = [partial(self._alpha_loss, step, batch) for batch in step.recent(BATCHES)]
         self.curvature.measure(self.supernet.architecture_parameters(), losses, step.mean)
 
+    @override
     def diagnostics(self) -> dict[str, float]:
-        """The curvature, if it is measured."""
         return {} if self.curvature is None else {"curvature": self.curvature.values[-1]}
 
     def masked(self, left: Choice) -> list[Selection]:
@@ -213,6 +214,7 @@ class GradientStrategy(Strategy):
             for selection, share in zip(selections, shares, strict=True)
         ]
 
+    @override
     def finish(self, evaluate: Judge) -> None:
         """Goes back where the curvature says so, and selects."""
         if self.curvature is not None and self.stopped:
@@ -220,10 +222,11 @@ class GradientStrategy(Strategy):
         judged = self.masked if self.settings.selection == "perturbation" else self.derived
         self.derivation.run(self.remaining(), self.scores(), judged, evaluate, self.threshold)
 
+    @override
     def scores(self) -> list[torch.Tensor]:
-        """The scores of each layer's candidates."""
         return self.relaxed([alpha.detach().double().cpu() for alpha in self.alphas()])
 
+    @override
     def choose(self) -> Choice:
         """What the selection of the end found; before it, the best scores."""
         return self.derivation.chosen or self.by_score()
@@ -232,21 +235,22 @@ class GradientStrategy(Strategy):
         """The best by score that the space allows."""
         return self.space.best(self.scores(), threshold=self.threshold, among=self.remaining())
 
+    @override
     def judged_genotypes(self) -> dict[Choice, float]:
-        """Those of selection by one-shot evaluation."""
         return self.derivation.judged_genotypes()
 
+    @override
     def alpha_lr(self) -> float:
-        """Learning rate of alpha now."""
         return float(self.optimizer.param_groups[0]["lr"])
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """Alpha is in the supernet; here is everything else."""
         state = {"optimizer": self.optimizer.state_dict(), "derivation": self.derivation.state_dict()}
         return state if self.curvature is None else {**state, "curvature": self.curvature.state_dict()}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it back."""
         load_optimizer(self.optimizer, state["optimizer"])
         self.derivation.load_state_dict(state["derivation"])
         if self.curvature is not None:

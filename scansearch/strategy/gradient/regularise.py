@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import torch
 
 from scansearch.models import Selection
-from scansearch.strategy.gradient.draws import Draws
 from scansearch.strategy.gradient.gradient_settings import GradientSettings
+from scansearch.strategy.gradient.random_state import RandomState
 from scansearch.strategy.step import Plan, Step
 
 ATTACKS = 7
@@ -47,7 +47,7 @@ class Regulariser:
         self.worst = None
         if self.settings.perturb != "adversarial":
             return
-        epsilon, draws = self._epsilon(step.number), Draws()
+        epsilon, random_state = self._epsilon(step.number), RandomState()
         with torch.no_grad():
             base = self.with_shortcut(mixture(), step.number)
         shifts = [_uniform(weights_of(selection), epsilon) for selection in base]
@@ -62,7 +62,7 @@ class Regulariser:
                 for s, weights, gradient in zip(base, used, found, strict=True)
             ]
         self.worst = shifts
-        draws.again()  # the weights learn from the same draw as was attacked
+        random_state.restore()  # the weights learn from the same draw as was attacked
 
     def apply(self, selections: Sequence[Selection], step: int) -> list[Selection]:
         """The selections as the weights learn from them."""

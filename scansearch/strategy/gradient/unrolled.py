@@ -8,7 +8,7 @@ import torch
 
 from scansearch.errors import UnsupportedError
 from scansearch.models import Selection
-from scansearch.strategy.gradient.draws import Draws
+from scansearch.strategy.gradient.random_state import RandomState
 from scansearch.strategy.step import Batch, Step
 
 RADIUS = 1e-2
@@ -39,10 +39,10 @@ def unrolled_gradient(
         UnsupportedError: If the weights' optimiser is not SGD.
     """
     assert step.held_out is not None
-    before, draws = [w.detach().clone() for w in weights], Draws()
+    before, random_state = [w.detach().clone() for w in weights], RandomState()
 
     def loss(batch: Batch) -> torch.Tensor:
-        draws.again()  # a difference between two draws would not be a slope
+        random_state.restore()  # a difference between two draws would not be a slope
         return step.raw_loss(batch, select())
 
     rate = float(step.optimizer.param_groups[0]["lr"])

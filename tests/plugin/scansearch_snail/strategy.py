@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Strategy, StrategySettings
-from scansearch.strategy.step import Plan
+from scansearch.strategy import Plan, Strategy, StrategySettings
 
 
 class LotterySettings(StrategySettings):
@@ -26,12 +26,13 @@ class Lottery(Strategy):
     Settings = LotterySettings
     settings: LotterySettings
 
+    @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
-        """Starts with no draw."""
         super().setup(supernet, space, plan)
         self.drawn: Choice = ()
         self.counts = [torch.zeros(len(layer.candidates), dtype=torch.float64) for layer in space]
 
+    @override
     def select(self, step: int) -> list[Selection]:
         """The current draw, each direction with the same weight."""
         if step % self.settings.hold == 0:
@@ -41,20 +42,22 @@ class Lottery(Strategy):
                 counts[list(kept)] += 1
         return [equal(indices) for indices in self.drawn]
 
+    @override
     def evaluation(self) -> list[Selection]:
         """The directions that would be kept now: an evaluation must not draw."""
         return [equal(indices) for indices in self.choose()]
 
+    @override
     def scores(self) -> list[torch.Tensor]:
         """Each candidate's share of the draws."""
         return [counts / counts.sum().clamp(min=1) for counts in self.counts]
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """The draw and the counts."""
         return {"drawn": self.drawn, "counts": self.counts}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back the draw and the counts."""
         self.drawn, self.counts = tuple(map(tuple, state["drawn"])), state["counts"]
 
 

@@ -152,9 +152,9 @@ def test_layers_without_a_choice_are_not_tuned_for():
 
 
 def test_what_judges_in_the_end_claims_no_margin():
-    assert strategy("darts").gradual
-    assert not strategy("darts", selection="one_shot").gradual
-    assert not strategy("darts", selection="perturbation").gradual
+    assert strategy("darts").traits.gradual
+    assert not strategy("darts", selection="one_shot").traits.gradual
+    assert not strategy("darts", selection="perturbation").traits.gradual
 
 
 def test_one_shot_judges_what_the_scores_would_keep():
@@ -184,9 +184,9 @@ def test_between_two_layers_the_supernet_is_tuned_with_what_is_left():
     assert [updates for _, updates in evaluate.tuned] == [7, 7]  # of 100 in the search
     assert sorted(evaluate.tuned[0][0]) == [2, 4, 4]
     assert sorted(evaluate.tuned[1][0]) == [2, 2, 4]
-    assert found.tunings == 14
+    assert found.traits.tunings == 14
     assert found.choose() == ((1, 3), (0, 3), (2, 3))
-    assert strategy("darts", tuning=0.5).tunings == 0
+    assert strategy("darts", tuning=0.5).traits.tunings == 0
 
 
 TUNING_RUN = {

@@ -1,4 +1,4 @@
-"""The evolution of SPOS (Guo et al., arXiv 1904.00420, section 3.4), for strategies that sample and then evolve."""
+"""The genetic search of SPOS (Guo et al., arXiv 1904.00420, section 3.4), for strategies that sample and then evolve."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from functools import partial
 
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
-from scansearch.strategy.black_box.black_box_strategy import Ask, BlackBox, BlackBoxSettings, best_of, new_ones, one_of
+from scansearch.strategy.black_box.ask import Ask
+from scansearch.strategy.black_box.black_box_strategy import BlackBox, BlackBoxSettings, one_of
+from scansearch.strategy.traits import Traits
 
 
-class EvolvedSettings(BlackBoxSettings):
-    """Settings of the evolution; the defaults are the published ones."""
+class GeneticSettings(BlackBoxSettings):
+    """Settings of the genetic search; the defaults are the published ones."""
 
     generations: int = Field(
         20, ge=0, le=MOST_JUDGED, description="Generations of the evolution after training; 0: random genotypes."
@@ -31,35 +34,32 @@ class EvolvedSettings(BlackBoxSettings):
     mutation_rate: float = Field(0.1, gt=0, le=1, description="Probability with which a mutation redraws a layer.")
 
 
-class Evolved(BlackBox):
+class GeneticSearch(BlackBox):
     """Evolves genotypes from the best so far by mutation and crossover."""
 
-    Settings = EvolvedSettings
-    settings: EvolvedSettings
+    Settings = GeneticSettings
+    settings: GeneticSettings
 
     @property
-    def judgements(self) -> int:
-        """The first population, and all generations."""
+    @override
+    def traits(self) -> Traits:
         generation = self.settings.mutations + self.settings.crossovers
-        return self.settings.population + self.settings.generations * generation
+        return super().traits._replace(judgements=self.settings.population + self.settings.generations * generation)
 
     @property
+    @override
     def top(self) -> int:
-        """The parents."""
         return self.settings.parents
 
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
-        """Generation after generation."""
         settings = self.settings
-        judged: dict[Choice, float] = {}
-        for choice in new_ones(partial(self.space.sample, random), settings.population, judged):
-            judged[choice] = ask(choice)
+        ask.new(partial(self.space.sample, random), settings.population)
         for _ in range(settings.generations):
-            parents = best_of(judged, settings.parents)
-            for make, count in ((self._mutant, settings.mutations), (self._child, settings.crossovers)):
-                for choice in new_ones(partial(make, parents, random), count, judged):
-                    judged[choice] = ask(choice)
-        return best_of(judged, 1)[0]
+            parents = ask.best(settings.parents)
+            ask.new(partial(self._mutant, parents, random), settings.mutations)
+            ask.new(partial(self._child, parents, random), settings.crossovers)
+        return ask.best(1)[0]
 
     def _mutant(self, parents: list[Choice], random: torch.Generator) -> Choice:
         return self.space.mutate(one_of(parents, random), random, rate=self.settings.mutation_rate)

@@ -1,0 +1,53 @@
+"""What a search over genotypes asks, and what it has heard: every search of this family judges, and takes the best."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from scansearch.space import Choice
+
+TRIES = 10
+
+
+class Ask:
+    """Asks how accurate genotypes are.
+
+    A search runs again from its seed after an interruption: it asks the same, and hears what is known already.
+
+    Args:
+        judge: The accuracy of a genotype, in [0, 1].
+        known: Accuracies from before an interruption, by genotype; what is judged is added.
+    """
+
+    def __init__(self, judge: Callable[[Choice], float], known: dict[Choice, float]) -> None:
+        self._judge, self._known = judge, known
+        self.accuracies: dict[Choice, float] = {}
+        """Of the genotypes that were asked for, in their order."""
+
+    def __call__(self, choice: Choice) -> float:
+        """The accuracy of a genotype, in [0, 1]; the same one is judged once."""
+        if choice not in self._known:
+            self._known[choice] = self._judge(choice)
+        self.accuracies[choice] = self._known[choice]
+        return self.accuracies[choice]
+
+    def new(self, draw: Callable[[], Choice], count: int) -> list[Choice]:
+        """Judges ``count`` genotypes that were not asked for yet, or fewer if few are left: each is drawn at most 10 times."""
+        found = []
+        for _ in range(count):
+            for _ in range(TRIES):
+                if (drawn := draw()) not in self.accuracies:
+                    self(drawn)
+                    found.append(drawn)
+                    break
+        return found
+
+    def best(self, count: int) -> list[Choice]:
+        """The most accurate; of equals the one that was asked for first."""
+        return best_of(self.accuracies, count)
+
+
+def best_of(judged: dict[Choice, float], count: int) -> list[Choice]:
+    """The most accurate of judged genotypes; of equals the one judged first."""
+    return heapq.nlargest(count, judged, key=lambda choice: judged[choice])

@@ -1,0 +1,71 @@
+"""What a strategy may do besides: the loop calls these, and by default nothing happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from scansearch.models import Selection
+from scansearch.space import Choice
+from scansearch.strategy.step import Step
+
+
+class Judge(Protocol):
+    """What a strategy asks after training: how good is this genotype?"""
+
+    def __call__(self, selections: Sequence[Selection]) -> float:
+        """Validation accuracy in [0, 1] of the supernet under these selections."""
+
+    def on(self, images: int, selections: Sequence[Selection]) -> float:
+        """The same on so many validation images, evenly spaced: quicker, and rougher."""
+
+    def standalone(self, choice: Choice, epochs: int) -> float:
+        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
+
+    def tune(self, selections: Sequence[Selection], updates: int) -> None:
+        """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
+
+
+class Hooks:
+    """Empty defaults of everything that a strategy need not do."""
+
+    def train_defaults(self) -> dict[str, Any]:
+        """Training settings that this strategy wants unless the user says otherwise."""
+        return {}
+
+    def notes(self) -> list[str]:
+        """What the user should know about this search of this supernet, a line each; asked after ``setup``."""
+        return []
+
+    def before_weights(self, step: Step) -> None:
+        """Called before the weights' forward pass of each step."""
+        return
+
+    def after_backward(self, step: Step) -> None:
+        """Called when the gradients of the weights' loss are there, before the weights move."""
+        return
+
+    def after_epoch(self, step: Step) -> None:
+        """Called after the last step of every epoch, which it is given; the supernet is in evaluation mode."""
+        return
+
+    @property
+    def stopped(self) -> str:
+        """Why the search ends before its last epoch, or nothing to go on; asked after every epoch."""
+        return ""
+
+    def finish(self, evaluate: Judge) -> None:
+        """Called once after the last epoch, to choose with the help of ``evaluate``: see ``Judge``."""
+        return
+
+    def judged_genotypes(self) -> dict[Choice, float]:
+        """Validation accuracies in [0, 1] of the genotypes that it judged, in their order; written to ``genotypes.csv``."""
+        return {}
+
+    def diagnostics(self) -> dict[str, float]:
+        """Figures of this strategy's own, by name; asked after every epoch and written to ``diagnostics.csv``."""
+        return {}
+
+    def alpha_lr(self) -> float:
+        """Current learning rate of the architecture parameters, for the log; 0 if there is none."""
+        return 0.0

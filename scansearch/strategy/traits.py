@@ -1,0 +1,26 @@
+"""What the engine must know of a strategy beforehand."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Traits(NamedTuple):
+    """What the engine prepares for: which data, which training, how much work after it.
+
+    All but ``judgements`` and ``tunings`` follow from the settings alone; those two count from ``setup`` on.
+
+    Args:
+        trains_supernet: Whether the supernet is trained at all; strategies that train every genotype from scratch need none.
+        held_out_share: Share of the training data, in [0, 1), that only ``before_weights`` and ``after_epoch`` see.
+        gradual: Whether scores grow epoch by epoch, so that their fluctuation tells how sure a margin is; not if all is chosen in
+            the end.
+        judgements: How many genotypes ``finish`` judges at most.
+        tunings: How many updates of the weights ``finish`` makes at most.
+    """
+
+    trains_supernet: bool = True
+    held_out_share: float = 0.0
+    gradual: bool = True
+    judgements: int = 0
+    tunings: int = 0
