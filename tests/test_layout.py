@@ -138,11 +138,12 @@ def public_definitions(path: Path) -> Iterator[tuple[str, ast.AST]]:
         yield node.name, node
         if isinstance(node, ast.ClassDef):
             methods = (child for child in node.body if isinstance(child, ast.FunctionDef))
-            yield from ((f"{node.name}.{m.name}", m) for m in methods if not m.name.startswith("_") and not overload(m))
+            yield from ((f"{node.name}.{m.name}", m) for m in methods if not m.name.startswith("_") and not marked(m))
 
 
-def overload(function: ast.FunctionDef) -> bool:
-    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in function.decorator_list)
+def marked(function: ast.FunctionDef) -> bool:
+    """Whether the explanation stands elsewhere: at the implementation, or in the base class."""
+    return any(isinstance(mark, ast.Name) and mark.id in ("overload", "override") for mark in function.decorator_list)
 
 
 @pytest.mark.parametrize("path", sources(CORE, *(ROOT / name for name in PLUGIN_FOLDERS)), ids=module_name)
