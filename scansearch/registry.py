@@ -127,6 +127,7 @@ class Registry(Generic[T]):
 
 
 SCAN_ORDERS: Registry[Any] = Registry("scan order family", "scansearch.scan_orders")
+BACKENDS: Registry[Any] = Registry("backend", "scansearch.backends")
 SEARCH_SPACES: Registry[Any] = Registry("search space", "scansearch.search_spaces")
 STRATEGIES: Registry[Any] = Registry("strategy", "scansearch.strategies")
 MODELS: Registry[Any] = Registry("model", "scansearch.models")

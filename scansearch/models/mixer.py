@@ -13,18 +13,13 @@ from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
 from scansearch.models.mixer_options import MixerOptions
 from scansearch.models.order_tables import order_tables
-from scansearch.models.streaming import streamed_sum
-from scansearch.models.supernet import Selection, check_selection
-from scansearch.ops import mixture, reorder_conv_silu, restore_gate, selective_scan_grouped
+from scansearch.models.supernet import Selection, check_selection, mixture_of
+from scansearch.ops import BranchParameters, Orders, direction_branches, mixed_branches, mixture
 
 PER_DIRECTION = ("A_log", "D", "conv_weight", "conv_bias", "x_proj_weight", "dt_proj_weight", "dt_proj_bias")
 """The parameters that every direction has its own of, stacked."""
 VECTORS = {"D", "conv_bias", "dt_proj_bias"}
 """Stacked parameters whose slices are 1-D in LocalMamba, and so not decayed there."""
-MOST_KEPT = 16
-"""Selected directions up to which a layer's mixture is kept for the backward pass, unless the model says otherwise."""
-CHUNK = 8
-"""Directions in a chunk of a streamed mixture: `python -m benchmarks many` measures it."""
 ATTENTION_ROWS = {"norm.weight", "norm.bias", "channel_select.weight", "channel_select.bias"}
 ATTENTION_COLUMNS = {"global_reduce.weight", "local_reduce.weight"}
 """Parameters of SCAttn that have a row, or a column, for each channel."""
@@ -91,92 +86,40 @@ class ScanMixer(nn.Module):
 
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""
-        if selection is not None:
-            check_selection(selection, len(self.D))
-        indices = None if selection is None or selection.indices == tuple(range(len(self.D))) else selection.indices
-        chosen = None if indices is None else torch.tensor(indices, device=hidden.device)
-        stacked = [*self._orders_on(hidden.device), *(getattr(self, name) for name in PER_DIRECTION)]
-        if chosen is not None:
-            stacked = [tensor.index_select(0, chosen) for tensor in stacked]
-        if selection is not None and selection.weights is not None:
-            stacked.append(selection.weights)
+        chosen = Selection(tuple(range(len(self.D)))) if selection is None else selection
+        check_selection(chosen, len(self.D))
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
-        attention: list[torch.Tensor] = [] if self.attn is None else list(self.attn.parameters())
-        block = slice(None)
-        if selection is not None and selection.part is not None:
-            block = channel_block(selection.part, self.config.inner)
-            stacked, attention = self._block_of(stacked, attention, block)
+        block = slice(None) if chosen.part is None else channel_block(chosen.part, self.config.inner)
+        attention = [] if self.attn is None else self.attn.parameters()
         shared = [x[..., block], z[..., block], *attention]
-        many = self._recomputes(len(stacked[0]))
-        mixed = streamed_sum(self._mix, CHUNK, stacked, shared) if many else self._mix(stacked, shared)
-        if selection is not None and selection.shortcut:
-            mixed = mixed + selection.shortcut * shared[0]
+        stacked = [*self._orders_on(hidden.device), *(getattr(self, name) for name in BranchParameters._fields)]
+        mixed = mixture_of(chosen, self._mix, shared[0], stacked, shared, memory=self.config.mixture)
         if block != slice(None):
             mixed = torch.cat(
                 [*passed(x, z, slice(0, block.start)), mixed, *passed(x, z, slice(block.stop, None))], dim=-1
             )
         return self.out_proj(mixed.to(hidden.dtype))
 
-    def _block_of(
-        self, stacked: list[torch.Tensor], attention: list[torch.Tensor], block: slice
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """The parameters of one block of channels."""
-        orders, weights = stacked[:2], stacked[2 + len(PER_DIRECTION) :]
-        parameters = [
-            tensor[..., block] if name == "x_proj_weight" else tensor[:, block]
-            for name, tensor in zip(PER_DIRECTION, stacked[2:], strict=False)
-        ]
-        names = [] if self.attn is None else [name for name, _ in self.attn.named_parameters()]
-        cut = [
-            tensor[block] if name in ATTENTION_ROWS else tensor[:, block] if name in ATTENTION_COLUMNS else tensor
-            for name, tensor in zip(names, attention, strict=True)
-        ]
-        return [*orders, *parameters, *weights], cut
+    def _mix(self, chunk: Selection, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The mixture (B, L, D) of some directions, from their orders and parameters, x, z and the parameters of SCAttn."""
+        orders, parameters, backend = Orders(*rows[:2]), BranchParameters(*rows[2:]), self.config.scan_backend
+        x, z, *attention = shared
+        block = slice(None)
+        if chunk.part is not None:
+            block = channel_block(chunk.part, self.config.inner)
+            parameters = parameters.channels(block)
+        if self.attn is None:
+            return mixed_branches(x, z, orders, parameters, chunk.weights, backend=backend)
+        branches = direction_branches(x, z, orders, parameters, backend=backend)  # (G, B, L, D)
+        names = [name for name, _ in self.attn.named_parameters()]
+        cut = {name: _channels_of(name, p, block) for name, p in zip(names, attention, strict=True)}
+        branches = self.attn.run(branches, cut)
+        weights = None if chunk.weights is None else chunk.weights.to(branches)
+        return mixture(branches, weights, backend=backend)
 
-    def _recomputes(self, directions: int) -> bool:
-        # By their number alone: a rule that looked at free memory would round differently from one run to the next.
-        wanted = self.config.mixture
-        return directions > MOST_KEPT if wanted == "auto" else wanted == "recompute"
-
-    def _mix(self, stacked: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The weighted, or without weights the plain, sum over the directions that ``stacked`` holds, (B, L, D)."""
-        order, inverse, *rest = stacked
-        parameters, weights = dict(zip(PER_DIRECTION, rest, strict=False)), rest[len(PER_DIRECTION) :]
-        branches = self._branches(shared[0], shared[1], order, inverse, parameters)  # (G, B, L, D)
-        if self.attn is not None:
-            names = [name for name, _ in self.attn.named_parameters()]
-            branches = self.attn.run(branches, dict(zip(names, shared[2:], strict=True)))
-        if not weights:
-            return branches.sum(0)
-        return mixture(branches, weights[0].to(branches), backend=self.config.scan_backend)
-
-    def _branches(
-        self,
-        x: torch.Tensor,
-        z: torch.Tensor,
-        order: torch.Tensor,
-        inverse: torch.Tensor,
-        p: dict[str, torch.Tensor],
-    ) -> torch.Tensor:
-        """The gated output of each direction in token order, (G, B, L, D), from x and z (B, L, D)."""
-        backend = self.config.scan_backend
-        # The scan adds up many small steps: in half and mixed precision it runs in float32, as LocalMamba's does.
-        wide, narrow = torch.promote_types(x.dtype, torch.float32), p["x_proj_weight"].dtype
-        taps, bias, skip, step_bias = (p[k].to(wide) for k in ("conv_weight", "conv_bias", "D", "dt_proj_bias"))
-        u = reorder_conv_silu(x.to(wide), order, taps, bias, backend=backend)
-        groups, batch, length, inner = u.shape
-        projected = torch.bmm(u.reshape(groups, -1, inner).to(narrow), p["x_proj_weight"].transpose(1, 2))
-        dt, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
-        delta = torch.bmm(dt, p["dt_proj_weight"].transpose(1, 2)).view(u.shape).to(wide)
-        B, C = (t.reshape(groups, batch, length, self.states).to(wide) for t in (B, C))
-        A = -torch.exp(p["A_log"].to(wide))
-        y = selective_scan_grouped(u, delta, A, B, C, skip, delta_bias=step_bias, backend=backend)
-        # The gate is reordered like the tokens and back again: in token order it is the gate itself.
-        return restore_gate(y, z.to(wide), order, inverse, backend=backend)
-
-    def _orders_on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    def _orders_on(self, device: torch.device) -> Orders:
         if self._orders[0].device != device and device.type != "meta":
-            self._orders = (self._orders[0].to(device), self._orders[1].to(device))
+            self._orders = Orders(*(table.to(device) for table in self._orders))
         return self._orders
 
 
@@ -190,6 +133,13 @@ def channel_block(part: tuple[int, int], channels: int) -> slice:
     if channels % blocks:
         raise UnsupportedError(f"{channels} channels cannot be divided into {blocks} equal parts; choose a divisor")
     return slice(number * channels // blocks, (number + 1) * channels // blocks)
+
+
+def _channels_of(name: str, parameter: torch.Tensor, block: slice) -> torch.Tensor:
+    """A block of channels of a parameter of SCAttn."""
+    if name in ATTENTION_ROWS:
+        return parameter[block]
+    return parameter[:, block] if name in ATTENTION_COLUMNS else parameter
 
 
 def passed(x: torch.Tensor, z: torch.Tensor, channels: slice) -> list[torch.Tensor]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from scansearch.ops import Orders
 from scansearch.registry import SCAN_ORDERS
 from scansearch.scans import ScanOrder, invert
 from scansearch.scans.apart import apart
@@ -15,7 +16,7 @@ from scansearch.scans.apart import apart
 
 def order_tables(
     directions: Sequence[str], grid: tuple[int, int], *, padded: bool = False, class_token: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Orders:
     """Visiting orders and their inverses, built once for all layers that have the same; they must not be written to.
 
     Args:
@@ -34,19 +35,17 @@ def order_tables(
 @lru_cache(maxsize=256)
 def _tables(
     directions: tuple[str, ...], grid: tuple[int, int], padded: bool, class_token: bool, changes: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Orders:
     return apart(lambda: _laid_out(directions, grid, padded, class_token))
 
 
-def _laid_out(
-    directions: tuple[str, ...], grid: tuple[int, int], padded: bool, class_token: bool
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _laid_out(directions: tuple[str, ...], grid: tuple[int, int], padded: bool, class_token: bool) -> Orders:
     tokens = grid[0] * grid[1]
     orders = [ScanOrder(name).indices(*grid, padded=padded) for name in directions]
     if class_token:
         orders = [_with_class_token(order, tokens // 2) for order in orders]
     order = pad_sequence(orders, batch_first=True, padding_value=-1)
-    return order, invert(order, tokens + class_token)
+    return Orders(order, invert(order, tokens + class_token))
 
 
 def _with_class_token(order: torch.Tensor, place: int) -> torch.Tensor:

@@ -8,17 +8,14 @@ from types import SimpleNamespace
 
 import torch
 from torch import nn
-from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from scansearch.errors import ScansearchError, UnsupportedError
-from scansearch.models.supernet import Selection, Supernet, check_selection
+from scansearch.models.supernet import Selection, Supernet, check_selection, mixture_of
+from scansearch.ops import mixture
 from scansearch.scans import ScanOrder, invert
 from scansearch.scans.apart import apart
 
 Size = tuple[int, int]
-MOST_KEPT = 8
-EPS = 1e-5
 _RECORDED = SimpleNamespace()
 """Tables of orders of the graphs that were compiled or exported; all layers share them."""
 
@@ -26,7 +23,7 @@ _RECORDED = SimpleNamespace()
 class SearchableScan(nn.Module):
     """Runs a mixer of sequences, (B, L, D) to (B, L, D), along several scan orders of an H x W grid.
 
-    Each candidate has a mixer of its own. Up to 8 branches are kept for the backward pass; more are computed again there.
+    Each candidate has a mixer of its own. Up to 16 branches are kept for the backward pass; more are computed again there.
 
     Args:
         mixer: A function that makes a mixer: called once a candidate, so that each starts from its own random weights. Or
@@ -73,22 +70,16 @@ class SearchableScan(nn.Module):
                 "a part of the channels can go through a mixer of LocalVim, but a mixer of your own takes them all; choose "
                 "another strategy than partial_channel"
             )
-        many = len(chosen.indices) > MOST_KEPT and torch.is_grad_enabled()
-        total: torch.Tensor | None = None
-        for place, index in enumerate(chosen.indices):
-            weight = None if chosen.weights is None else chosen.weights[place]
-            if many:
-                term = checkpoint(self._term, tokens, index, weight, size, use_reentrant=False)
-            else:
-                term = self._term(tokens, index, weight, size)
-            total = term if total is None else total + term
-        assert total is not None
-        return total + chosen.shortcut * tokens if chosen.shortcut else total
 
-    def _term(self, tokens: torch.Tensor, index: int, weight: torch.Tensor | None, size: Size) -> torch.Tensor:
+        def run(chunk: Selection, *_: object) -> torch.Tensor:
+            return mixture((self._branch(tokens, index, size) for index in chunk.indices), chunk.weights)
+
+        return mixture_of(chosen, run, tokens)
+
+    def _branch(self, tokens: torch.Tensor, index: int, size: Size) -> torch.Tensor:
         order, inverse = self._order(self.candidates[index], size, tokens.device)
-        branch = self.mixers[0 if self.share else index](tokens[:, order])[:, inverse]
-        return branch if weight is None else weight * F.layer_norm(branch, branch.shape[-1:], eps=EPS)
+        branch: torch.Tensor = self.mixers[0 if self.share else index](tokens[:, order])[:, inverse]
+        return branch
 
     def _order(self, name: str, size: Size, device: torch.device) -> torch.Tensor:
         if torch.compiler.is_compiling():

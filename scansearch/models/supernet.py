@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from scansearch.errors import ScansearchError
+from scansearch.models.streaming import checkpointed_sum, plain_sum, streamed_sum
+
+MOST_TOGETHER = 16
+"""Branches in one call; so many are kept for the backward pass, unless the model says otherwise."""
+CHUNK = 8
+"""Branches in a chunk that is computed again: `python -m benchmarks many` measures it."""
 
 
 class Selection(NamedTuple):
@@ -30,6 +36,9 @@ class Selection(NamedTuple):
     part: tuple[int, int] | None = None
 
 
+Run = Callable[[Selection, Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
+
+
 def check_selection(selection: Selection, count: int) -> None:
     """Checks a selection against a layer of ``count`` candidates.
 
@@ -45,6 +54,60 @@ def check_selection(selection: Selection, count: int) -> None:
         raise ScansearchError(
             f"a selection of {len(indices)} candidates has weights of shape ({len(indices)},), but got {tuple(weights.shape)}"
         )
+
+
+def mixture_of(
+    selection: Selection,
+    run: Run,
+    inputs: torch.Tensor,
+    stacked: Sequence[torch.Tensor] = (),
+    shared: Sequence[torch.Tensor] = (),
+    *,
+    memory: str = "auto",
+) -> torch.Tensor:
+    """What a layer gives for a selection: the mixture of its branches, and its input by the shortcut.
+
+    Up to ``MOST_TOGETHER`` branches run in one call. More run in chunks, and the backward pass computes each chunk again, so that
+    memory does not grow with their number.
+
+    Args:
+        selection: Which branches, with what weights.
+        run: ``run(chunk, rows, shared)`` gives ``scansearch.ops.mixture`` of a chunk's branches: ``chunk`` is a selection of some
+            of the branches, ``rows`` their rows of ``stacked``. It must be the same function of its arguments every time.
+        inputs: The layer's input, where the shortcut starts; of the mixture's shape.
+        stacked: Tensors with a row for each candidate.
+        shared: Tensors that every chunk gets whole. With ``stacked``, ``run`` may use no other tensor that needs a gradient, and
+            draw no random numbers; without, it is a user's own mixer, and may do both.
+        memory: ``keep`` or ``recompute`` decide what happens to chunks whatever their number; ``auto``: by the number.
+
+    Returns:
+        The shape of ``inputs``.
+    """
+    weights = [] if selection.weights is None else [selection.weights]
+    rows = [*_rows_of(selection, stacked), *weights]
+
+    def run_part(part: slice, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
+        chosen = rows[len(stacked)] if weights else None
+        chunk = Selection(selection.indices[part], chosen, selection.shortcut, selection.part)
+        return run(chunk, rows[: len(stacked)], shared)
+
+    # By their number alone: a rule that looked at free memory would round differently from one run to the next.
+    count = len(selection.indices)
+    again = count > MOST_TOGETHER if memory == "auto" else memory == "recompute"
+    if again and stacked:
+        mixed = streamed_sum(run_part, CHUNK, rows, shared)
+    elif again:
+        mixed = checkpointed_sum(run_part, count, rows)
+    else:
+        mixed = plain_sum(run_part, MOST_TOGETHER, count, rows, shared)
+    return mixed + selection.shortcut * inputs if selection.shortcut else mixed
+
+
+def _rows_of(selection: Selection, stacked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    if not stacked or selection.indices == tuple(range(len(stacked[0]))):
+        return list(stacked)
+    chosen = torch.tensor(selection.indices, device=stacked[0].device)
+    return [tensor.index_select(0, chosen) for tensor in stacked]
 
 
 class Supernet(nn.Module, ABC):

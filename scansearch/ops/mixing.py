@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
+from torch.nn import functional as F
 
 from scansearch.errors import ScansearchError
-from scansearch.ops.backends import backend_for
+from scansearch.ops.backends import call
+from scansearch.ops.backends.base import EPS
 from scansearch.ops.shapes import expect, expect_rank, expect_tensors, floating, same_device
 
 
@@ -27,7 +31,6 @@ def norm_reduce(
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
     expect_tensors(x=x, weight=weight)
     expect_rank("x", x, "(G, B, L, D)")
@@ -37,8 +40,7 @@ def norm_reduce(
     floating(x=x, weight=weight)
     if x.shape[2] == 0:
         raise ScansearchError(f"the mean over tokens needs at least one, but x has shape {tuple(x.shape)}")
-    module = backend_for(backend, x, weight)
-    result: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = module.norm_reduce(x, weight)
+    result: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = call(backend, "norm_reduce", x, weight)
     return result
 
 
@@ -57,7 +59,6 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backen
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
     expect_tensors(x=x, channel=channel, token=token)
     expect_rank("x", x, "(G, B, L, D)")
@@ -66,32 +67,54 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backen
     expect("token", token, (groups, batch, tokens), "(G, B, L)")
     same_device(x=x, channel=channel, token=token)
     floating(x=x, channel=channel, token=token)
-    result: torch.Tensor = backend_for(backend, x, channel, token).weigh(x, channel, token)
+    result: torch.Tensor = call(backend, "weigh", x, channel, token)
     return result
 
 
-def mixture(branches: torch.Tensor, weights: torch.Tensor, *, backend: str = "auto") -> torch.Tensor:
+def mixture(
+    branches: torch.Tensor | Iterable[torch.Tensor], weights: torch.Tensor | None = None, *, backend: str = "auto"
+) -> torch.Tensor:
     """``sum_g weights[g] * LN(branches[g])``, LN being LayerNorm over channels without affine parameters (eps 1e-5).
+
+    Without weights it is the plain sum of the branches, as a derived network computes it.
 
     This is the layer of LocalMamba's search (arXiv 2403.09338, section 4.3), whose weights are softmax(alpha).
 
     Args:
-        branches: (G, B, L, D).
-        weights: (G).
+        branches: (G, B, L, D). Plain PyTorch also mixes other shapes (G, ..., D), and G tensors (..., D) one by one as they
+            come, so that they need not be there together.
+        weights: (G), or ``None``.
         backend: ``auto`` or a name; see ``scansearch.ops``.
 
     Returns:
-        (B, L, D).
+        (B, L, D), or (..., D).
 
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
-    expect_tensors(branches=branches, weights=weights)
-    expect_rank("branches", branches, "(G, B, L, D)")
+    if isinstance(branches, Iterable) and not isinstance(branches, torch.Tensor):
+        return _one_by_one(branches, weights)
+    expect_tensors(("weights",), branches=branches, weights=weights)
+    if branches.dim() < 2:
+        raise ScansearchError(f"branches must be (G, B, L, D) or (G, ..., D), but got shape {tuple(branches.shape)}")
     expect("weights", weights, (branches.shape[0],), "(G)")
     same_device(branches=branches, weights=weights)
     floating(branches=branches, weights=weights)
-    result: torch.Tensor = backend_for(backend, branches, weights).mixture(branches, weights)
+    if weights is None:
+        return branches.sum(0)
+    if branches.dim() != 4:
+        return torch.einsum("g,g...->...", weights, F.layer_norm(branches, branches.shape[-1:], eps=EPS))
+    result: torch.Tensor = call(backend, "mixture", branches, weights)
     return result
+
+
+def _one_by_one(branches: Iterable[torch.Tensor], weights: torch.Tensor | None) -> torch.Tensor:
+    total: torch.Tensor | None = None
+    for place, branch in enumerate(branches):
+        expect_tensors(branch=branch)
+        term = branch if weights is None else weights[place] * F.layer_norm(branch, branch.shape[-1:], eps=EPS)
+        total = term if total is None else total + term
+    if total is None:
+        raise ScansearchError("a mixture needs at least one branch, but got none")
+    return total

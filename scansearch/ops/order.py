@@ -9,11 +9,8 @@ from __future__ import annotations
 import torch
 
 from scansearch.errors import ScansearchError
-from scansearch.ops.backends import backend_for
+from scansearch.ops.backends import call
 from scansearch.ops.shapes import expect, expect_rank, expect_tensors, floating, same_device
-
-MAX_FUSED_TAPS = 4
-"""The longest convolution of the ``cpu`` backend; ``auto`` uses ``torch`` for longer ones."""
 
 
 def reorder_conv_silu(
@@ -28,7 +25,7 @@ def reorder_conv_silu(
         order: Visiting orders (G, L'), int64: the token at each position, each token once, -1 for a zero token.
         weight: Taps of the convolution (G, D, K), the last one for the token itself.
         bias: (G, D).
-        backend: ``auto`` or a name; see ``scansearch.ops``. ``cpu`` takes K up to 4; beyond, ``auto`` uses ``torch``.
+        backend: ``auto`` or a name; see ``scansearch.ops``.
 
     Returns:
         y (G, B, L', D).
@@ -36,7 +33,6 @@ def reorder_conv_silu(
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
     expect_tensors(x=x, order=order, weight=weight, bias=bias)
     expect_rank("x", x, "(B, L, D)")
@@ -51,9 +47,7 @@ def reorder_conv_silu(
     if weight.shape[2] == 0:
         raise ScansearchError(f"the convolution needs at least one tap, but weight has shape {tuple(weight.shape)}")
     _expect_tokens(x.shape[1], order.shape[1])
-    if backend == "auto" and weight.shape[2] > MAX_FUSED_TAPS:
-        backend = "torch"
-    result: torch.Tensor = backend_for(backend, x, weight, bias).reorder_conv_silu(x, order, weight, bias)
+    result: torch.Tensor = call(backend, "reorder_conv_silu", x, order, weight, bias)
     return result
 
 
@@ -74,7 +68,6 @@ def restore_order(
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
     return _restore(y, None, order, inverse, backend)
 
@@ -99,7 +92,6 @@ def restore_gate(
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
     expect_tensors(z=z)
     expect_rank("z", z, "(B, L, D)")
@@ -122,7 +114,7 @@ def _restore(
     same_device(y=y, z=z, order=order, inverse=inverse)
     floating(y=y, z=z)
     _expect_tokens(positions, tokens)
-    result: torch.Tensor = backend_for(backend, y, z).restore_gate(y, z, order, inverse)
+    result: torch.Tensor = call(backend, "restore_gate", y, z, order, inverse)
     return result
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from scansearch.errors import ScansearchError
@@ -49,11 +51,11 @@ def selective_scan_grouped(
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
     inputs = ScanInputs(u, delta, A, B, C, D, z, delta_bias)
     check_scan(inputs)
-    result: torch.Tensor = backend_for(backend, *inputs).scan(inputs, delta_softplus)
+    chosen: Any = backend_for(backend, "scan", *inputs)
+    result: torch.Tensor = chosen.scan(inputs, delta_softplus)
     return result
 
 
@@ -90,7 +92,6 @@ def selective_scan(
     Raises:
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
-        UnsupportedError: If the backend cannot take these tensors.
     """
     expect_tensors(OPTIONAL, u=u, delta=delta, A=A, B=B, C=C, D=D, z=z, delta_bias=delta_bias)
     expect_rank("u", u, "(B, G*D, L)")

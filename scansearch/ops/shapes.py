@@ -144,3 +144,39 @@ def same_device(**tensors: torch.Tensor | None) -> None:
     if len(set(devices.values())) > 1:
         listed = ", ".join(f"{name} on {device}" for name, device in devices.items())
         raise ScansearchError(f"all tensors must be on one device, but got {listed}; move them with .to(device)")
+
+
+def check_branches(
+    x: torch.Tensor,
+    z: torch.Tensor | None,
+    order: torch.Tensor,
+    inverse: torch.Tensor,
+    **parameters: torch.Tensor | None,
+) -> None:
+    """Checks kinds, shapes and devices of a layer's branches; see ``BranchParameters`` for the names in ``parameters``.
+
+    Raises:
+        ScansearchError: If an argument does not fit ``x``, ``order`` and ``A_log``, or one of the convolution's is there alone.
+    """
+    optional = ("z", "conv_weight", "conv_bias")
+    expect_tensors(optional, x=x, z=z, order=order, inverse=inverse, **parameters)
+    expect_rank("x", x, "(B, L, D)")
+    expect_rank("order", order, "(G, L')")
+    (batch, length, channels), groups = x.shape, order.shape[0]
+    expect("z", z, (batch, length, channels), "(B, L, D)")
+    expect("inverse", inverse, (groups, length), "(G, L)")
+    wanted = {"A_log": "(G, D, N)", "dt_proj_weight": "(G, D, R)", "conv_weight": "(G, D, K)"}
+    last: dict[str, int] = {}
+    for name, meaning in wanted.items():
+        if (tensor := parameters[name]) is not None:
+            expect_rank(name, tensor, meaning)
+            last[name] = tensor.shape[2]
+            expect(name, tensor, (groups, channels, tensor.shape[2]), meaning)
+    rows = last["dt_proj_weight"] + 2 * last["A_log"]
+    expect("x_proj_weight", parameters["x_proj_weight"], (groups, rows, channels), "(G, R + 2N, D)")
+    for name in ("D", "dt_proj_bias", "conv_bias"):
+        expect(name, parameters[name], (groups, channels), "(G, D)")
+    if (parameters["conv_weight"] is None) != (parameters["conv_bias"] is None):
+        raise ScansearchError("conv_weight and conv_bias must be given both or neither, but got one of them")
+    same_device(x=x, z=z, order=order, inverse=inverse, **parameters)
+    floating(x=x, z=z, **parameters)

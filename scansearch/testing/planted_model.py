@@ -13,10 +13,11 @@ from torch.nn import functional as F
 from scansearch.errors import ScansearchError
 from scansearch.models import Directions, LayerInfo, ModelOptions, ModelSpec, Selection, Supernet
 from scansearch.models.mixer import channel_block
+from scansearch.models.supernet import mixture_of
+from scansearch.ops import mixture
 from scansearch.scans import ScanOrder
 from scansearch.shape import ImageShape, Size
 
-EPS = 1e-5
 TAPS = 3
 
 
@@ -57,29 +58,24 @@ class PlantedLayer(nn.Module):
         """Pixels (B, L) of the layer's colour to its part (B, D) of the residual stream."""
         marked = pixels.argmax(1)
         tokens = F.pad(self.embed(pixels[..., None]), (0, 0, 0, 1))  # a row of zeros for tokens that are not there
-        chosen = torch.tensor(selection.indices, device=pixels.device)
         own = tokens[torch.arange(len(pixels)), marked]
-        if selection.part is None:
-            mixed = self._mix(tokens, marked, chosen, selection.weights, slice(None)) + selection.shortcut * own
-        else:
-            block = channel_block(selection.part, tokens.shape[-1])
-            inside = self._mix(tokens, marked, chosen, selection.weights, block) + selection.shortcut * own[:, block]
-            mixed = torch.cat([own[:, : block.start], inside, own[:, block.stop :]], dim=1)
+        block = slice(None) if selection.part is None else channel_block(selection.part, tokens.shape[-1])
+        stacked = (self.tables, self.conv_weight, self.conv_bias)
+        mixed = mixture_of(selection, _mixed, own[:, block], stacked, (tokens, marked))
+        if selection.part is not None:
+            mixed = torch.cat([own[:, : block.start], mixed, own[:, block.stop :]], dim=1)
         out: torch.Tensor = self.out(mixed)
         return out
 
-    def _mix(
-        self, tokens: torch.Tensor, marked: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor | None,
-        channels: slice,
-    ) -> torch.Tensor:  # fmt: skip
-        """The weighted, or without weights the plain, sum of the chosen branches at the marked tokens, (B, D)."""
-        seen = self.tables[chosen][:, marked]  # (k, B, T)
-        windows = tokens[..., channels][torch.arange(len(tokens))[:, None], seen]  # (k, B, T, D)
-        convolved = (windows * self.conv_weight[chosen][..., channels]).sum(2) + self.conv_bias[chosen][..., channels]
-        branches = F.silu(convolved)
-        if weights is None:
-            return branches.sum(0)
-        return torch.einsum("k,kbd->bd", weights, F.layer_norm(branches, branches.shape[-1:], eps=EPS))
+
+def _mixed(chunk: Selection, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The mixture of some branches at the marked tokens, (B, D)."""
+    (tables, weight, bias), (tokens, marked) = rows, shared
+    block = slice(None) if chunk.part is None else channel_block(chunk.part, tokens.shape[-1])
+    seen = tables[:, marked]  # (k, B, T)
+    windows = tokens[..., block][torch.arange(len(tokens))[:, None], seen]  # (k, B, T, D)
+    branches = F.silu((windows * weight[..., block]).sum(2) + bias[..., block])
+    return mixture(branches, chunk.weights)
 
 
 class PlantedSupernet(Supernet):

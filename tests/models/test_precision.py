@@ -55,13 +55,13 @@ def test_half_precision_computes_what_float32_does(options, dtype, selections):
 
 def test_the_scan_runs_on_the_kernels_in_float32(monkeypatch):
     seen = []
-    real = scansearch.models.mixer.selective_scan_grouped
+    real = scansearch.ops.branches.selective_scan_grouped
 
     def watched(*tensors, **options):
         seen.extend(t.dtype for t in (*tensors, options["delta_bias"]))
         return real(*tensors, **options)
 
-    monkeypatch.setattr("scansearch.models.mixer.selective_scan_grouped", watched)
+    monkeypatch.setattr("scansearch.ops.branches.selective_scan_grouped", watched)
     run(supernet().bfloat16(), torch.bfloat16, mixed)
     assert set(seen) == {torch.float32}
 

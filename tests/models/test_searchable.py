@@ -75,7 +75,7 @@ def test_many_branches_are_computed_again_with_the_same_gradients(monkeypatch):
     tokens = torch.randn(2, 12, 3, dtype=torch.float64)
     results = []
     for kept in (8, 100):
-        monkeypatch.setattr("scansearch.models.searchable.MOST_KEPT", kept)
+        monkeypatch.setattr("scansearch.models.supernet.MOST_TOGETHER", kept)
         scan.selection = Selection(tuple(range(10)), scan.alpha.flatten().softmax(0))
         loss = scan(tokens).square().sum()
         results.append([loss, *torch.autograd.grad(loss, list(scan.parameters()))])

@@ -82,7 +82,7 @@ def test_alpha_alone_costs_no_gradient_of_the_weights():
 def test_auto_streams_only_what_is_many(monkeypatch):
     calls = []
     real = streamed_sum
-    monkeypatch.setattr("scansearch.models.mixer.streamed_sum", lambda *args: calls.append(1) or real(*args))
+    monkeypatch.setattr("scansearch.models.supernet.streamed_sum", lambda *args: calls.append(1) or real(*args))
     images = torch.randn(1, 1, 4, 5, dtype=torch.float64)
     for names, kind, streamed in ((NAMES, "plain", 2), (NAMES, "subset", 0), (NAMES[:16], "plain", 0)):
         calls.clear()
@@ -105,7 +105,7 @@ def test_it_works_without_gradients_under_autocast_and_in_a_copy():
 def test_gradients_of_a_sum_that_some_inputs_do_not_reach():
     stacked, shared = torch.randn(5, 3, dtype=torch.float64, requires_grad=True), torch.randn(3, dtype=torch.float64)
     idle = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    total = streamed_sum(lambda s, t: (s[0] * t[0]).sum(0), 2, [stacked], [shared, idle])
+    total = streamed_sum(lambda part, s, t: (s[0] * t[0]).sum(0), 2, [stacked], [shared, idle])
     total.sum().backward()
     torch.testing.assert_close(stacked.grad, shared.expand(5, 3))
     assert torch.equal(idle.grad, torch.zeros(2, dtype=torch.float64))

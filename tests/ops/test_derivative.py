@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from scansearch.models.streaming import streamed_sum
-from scansearch.ops import mamba, mixture, norm_reduce, reorder_conv_silu, restore_gate, restore_order, weigh
+from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, restore_order, weigh
 from scansearch.ops import selective_scan_grouped as scan
+from scansearch.ops.backends.mamba_ssm import MAMBA_SSM
 from scansearch.ops.shapes import ScanInputs
 
 G, B, L, D, N = 2, 3, 5, 8, 4
@@ -47,7 +48,7 @@ def test_a_graph_of_a_kernels_backward_pass_is_refused(name, backend):
 
 
 def test_so_is_that_of_a_streamed_sum():
-    operation = lambda x, w, backend: streamed_sum(lambda s, t: (s[0] * t[0]).sum(0), 1, [x], [w])  # noqa: E731
+    operation = lambda x, w, backend: streamed_sum(lambda part, s, t: (s[0] * t[0]).sum(0), 1, [x], [w])  # noqa: E731
     with pytest.raises(RuntimeError, match="no second derivative, but create_graph=True"):
         penalised(operation, [(3, 2), (2,)], "cpu")
 
@@ -68,7 +69,7 @@ def test_and_that_of_mamba_ssm(monkeypatch):
     monkeypatch.setitem(sys.modules, "mamba_ssm.ops.selective_scan_interface", stub)
 
     def operation(*tensors, backend):
-        return mamba.scan(ScanInputs(*tensors, None, None, None), True)
+        return MAMBA_SSM.scan(ScanInputs(*tensors, None, None, None), True)
 
     with pytest.raises(RuntimeError, match="no second derivative, but create_graph=True"):
         penalised(operation, CASES["scan"][1], "mamba_ssm")

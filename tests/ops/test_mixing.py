@@ -52,11 +52,24 @@ def test_norm_reduce(backend, shape, rows, seed):
 
 def test_norm_reduce_with_a_map_too_large_for_the_kernel():
     torch.manual_seed(0)
-    assert_close(
-        lambda x, weight, backend: norm_reduce(x, weight, backend=backend)[2],
-        [torch.randn(2, 2, 5, 100), torch.randn(48, 100)],
-        "cpu",
-    )
+    x, weight = torch.randn(2, 2, 5, 100), torch.randn(48, 100)
+    with pytest.warns(
+        UserWarning, match="'cpu' leaves norm_reduce to 'torch': its maps have up to 4096 weights, but got 4800"
+    ):
+        assert_close(lambda x, weight, backend: norm_reduce(x, weight, backend=backend)[2], [x, weight], "cpu")
+    for a, b in zip(norm_reduce(x, weight), norm_reduce(x, weight, backend="torch"), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_branches_one_by_one_and_of_another_shape():
+    torch.manual_seed(0)
+    branches, weights = torch.randn(3, 2, 5, 8, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+    want = mixture(branches, weights)
+    torch.testing.assert_close(mixture(iter(branches), weights), want)
+    torch.testing.assert_close(mixture(list(branches)), mixture(branches))
+    torch.testing.assert_close(mixture(branches.flatten(1, 2), weights), want.flatten(0, 1))
+    with pytest.raises(ScansearchError, match="needs at least one branch"):
+        mixture([])
 
 
 def test_shapes_are_checked():

@@ -10,8 +10,11 @@ from torch.library import opcheck
 from scansearch.errors import ScansearchError
 from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, restore_order, weigh
 from scansearch.ops import selective_scan_grouped as scan
-from scansearch.ops.operators import ALL, CONV, GATE, MIXTURE, NORM_REDUCE, SCAN, STEPS, WEIGH
+from scansearch.ops.backends.cpu.operators import ALL as CPU_OPERATORS
+from scansearch.ops.backends.cpu.operators import CONV, GATE, MIXTURE, NORM_REDUCE, SCAN, WEIGH
+from scansearch.ops.backends.torch import STEPS
 
+ALL = (*CPU_OPERATORS, STEPS)
 G, B, L, D, N = 2, 3, 70, 20, 5
 """More than two chunks of the scan, and neither whole vectors of channels nor whole groups of states."""
 ORDER = torch.stack([torch.randperm(L, generator=torch.Generator().manual_seed(g)) for g in range(G)])

@@ -69,7 +69,7 @@ os.waitpid(child, 0)
 
 def test_without_openmp_python_threads_do_the_work():
     code = """
-from scansearch.ops.cpu import kernel
+from scansearch.ops.backends.cpu import kernel
 torch.set_num_threads(2)
 print(run())
 kernel._openmp = lambda: None

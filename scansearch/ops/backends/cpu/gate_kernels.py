@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from scansearch.ops.cpu.kernel import Kernel
-from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, index_of, inlined, panel_of, row_of, sizes_of
-from scansearch.ops.cpu.simd import LANES, fill, fma, load, multiply, store, subtract
-from scansearch.ops.cpu.vector_math import sigmoid
+from scansearch.ops.backends.cpu.kernel import Kernel
+from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.backends.cpu.panel import compiled, index_of, inlined, panel_of, row_of, sizes_of
+from scansearch.ops.backends.cpu.simd import LANES, fill, fma, load, multiply, store, subtract
+from scansearch.ops.backends.cpu.vector_math import sigmoid
 
 
 @inlined

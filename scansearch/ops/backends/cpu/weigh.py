@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
-from scansearch.ops.cpu.simd import LANES
-from scansearch.ops.cpu.weigh_kernels import weigh_backward, weigh_forward
-from scansearch.ops.operators import WEIGH
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.simd import LANES
+from scansearch.ops.backends.cpu.weigh_kernels import weigh_backward, weigh_forward
 from scansearch.ops.shapes import expect, expect_float32
 
 Tensor = torch.Tensor
-
-
-def weigh(x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
-    """See ``scansearch.ops.weigh``."""
-    result: Tensor = WEIGH(x, channel, token)
-    return result
 
 
 def forward(x: Tensor, channel: Tensor, token: Tensor) -> Tensor:

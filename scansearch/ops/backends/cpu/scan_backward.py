@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from scansearch.ops.cpu.kernel import Kernel
-from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
-from scansearch.ops.cpu.scan_forward import CHUNK, step_size
-from scansearch.ops.cpu.simd import (
+from scansearch.ops.backends.cpu.kernel import Kernel
+from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.backends.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
+from scansearch.ops.backends.cpu.scan_forward import CHUNK, step_size
+from scansearch.ops.backends.cpu.simd import (
     LANES,
     STATES,
     add,
@@ -36,7 +36,7 @@ from scansearch.ops.cpu.simd import (
     store_scalar,
     sum_lanes,
 )
-from scansearch.ops.cpu.vector_math import LN_2, exp2, sigmoid
+from scansearch.ops.backends.cpu.vector_math import LN_2, exp2, sigmoid
 
 _WIDE = STATES * LANES
 _ROW = 4 * LANES

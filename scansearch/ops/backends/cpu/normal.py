@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from scansearch.ops.cpu.panel import inlined
-from scansearch.ops.cpu.simd import LANES, add, fill, fma, load, multiply, store, store_scalar, subtract, sum_narrow
-
-EPSILON = 1e-5
+from scansearch.ops.backends.base import EPS
+from scansearch.ops.backends.cpu.panel import inlined
+from scansearch.ops.backends.cpu.simd import (
+    LANES,
+    add,
+    fill,
+    fma,
+    load,
+    multiply,
+    store,
+    store_scalar,
+    subtract,
+    sum_narrow,
+)
 
 
 @inlined
@@ -36,4 +46,4 @@ def normalise(sizes, token, mask):
         store(token, first, centred)
         square = fma(centred, centred, square)
     variance = sum_narrow(square) / np.float32(sizes.channels)
-    return np.float32(1.0) / np.sqrt(variance + np.float32(EPSILON))
+    return np.float32(1.0) / np.sqrt(variance + np.float32(EPS))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from scansearch.ops.cpu.kernel import Kernel
-from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.normal import copy_token, fill_mask, normalise
-from scansearch.ops.cpu.panel import compiled, panel_of, row_of, sizes_of
-from scansearch.ops.cpu.simd import (
+from scansearch.ops.backends.cpu.kernel import Kernel
+from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.backends.cpu.normal import copy_token, fill_mask, normalise
+from scansearch.ops.backends.cpu.panel import compiled, panel_of, row_of, sizes_of
+from scansearch.ops.backends.cpu.simd import (
     LANES,
     add,
     fill,

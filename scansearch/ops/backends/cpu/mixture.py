@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.ops.cpu.mixture_kernels import mixture_backward, mixture_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
-from scansearch.ops.operators import MIXTURE
+from scansearch.ops.backends.cpu.mixture_kernels import mixture_backward, mixture_forward
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
 from scansearch.ops.shapes import expect, expect_float32
 
 Tensor = torch.Tensor
-
-
-def mixture(branches: Tensor, weights: Tensor) -> Tensor:
-    """See ``scansearch.ops.mixture``."""
-    result: Tensor = MIXTURE(branches, weights)
-    return result
 
 
 def forward(branches: Tensor, weights: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from scansearch.ops.cpu.panel import Sizes
-from scansearch.ops.cpu.simd import LANES
+from scansearch.ops.backends.cpu.panel import Sizes
+from scansearch.ops.backends.cpu.simd import LANES
 
 
 def blocked(rows: torch.Tensor, count: int) -> torch.Tensor:

@@ -5,25 +5,14 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from scansearch.errors import UnsupportedError
-from scansearch.ops.cpu.blocked import blocked, unblocked
-from scansearch.ops.cpu.conv_kernels import TAPS, conv_backward, conv_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
-from scansearch.ops.cpu.simd import LANES
-from scansearch.ops.operators import CONV
+from scansearch.ops.backends.cpu.backend import TAPS
+from scansearch.ops.backends.cpu.blocked import blocked, unblocked
+from scansearch.ops.backends.cpu.conv_kernels import conv_backward, conv_forward
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.simd import LANES
 from scansearch.ops.shapes import expect, expect_float32, expect_range
 
 Tensor = torch.Tensor
-
-
-def reorder_conv_silu(x: Tensor, order: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """See ``scansearch.ops.reorder_conv_silu``."""
-    if weight.shape[2] > TAPS:
-        raise UnsupportedError(
-            f"backend 'cpu' convolves up to {TAPS} taps, but got {weight.shape[2]}; use backend 'torch' or 'auto'"
-        )
-    result: Tensor = CONV(x, weight, bias, order)
-    return result
 
 
 def forward(x: Tensor, weight: Tensor, bias: Tensor, order: Tensor) -> Tensor:

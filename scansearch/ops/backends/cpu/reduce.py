@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.ops import time_major
-from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
-from scansearch.ops.cpu.reduce_kernels import reduce_backward, reduce_forward
-from scansearch.ops.operators import NORM_REDUCE
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.reduce_kernels import reduce_backward, reduce_forward
 from scansearch.ops.shapes import expect, expect_float32
 
 Tensor = torch.Tensor
-MAX_FUSED_WEIGHTS = 4096
-"""A larger map does not stay in the first-level cache: there a matrix product is faster."""
-
-
-def norm_reduce(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """See ``scansearch.ops.norm_reduce``."""
-    if weight.numel() > MAX_FUSED_WEIGHTS:
-        return time_major.norm_reduce(x, weight)
-    result: tuple[Tensor, Tensor, Tensor] = NORM_REDUCE(x, weight)
-    return result
 
 
 def forward(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,8 @@ import torch
 from numba import njit
 from torch.nn import functional as F
 
-from scansearch.ops.cpu.machine import load_integer
-from scansearch.ops.cpu.simd import LANES
+from scansearch.ops.backends.cpu.machine import load_integer
+from scansearch.ops.backends.cpu.simd import LANES
 
 compiled: Callable[..., Any] = njit(boundscheck=False, error_model="numpy")
 """Makes a function a part of kernels."""

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from scansearch.ops.cpu.simd import INT32, INT64
+from scansearch.ops.backends.cpu.simd import INT32, INT64
 
 _X86 = platform.machine() in {"x86_64", "AMD64", "i386", "i686"}
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from scansearch.ops.cpu.kernel import Kernel
-from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
-from scansearch.ops.cpu.simd import (
+from scansearch.ops.backends.cpu.kernel import Kernel
+from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.backends.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
+from scansearch.ops.backends.cpu.simd import (
     LANES,
     STATES,
     add,
@@ -25,7 +25,7 @@ from scansearch.ops.cpu.simd import (
     spread,
     store,
 )
-from scansearch.ops.cpu.vector_math import exp2, softplus
+from scansearch.ops.backends.cpu.vector_math import exp2, softplus
 
 CHUNK = 32
 """Steps between two states that are kept for the backward pass, which recomputes the states between them."""

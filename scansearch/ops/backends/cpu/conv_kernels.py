@@ -5,14 +5,12 @@ A forward task is one panel. A backward task is one sample with all its groups, 
 
 from __future__ import annotations
 
-from scansearch.ops.cpu.kernel import Kernel
-from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, index_of, inlined, panel_of, row_of, sizes_of
-from scansearch.ops.cpu.simd import LANES, add, fill, fma, load, multiply, store, subtract
-from scansearch.ops.cpu.vector_math import sigmoid
-
-TAPS = 4
-"""Taps of the convolution; a shorter one is filled up with zeros in front."""
+from scansearch.ops.backends.cpu.backend import TAPS
+from scansearch.ops.backends.cpu.kernel import Kernel
+from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.backends.cpu.panel import compiled, index_of, inlined, panel_of, row_of, sizes_of
+from scansearch.ops.backends.cpu.simd import LANES, add, fill, fma, load, multiply, store, subtract
+from scansearch.ops.backends.cpu.vector_math import sigmoid
 
 
 @inlined

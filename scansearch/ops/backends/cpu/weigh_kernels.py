@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from scansearch.ops.cpu.kernel import Kernel
-from scansearch.ops.cpu.machine import flush_denormals, restore_denormals, take_ticket
-from scansearch.ops.cpu.panel import compiled, panel_of, row_of, sizes_of
-from scansearch.ops.cpu.simd import LANES, fill, fma, load, load_scalar, multiply, store, store_scalar, sum_narrow
+from scansearch.ops.backends.cpu.kernel import Kernel
+from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
+from scansearch.ops.backends.cpu.panel import compiled, panel_of, row_of, sizes_of
+from scansearch.ops.backends.cpu.simd import (
+    LANES,
+    fill,
+    fma,
+    load,
+    load_scalar,
+    multiply,
+    store,
+    store_scalar,
+    sum_narrow,
+)
 
 
 @compiled

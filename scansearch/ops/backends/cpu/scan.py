@@ -7,27 +7,16 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from scansearch.ops.cpu.blocked import blocked, unblocked
-from scansearch.ops.cpu.kernel import thread_count
-from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
-from scansearch.ops.cpu.scan_backward import scan_backward
-from scansearch.ops.cpu.scan_forward import CHUNK, scan_forward
-from scansearch.ops.cpu.simd import LANES, STATES
-from scansearch.ops.cpu.vector_math import LOG2_E
-from scansearch.ops.operator import needs_gradient
-from scansearch.ops.operators import SCAN
+from scansearch.ops.backends.cpu.blocked import blocked, unblocked
+from scansearch.ops.backends.cpu.kernel import thread_count
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.scan_backward import scan_backward
+from scansearch.ops.backends.cpu.scan_forward import CHUNK, scan_forward
+from scansearch.ops.backends.cpu.simd import LANES, STATES
+from scansearch.ops.backends.cpu.vector_math import LOG2_E
 from scansearch.ops.shapes import ScanInputs, check_scan, expect_float32
 
 Tensor = torch.Tensor
-
-
-def scan(inputs: ScanInputs, delta_softplus: bool) -> Tensor:
-    """See ``selective_scan_grouped``."""
-    u, delta, A, B, C, D, z, delta_bias = inputs
-    zeros = u.new_zeros(u.shape[0], u.shape[3])
-    given = (u, delta, A, B, C, zeros if D is None else D, zeros if delta_bias is None else delta_bias)
-    y: Tensor = SCAN(*given, delta_softplus, needs_gradient(*given))
-    return y if z is None else y * F.silu(z)
 
 
 def kept_shape(shape: Sequence[int], states: int) -> tuple[int, int, int, int]:

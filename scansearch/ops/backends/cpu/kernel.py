@@ -26,8 +26,8 @@ from typing import Any
 import torch
 from numba import cfunc, types
 
-from scansearch.ops.cpu.panel import Sizes, panels_of
-from scansearch.ops.cpu.simd import LANES, STATES
+from scansearch.ops.backends.cpu.panel import Sizes, panels_of
+from scansearch.ops.backends.cpu.simd import LANES, STATES
 
 _SIGNATURE = types.void(types.int64)
 _PROCESS = os.getpid()

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.ops.cpu.gate_kernels import gate_backward, gate_forward
-from scansearch.ops.cpu.panel import Sizes, blocks_of, cut, whole_vectors
-from scansearch.ops.cpu.simd import LANES
-from scansearch.ops.gather import gather_rows
-from scansearch.ops.operators import GATE
+from scansearch.ops.backends.cpu.gate_kernels import gate_backward, gate_forward
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.simd import LANES
 from scansearch.ops.shapes import expect, expect_float32, expect_range
 
 Tensor = torch.Tensor
-
-
-def restore_gate(y: Tensor, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
-    """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
-    result: Tensor = gather_rows(y, inverse, order) if z is None else GATE(y, z, inverse)
-    return result
 
 
 def forward(y: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
