@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from scansearch.runs.config import RunConfig, most_threads, validated
 from scansearch.runs.environment import differences, read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.origin import check_result
+from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.standalone import StandAlone
@@ -149,7 +151,8 @@ def _run(
     torch.manual_seed(config.seed)
     supernet = _supernet(parts["spec"], bound, data)
     alone = StandAlone(parts["spec"], bound, data, _sizes(data), config, fabric, folder.path)
-    loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, alone)
+    judge = partial(SearchJudge, alone)
+    loop = SearchLoop(fabric, supernet, strategy, bound, data, config, folder, listener, judge)
     environment = _environment(parts, config, folder, listener)
     for note in (*data.notes, *bound.notes(), *strategy.notes(), *config.train.notes()):
         listener.warned(note)

@@ -77,7 +77,7 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
 
         def after_backward(self, step: Step) -> None:
             with _unmoved(self.supernet, "after_backward"):
-                super().after_backward(replace(step, held_out=None, recent=lambda count: []))
+                super().after_backward(replace(step, make_held_out=None, recent=lambda count: []))
             alphas = self.supernet.architecture_parameters()
             weights = [p for group in step.optimizer.param_groups for p in group["params"]]
             twice = any(alpha is weight for alpha in alphas for weight in weights)
@@ -91,7 +91,8 @@ def observed(strategy: type[Strategy]) -> type[Strategy]:
 
         def finish(self, evaluate: Judge) -> None:
             assert isinstance(evaluate, SearchJudge)
-            weights, held_out = evaluate.loop.batches.samples, evaluate.loop.held_out
+            feed = evaluate.loop.feed
+            weights, held_out = feed.batches.samples, feed.held_out_batches
             shared = held_out is not None and bool(torch.isin(weights, held_out.samples).any())
             require(not shared, "the weights learn from held-out images")
             before = _copies([weight for _, weight in self.supernet.weight_parameters()])

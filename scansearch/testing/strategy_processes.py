@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from operator import attrgetter
@@ -25,6 +26,7 @@ from scansearch.registry import DATASETS, MODELS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import resume, start
+from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import SearchSpace
@@ -160,7 +162,7 @@ def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
     supernet = spec.supernet([layer.candidates for layer in bound], **sizes)
     strategy = kind(validated(kind.Settings, config.strategy_settings, "strategy"))
     alone = StandAlone(spec, bound, data, sizes, config, fabric, folder)
-    return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), alone)
+    return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), partial(SearchJudge, alone))
 
 
 def digest(state: Any) -> str:

@@ -8,9 +8,9 @@ from scansearch.strategies.darts import Darts
 
 import scansearch
 from scansearch.registry import STRATEGIES
-from scansearch.searching import loop as loop_module
-from scansearch.searching.loop import TUNING_RATE
+from scansearch.training import feed as feed_module
 from scansearch.training.batches import generator
+from scansearch.training.weights import TUNING_RATE
 
 RUN = {
     "model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 96, "batch_size": 32, "validation_limit": 40, "patch_size": 4,
@@ -36,11 +36,11 @@ class Probe(Darts):
 
     def finish(self, evaluate):
         loop = self.kept["loop"] = evaluate.loop
-        self.kept["moments"] = len(loop.optimizer.state)
+        self.kept["moments"] = len(loop.weights.optimizer.state)
         self.kept["tuned"] = []
         for _ in range(6):
             evaluate.tune(self.evaluation(), 1)
-            self.kept["tuned"].append((loop.optimizer.param_groups[0]["lr"], _updates(loop)))
+            self.kept["tuned"].append((loop.weights.optimizer.param_groups[0]["lr"], _updates(loop)))
         seen = self.kept["judged"] = []
         kind = type(loop.data.validation)
         batch = kind.batch
@@ -52,7 +52,7 @@ class Probe(Darts):
 
 
 def _updates(loop):
-    return max(int(state["step"]) for state in loop.optimizer.state.values())
+    return max(int(state["step"]) for state in loop.weights.optimizer.state.values())
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_recent_batches_of_joint_alpha_are_the_weights(probed):
 
 def test_every_batch_is_augmented_with_numbers_of_its_own(probed, monkeypatch):
     used = []
-    monkeypatch.setattr(loop_module, "generator", lambda *key: (used.append(key), generator(*key))[1])
+    monkeypatch.setattr(feed_module, "generator", lambda *key: (used.append(key), generator(*key))[1])
     steps = probed(level="bilevel")["steps"]
     assert len(set(used)) == 2 * len(steps) + 6  # of the weights' batches, of the held-out ones, of those of the tuning
     assert {key[:1] for key in used} == {(0,)}  # the seed
@@ -96,7 +96,7 @@ def test_the_weights_gradient_is_clipped_and_alphas_is_not(probed):
     loop = kept["loop"]
     for parameter in loop.supernet.parameters():
         parameter.grad = torch.full_like(parameter, 10.0)
-    loop._update()
+    loop.weights.update()
     weights = [p for _, p in loop.supernet.weight_parameters()]
     assert float(torch.cat([p.grad.flatten() for p in weights]).norm()) == pytest.approx(1e-3, rel=1e-3)
     assert all(float(a.grad.min()) == 10.0 for a in loop.supernet.architecture_parameters())
