@@ -87,7 +87,9 @@ class Augmentation:
         rows, columns = _moves(batch, height, width, self.settings, generator)
         contrast, brightness = _jitters(batch, self.settings, generator)
         boxes, noise = _erasures(shape, self.settings, generator)
-        own, partner = mixing_draws(batch, height, width, self.settings, generator) if self.settings.mixes else (None,) * 2
+        own, partner = (
+            mixing_draws(batch, height, width, self.settings, generator) if self.settings.mixes else (None,) * 2
+        )
         return Draws(rows, columns, contrast, brightness, boxes, noise, own, partner)
 
     def apply(self, images: torch.Tensor, labels: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,8 +16,16 @@ from scansearch.runs.config import RunConfig
 from scansearch.runs.folder import Folder
 from scansearch.runs.limits import MOST_JUDGED, MOST_STEPS, check_amount
 from scansearch.runs.restore import (
-    check_generators, check_keys, check_like, check_weights, generators, numbers, restore_generators, restoring, whole,
-)  # fmt: skip
+    check_generators,
+    check_keys,
+    check_like,
+    check_weights,
+    generators,
+    numbers,
+    restore_generators,
+    restoring,
+    whole,
+)
 from scansearch.runs.rows import judged_rows, score_rows
 from scansearch.searching.certainty import History, entropy, margin
 from scansearch.space import BoundSpace

@@ -162,7 +162,9 @@ def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
     supernet = spec.supernet([layer.candidates for layer in bound], **sizes)
     strategy = kind(validated(kind.Settings, config.strategy_settings, "strategy"))
     alone = StandAlone(spec, bound, data, sizes, config, fabric, folder)
-    return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), partial(SearchJudge, alone))
+    return SearchLoop(
+        fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), partial(SearchJudge, alone)
+    )
 
 
 def digest(state: Any) -> str:

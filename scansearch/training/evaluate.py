@@ -41,7 +41,9 @@ def evaluate(network: nn.Module, split: Split, feed: Feed, *arguments: Any, limi
             images += count
     network.train(was_training)
     sums = [0.0, 0.0]
-    for losses, right in torch.stack(found).tolist() if found else []:  # one transfer from the device, and sums in float64
+    for losses, right in (
+        torch.stack(found).tolist() if found else []
+    ):  # one transfer from the device, and sums in float64
         sums = [sums[0] + losses, sums[1] + right]
     total, hits, count_of_all = feed.processes.sum([*sums, float(images)])
     return Measured(total / count_of_all, hits / count_of_all)
