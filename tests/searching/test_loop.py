@@ -9,7 +9,11 @@ from scansearch.strategies.darts import Darts
 import scansearch
 from scansearch.registry import STRATEGIES
 from scansearch.training import feed as feed_module
+from scansearch.training import meter as meter_module
 from scansearch.training.batches import generator
+from scansearch.training.events import Silent
+from scansearch.training.feed import Feed
+from scansearch.training.meter import LOG_STEPS
 from scansearch.training.weights import TUNING_RATE
 
 RUN = {
@@ -119,3 +123,29 @@ def test_a_rough_judgement_takes_some_images_evenly_spaced_and_a_whole_one_all(p
     assert rough.tolist() == [0, count // 4, count // 2, 3 * count // 4]
     assert whole.tolist() == list(range(count))
     assert kept["loop"].judged == 2
+
+
+@pytest.mark.parametrize("settings", [{}, {"level": "bilevel"}, {"strategy": "sigmoid"}], ids=str)
+def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, waits, monkeypatch, settings):
+    """Batches apart, which are drawn on the CPU whatever the device is."""
+    monkeypatch.setattr(meter_module, "GLANCE_S", float("inf"))
+    seen = []
+
+    class Watch(Silent):
+        def stepped(self, progress):
+            seen.append(list(waits))
+            waits.clear()
+
+    def read(feed, *arguments, real=Feed._read, **more):
+        before = list(waits)
+        raw = real(feed, *arguments, **more)
+        waits[:] = before
+        return raw
+
+    monkeypatch.setattr(Feed, "_read", read)
+    run = {**RUN, "batch_size": 4, "limit": 96, "epochs": 1, "checkpoint_steps": 1000, **settings}
+    scansearch.search(tmp_path / "run", listener=Watch(), **run)
+    seen[0] = []  # what comes before the first step
+    intervals = [number for number in range(1, len(seen) + 1) if number % LOG_STEPS == 0 or number == len(seen)]
+    assert {number: read for number, read in enumerate(seen, 1) if read} == {number: ["tolist"] for number in intervals}
+    assert len(intervals) > 1
