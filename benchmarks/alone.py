@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -23,20 +24,24 @@ from scipy.stats import mannwhitneyu, ttest_ind
 from benchmarks.comparison import plain_table
 from benchmarks.images import images
 from benchmarks.planted import CONFIDENCE
-from benchmarks.search import search
 from scansearch.data import Parts
 from scansearch.genotype import Genotype
-from scansearch.registry import SEARCH_SPACES
-from scansearch.space import SearchSpace
+from scansearch.machine.numerics import run_numerics
+from scansearch.registry import DATASETS, SEARCH_SPACES
+from scansearch.searching.configure import make_config, model_of
+from scansearch.searching.standalone import shortened, train_alone
+from scansearch.space import find_space
+from scansearch.training.evaluate import evaluate
 from scansearch.training.events import Silent
+from scansearch.training.feed import Feed
 
 FOUND = Path(__file__).parent.parent / "docs" / "searches"
 SEEDS, RANDOM = 1, 8
 FIRST_SEED = 100
 """Not that of a search: no initial weights of a supernet come back."""
-SPACE, LAYERS, NAME = "default8", 4, "alone"
+SPACE, MODEL, LAYERS, NAME = "default8", "local_vim_nano", 4, "alone"
 TRAIN, TEST = 6_000, 10_000
-TRAINING: dict[str, Any] = {"model": "local_vim_nano", "judge_epochs": 10, "threads": 1}
+TRAINING: dict[str, Any] = {"epochs": 10, "threads": 1}
 """940 updates of the weights."""
 
 Directions = Sequence[Sequence[str]]
@@ -94,15 +99,6 @@ class FoundAgainstRandom:
         return {**facts, "difference": self.difference, "p_by_chance": self.chance, "missed": self.missed()}
 
 
-class _Accuracy(Silent):
-    """Keeps the accuracy of the one genotype that is judged."""
-
-    value = float("nan")
-
-    def judged(self, done: int, most: int, accuracy: float) -> None:
-        self.value = accuracy
-
-
 def found() -> dict[str, list[list[str]]]:
     """The genotypes of the long searches, by strategy."""
     paths = sorted(FOUND.glob("*/genotype.json"))
@@ -120,23 +116,28 @@ def drawn(count: int) -> list[list[list[str]]]:
 
 def accuracy(directions: Directions, seed: int, **settings: Any) -> float:
     """Accuracy in [0, 1] on the test images of a network with these directions, trained from scratch."""
-    layers = {number: {"candidates": list(names), "keep": len(names)} for number, names in enumerate(directions)}
-    names = list(SEARCH_SPACES.get(SPACE).candidates)
-    heard = _Accuracy()
-    search(
-        space=SearchSpace.from_dict({"name": "one", "candidates": names, "keep": len(directions[0]), "layers": layers}),
-        data=NAME, seed=seed, listener=heard, strategy="random_search", judge="standalone", samples=1,
-        **{**TRAINING, **settings},
+    config = make_config(
+        space=find_space(SPACE), strategy="random_search", model=MODEL, data=NAME, seed=seed,
+        settings={**TRAINING, **settings},
     )  # fmt: skip
-    return heard.value
+    config = shortened(config, config.train.epochs)
+    with run_numerics():
+        torch.set_num_threads(config.machine.threads)
+        data = DATASETS.get(NAME).load()
+        feed = Feed(data, config.augment, config.train.batch_size, seed, Fabric(accelerator="cpu", devices=1))
+        network = train_alone(model_of(config), directions, config, feed, Silent())
+        return evaluate(network, data.test, feed).accuracy
 
 
 def cut(parts: Parts, train: int, test: int) -> Parts:
-    """Some of the training images; test images, of which nothing is chosen here, in the place of those that judge."""
+    """Some of the training images, and others to test by where the data have no test part; validation images are never used."""
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(parts.train)))
-    test_part = parts.test or parts.train.subset(order[-test:])
-    judges = test_part.subset(torch.arange(len(test_part))[:test])
-    return replace(parts, train=parts.train.subset(order[:train]), validation=judges, test=judges)
+    aside = min(test, len(order) // 5)
+    learned, unused, last = (
+        parts.train.subset(part) for part in (order[: -2 * aside][:train], order[-2 * aside : -aside], order[-aside:])
+    )
+    tests = parts.test or last
+    return replace(parts, train=learned, validation=unused, test=tests.subset(torch.arange(len(tests))[:test]))
 
 
 def run(seeds: int = SEEDS, *, root: Path | None = None, tiny: bool = False) -> list[FoundAgainstRandom]:
@@ -152,7 +153,7 @@ def run(seeds: int = SEEDS, *, root: Path | None = None, tiny: bool = False) -> 
         ours = dict(list(ours.items())[:2])
     sizes = (64, 100) if tiny else (TRAIN, TEST)
     with images(NAME, root, lambda parts: cut(parts, *sizes)) as name:
-        settings = {"patch_size": 2 if name == "fashion-mnist" else 1, **({"judge_epochs": 1} if tiny else {})}
+        settings = {"patch_size": 2 if name == "fashion-mnist" else 1, **({"epochs": 1} if tiny else {})}
         accuracies = [
             fmean(accuracy(directions, seed, **settings) for seed in range(FIRST_SEED, FIRST_SEED + seeds))
             for directions in track([*ours.values(), *theirs], "training", console=Console(stderr=True), transient=True)

@@ -16,6 +16,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from scansearch.models import Selection
+from scansearch.space import Choice
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
 
 TRIES = 100
@@ -46,14 +47,26 @@ class Gumbel(GradientStrategy):
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """A draw: equal weights forwards, the relaxed ones backwards."""
         perturbed = [alpha.log_softmax(0) + _gumbel(alpha) for alpha in alphas]
-        choice = self.space.best([values.detach().double().cpu() for values in perturbed])
+        choice = self._drawn(torch.cat([values.detach() for values in perturbed]).cpu())
         tau = self.tau(step)
         return [_straight_through(values / tau, kept) for values, kept in zip(perturbed, choice, strict=True)]
+
+    def _drawn(self, perturbed: torch.Tensor) -> Choice:
+        """The best by ``perturbed``, those of all layers one after the other: without rules and budget simply the k largest."""
+        values = perturbed.split([len(layer.candidates) for layer in self.space])
+        if self.space.budget is None and all(layer.least == layer.most and not layer.rules for layer in self.space):
+            return tuple(_largest(found, layer.least) for found, layer in zip(values, self.space, strict=True))
+        return self.space.best([found.double() for found in values])
 
     @override
     def evaluation(self) -> list[Selection]:
         """The directions that would be kept now: an evaluation must not draw."""
         return self.derived(self.choose())
+
+
+def _largest(values: torch.Tensor, count: int) -> tuple[int, ...]:
+    """Of equals, the earlier ones, as the exact solver has it."""
+    return tuple(sorted(values.argsort(descending=True, stable=True)[:count].tolist()))
 
 
 def _straight_through(logits: torch.Tensor, kept: tuple[int, ...]) -> Selection:

@@ -1,7 +1,9 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 # Two workers with two OpenMP threads each on two cores wait for each other far longer than they compute.
@@ -36,6 +38,28 @@ def _no_pictures(request, monkeypatch):
         "training",
     ):
         monkeypatch.setattr("scansearch.figures.report.render", lambda *arguments: [])
+
+
+READS = ("item", "tolist", "__float__", "__bool__", "__int__", "__index__", "cpu", "numpy", "nonzero")
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """A list of all that would wait for the device: every read of the numbers in a tensor, by its name.
+
+    Optimisers keep the number of their steps on the CPU; what they read does not count.
+    """
+    found = []
+    for name in READS:
+        real = getattr(torch.Tensor, name)
+
+        def reading(self, *arguments, real=real, name=name, **more):
+            if "optim" not in Path(sys._getframe(1).f_code.co_filename).parts:
+                found.append(name)
+            return real(self, *arguments, **more)
+
+        monkeypatch.setattr(torch.Tensor, name, reading)
+    return found
 
 
 @pytest.fixture(scope="session")

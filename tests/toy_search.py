@@ -62,7 +62,7 @@ def step(supernet, number=0, schedule=1.0):
         number=number,
         schedule=schedule,
         train=batches[0],
-        held_out=batches[1],
+        make_held_out=lambda: batches[1],
         loss=loss,
         raw_loss=loss,
         recent=lambda count: batches[1:],

@@ -8,8 +8,27 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.random_boxes import box_mask, uniform
 
 
+def mixing_draws(
+    batch: int, height: int, width: int, settings: AugmentSettings, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draws how a batch is mixed.
+
+    Args:
+        batch: Images B.
+        height: Rows of the images.
+        width: Columns of the images.
+        settings: Which of the two, how strong and how often.
+        generator: Source of randomness.
+
+    Returns:
+        The share of every pixel that an image keeps, (B, H, W), and the image that gives the rest, int64 (B,).
+    """
+    own = _own_share(batch, height, width, settings, generator)
+    return own, torch.randperm(batch, generator=generator, device=generator.device)
+
+
 def mix(
-    images: torch.Tensor, targets: torch.Tensor, settings: AugmentSettings, generator: torch.Generator
+    images: torch.Tensor, targets: torch.Tensor, own: torch.Tensor, partner: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Blends every image with a partner; an image's own share of the pixels is also its share of the target.
 
@@ -19,16 +38,13 @@ def mix(
     Args:
         images: (B, C, H, W).
         targets: Probabilities, (B, classes).
-        settings: Which of the two, how strong and how often.
-        generator: Source of randomness.
+        own: Share of each pixel that an image keeps, (B, H, W).
+        partner: The image that gives the rest, int64 (B,).
 
     Returns:
         Images and probabilities of the same shapes.
     """
-    own = _own_share(len(images), images.shape[-2], images.shape[-1], settings, generator)
-    partner = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
-    mask = own[:, None].to(images)
-    share = own.mean(dim=(1, 2))[:, None].to(targets)
+    mask, share = own[:, None].to(images), own.mean(dim=(1, 2))[:, None].to(targets)
     return images * mask + images[partner] * (1 - mask), targets * share + targets[partner] * (1 - share)
 
 

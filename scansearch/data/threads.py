@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,15 +23,40 @@ Result = TypeVar("Result")
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """``[function(item) for item in items]`` in a few threads, without the warnings that pillow prints.
 
-    What makes a file unusable is an exception, and that is passed on. The filter is set here, by the thread that waits:
-    it is the process's own, so that threads which set it would undo each other's.
+    What makes a file unusable is an exception, and that is passed on.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return list(_pool(os.getpid()).map(function, items))
+    process = os.getpid()  # neither threads nor what they hold survive a fork
+    with _quiet(process):
+        return list(_pool(process).map(function, items))
+
+
+class _Quiet:
+    """Ignores warnings as long as any thread is within: their filters are the process's own, and threads undo each other's."""
+
+    def __init__(self) -> None:
+        self._lock, self._within = threading.Lock(), 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._within == 0:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._within += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                self._filters.__exit__(None, None, None)
+
+
+@lru_cache(maxsize=1)
+def _quiet(process: int) -> _Quiet:
+    return _Quiet()
 
 
 @lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
-    # By process: threads do not survive a fork.
     return ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="images")

@@ -18,7 +18,7 @@ def run_numerics() -> Iterator[None]:
 
     Afterwards the number of threads, these settings and torch's random state are what they were before.
     """
-    threads, flushed = torch.get_num_threads(), _flushes_denormals()
+    threads, flushed = torch.get_num_threads(), flushes_denormals()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only, dtype = torch.is_deterministic_algorithms_warn_only_enabled(), torch.get_default_dtype()
     try:
@@ -35,6 +35,7 @@ def run_numerics() -> Iterator[None]:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
-def _flushes_denormals() -> bool:
+def flushes_denormals() -> bool:
+    """Whether this thread computes with denormals as zeros."""
     # torch has no question for it, so compute one: half the smallest normal number.
     return float(torch.tensor(torch.finfo(torch.float32).tiny, dtype=torch.float32) * 0.5) == 0.0

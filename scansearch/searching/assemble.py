@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
 from scansearch.searching.configure import model_of
+from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.standalone import StandAlone
@@ -179,7 +181,9 @@ def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: List
     spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
     supernet = _supernet(spec, bound, data)
     alone = StandAlone(spec, bound, data, config, fabric, folder.path)
-    return SearchLoop(fabric, supernet, parts.strategy, bound, data, config, folder, listener, alone)
+    return SearchLoop(
+        fabric, supernet, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, alone)
+    )
 
 
 def notes_of(parts: Parts, config: RunConfig) -> list[str]:

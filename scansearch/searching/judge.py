@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.models import Selection
+from scansearch.searching.loop import SearchLoop
 from scansearch.space import Choice
 from scansearch.training.interrupt import StopRequest
-
-if TYPE_CHECKING:
-    from scansearch.searching.loop import SearchLoop
 
 Alone = Callable[[Choice, int, StopRequest], float]
 
@@ -25,24 +22,24 @@ class SearchJudge:
     """Gives validation accuracies: with the supernet's weights, or of a network that is trained alone.
 
     Args:
-        loop: The search; its supernet judges.
         alone: ``alone(choice, epochs, stop)`` trains the derived network of a genotype and gives its accuracy.
+        loop: The search; its supernet judges.
         stop: Asked before every evaluation.
     """
 
-    def __init__(self, loop: SearchLoop, alone: Alone, stop: StopRequest) -> None:
+    def __init__(self, alone: Alone, loop: SearchLoop, stop: StopRequest) -> None:
         self.loop, self.alone, self.stop = loop, alone, stop
         self.asked = 0  # updates of fine-tuning, those before an interruption among them
 
     def __call__(self, selections: Sequence[Selection]) -> float:
         """Validation accuracy in [0, 1] of the supernet under these selections."""
         self._save_if(self._due)
-        return self._count(self.loop.evaluate(selections)[1])
+        return self._count(self.loop.evaluate(selections).accuracy)
 
     def on(self, images: int, selections: Sequence[Selection]) -> float:
         """The same on so many validation images, evenly spaced: quicker, and rougher."""
         self._save_if(self._due)
-        return self._count(self.loop.evaluate(selections, limit=images)[1])
+        return self._count(self.loop.evaluate(selections, limit=images).accuracy)
 
     def standalone(self, choice: Choice, epochs: int) -> float:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
@@ -73,7 +70,7 @@ class SearchJudge:
         self._heed(due, judged if self.loop.judged else f"after step {self.loop.step} of {self.loop.plan.steps}")
 
     def _heed(self, due: bool, where: str) -> None:
-        if due or self.stop.requested:
+        if self.stop.asked(self.loop.processes) or due:
             self.loop.save()
             self.stop.heed(where, self.loop.folder.path)
 

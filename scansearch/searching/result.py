@@ -122,6 +122,6 @@ class Result:
             judged = self.strategy.judged_genotypes().get(kept)
             return {} if judged is None else {"standalone_accuracy": round(judged, 9)}
         loss, accuracy = self.loop.evaluate(self.strategy.evaluation())
-        derived = self.loop.evaluate(self.strategy.derived(kept))[1]
+        derived = self.loop.evaluate(self.strategy.derived(kept)).accuracy
         figures = {"supernet_accuracy": accuracy, "supernet_loss": loss, "derived_accuracy": derived}
         return {name: round(figure, 9) for name, figure in figures.items()}

@@ -1,49 +1,91 @@
-"""Training the derived network of a genotype alone: a search in which nothing is left to choose."""
+"""Training the derived network of a genotype alone, from scratch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from scansearch.data import ImageData
-from scansearch.models import ModelSpec, Selection
+from scansearch.models import ModelSpec, Selection, Supernet
 from scansearch.runs.config import RunConfig
-from scansearch.runs.table import Row, Table
-from scansearch.space import BoundSpace, Choice, LayerSpace
-from scansearch.strategy.base import Strategy, StrategySettings
-from scansearch.training.events import Silent
+from scansearch.runs.limits import MOST_STEPS, check_amount
+from scansearch.space import BoundSpace, Choice
+from scansearch.training.evaluate import evaluate
+from scansearch.training.events import Progress
+from scansearch.training.feed import Feed
+from scansearch.training.fit import Recorder, fit
 from scansearch.training.interrupt import StopRequest
+from scansearch.training.processes import Processes
+from scansearch.training.weights import Weights
 
 
-class _Fixed(Strategy):
-    """Every direction there is, added up: the derived network itself."""
+class DerivedNetwork(nn.Module):
+    """A supernet of just the kept directions, all of which run and are added up, with the initial weights of a supernet.
 
-    def select(self, step: int) -> list[Selection]:
-        return [Selection(tuple(range(len(layer.candidates)))) for layer in self.space]
+    Args:
+        supernet: Holds the kept directions and no others.
+    """
 
-    def scores(self) -> list[torch.Tensor]:
-        return [torch.full((len(layer.candidates),), 1 / len(layer.candidates)).double() for layer in self.space]
+    def __init__(self, supernet: Supernet) -> None:
+        super().__init__()
+        self.supernet = supernet
+        self.selections = [Selection(tuple(range(len(names)))) for names in supernet.candidates]
+        for alpha in supernet.architecture_parameters():
+            alpha.requires_grad_(False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (B, C, H, W) to logits (B, classes)."""
+        logits: torch.Tensor = self.supernet(images, self.selections)
+        return logits
+
+    def no_weight_decay(self) -> set[str]:
+        """The supernet's."""
+        return {f"supernet.{name}" for name in self.supernet.no_weight_decay()}
 
 
-class _NoFolder:
-    """In place of a run folder: keeps nothing."""
+@dataclass(frozen=True)
+class _Heeding:
+    """Ends a training when a stop is asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    stop: StopRequest
+    processes: Processes
+    folder: Path
 
-    def append(self, table: Table[Row], rows: Sequence[Row]) -> None:
-        """Nothing."""
+    def stepped(self, progress: Progress) -> None:
+        if self.stop.asked(self.processes, progress.step):
+            self.stop.heed(f"after step {progress.step} of {progress.steps}", self.folder)
 
-    def save(self, step: int, state: dict[str, Any]) -> None:
-        """Nothing."""
+
+def train_alone(
+    spec: ModelSpec, directions: Sequence[Sequence[str]], config: RunConfig, feed: Feed, recorder: Recorder
+) -> nn.Module:  # fmt: skip
+    """Trains a network from scratch, with the seed and the training settings of a run.
+
+    Args:
+        spec: The model.
+        directions: The directions of every layer.
+        config: The run's settings; ``config.train.epochs`` is how long.
+        feed: What it learns from.
+        recorder: Told about every step.
+
+    Returns:
+        The trained network.
+    """
+    steps = config.train.epochs * feed.steps_per_epoch
+    check_amount(steps, MOST_STEPS, "updates of the weights", "take fewer epochs, or larger batches")
+    torch.manual_seed(config.seed)
+    network = DerivedNetwork(spec.supernet(directions, feed.data.shape))
+    fit(Weights(network, config.train, feed.steps_per_epoch, feed.fabric), feed, recorder)
+    return network
 
 
 class StandAlone:
-    """Trains derived networks with the data, the seed and the training settings of a search.
+    """Judges genotypes by their derived networks, trained with the data, the seed and the training settings of a search.
 
     Args:
         spec: The model.
@@ -62,22 +104,17 @@ class StandAlone:
 
     def __call__(self, choice: Choice, epochs: int, stop: StopRequest) -> float:
         """Validation accuracy in [0, 1] after ``epochs`` epochs; the random numbers of the search do not notice."""
-        from scansearch.searching.loop import SearchLoop
-
-        train = self.config.train.model_copy(
-            update={"epochs": epochs, "warmup_epochs": min(self.config.train.warmup_epochs, epochs / 4)}
-        )
-        config = self.config.model_copy(update={"train": train})
-        directions = self.space.directions(choice)
-        layers = [
-            LayerSpace(layer.grid, tuple(names), len(names), len(names))
-            for layer, names in zip(self.space, directions, strict=True)
-        ]
+        config = shortened(self.config, epochs)
+        feed = Feed(self.data, config.augment, config.train.batch_size, config.seed, self.fabric)
         with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
-            loop = SearchLoop(
-                self.fabric, self.spec.supernet(directions, self.data.shape), _Fixed(StrategySettings()),
-                BoundSpace(self.space.name, tuple(layers)), self.data, config, _NoFolder(self.folder), Silent(),
-            )  # fmt: skip
-            loop.train(stop)
-            return loop.evaluate(loop.strategy.select(0))[1]
+            directions, recorder = self.space.directions(choice), _Heeding(stop, feed.processes, self.folder)
+            network = train_alone(self.spec, directions, config, feed, recorder)
+            return evaluate(network, self.data.validation, feed).accuracy
+
+
+def shortened(config: RunConfig, epochs: int) -> RunConfig:
+    """The settings for so many epochs, of which at most a quarter warms up."""
+    warmup = min(config.train.warmup_epochs, epochs / 4)
+    return config.model_copy(
+        update={"train": config.train.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})}
+    )

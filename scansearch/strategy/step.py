@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from scansearch.models import Selection
+from scansearch.training.feed import Batch
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Images (B, C, H, W), normalised and augmented, and targets: int64 (B,), or float (B, classes) when mixed."""
-
-    images: torch.Tensor
-    targets: torch.Tensor
-
-
-@dataclass(frozen=True)
 class Step:
     """What a strategy may use in one step.
 
@@ -49,7 +43,7 @@ class Step:
         number: Weight updates so far, from 0.
         schedule: The learning-rate schedule's factor at this step, between 0 and 1.
         train: The batch that the weights learn from.
-        held_out: A batch of the held-out part of the training data, if the strategy asked for one.
+        make_held_out: Makes a batch of the held-out part of the training data; ``None`` if the strategy wants none held out.
         loss: ``loss(batch, selections)`` runs the supernet and returns the training loss, for ``backward``.
         raw_loss: The same for ``torch.autograd.grad``, which the wrappers for precision and processes do not know.
         recent: ``recent(n)`` gives the last n batches that alpha may learn from (held-out ones if there are any), or fewer.
@@ -61,10 +55,15 @@ class Step:
     number: int
     schedule: float
     train: Batch
-    held_out: Batch | None
+    make_held_out: Callable[[], Batch] | None
     loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
     raw_loss: Callable[[Batch, Sequence[Selection]], torch.Tensor]
     recent: Callable[[int], list[Batch]]
     optimizer: torch.optim.Optimizer
     backward: Callable[[torch.Tensor], None]
     mean: Callable[[Sequence[torch.Tensor]], list[torch.Tensor]] = list
+
+    @cached_property
+    def held_out(self) -> Batch | None:
+        """A batch of the held-out part, made when it is asked for first; ``None`` if there is no such part."""
+        return None if self.make_held_out is None else self.make_held_out()

@@ -146,14 +146,15 @@ def _held_out(strategy: type[Strategy]) -> type[Strategy]:
 
     class HeldOut(strategy):  # type: ignore[misc, valid-type]
         def after_backward(self, step: Step) -> None:
-            if step.held_out is not None:
+            if step.make_held_out is not None:
                 sealed: Any = Sealed("after_backward() uses held-out images; only before_weights and after_epoch may")
-                step = replace(step, held_out=sealed, recent=sealed)
+                step = replace(step, make_held_out=lambda: sealed, recent=sealed)
             super().after_backward(step)
 
         def finish(self, evaluate: Judge) -> None:
             assert isinstance(evaluate, SearchJudge)
-            weights, held_out = evaluate.loop.batches.samples, evaluate.loop.held_out
+            feed = evaluate.loop.feed
+            weights, held_out = feed.batches.samples, feed.held_out_batches
             shared = held_out is not None and bool(torch.isin(weights, held_out.samples).any())
             _require("HeldOut", not shared, "the weights learn from held-out images")
             super().finish(evaluate)

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from operator import attrgetter
@@ -28,6 +29,7 @@ from scansearch.runs.folder import RunFolder
 from scansearch.runs.table import Row, Table
 from scansearch.searching.assemble import resume, start
 from scansearch.searching.configure import model_of
+from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import SearchSpace
@@ -160,8 +162,8 @@ def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
     torch.manual_seed(config.seed)
     supernet = spec.supernet([layer.candidates for layer in bound], data.shape)
     strategy = kind(validated(kind.Settings, config.strategy.settings, "strategy"))
-    alone = StandAlone(spec, bound, data, config, fabric, folder)
-    return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), alone)
+    judge = partial(SearchJudge, StandAlone(spec, bound, data, config, fabric, folder))
+    return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), judge)
 
 
 def digest(state: Any) -> str:

@@ -10,6 +10,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from scansearch.errors import InterruptedRunError
+from scansearch.training.meter import LOG_STEPS
+from scansearch.training.processes import Processes
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -38,6 +40,19 @@ class StopRequest:
             signal.signal(number, self._previous[number])
             signal.raise_signal(number)
         self.requested = signal.Signals(number).name
+
+    def asked(self, processes: Processes, step: int = 0) -> bool:
+        """Whether a stop was asked for, in any of the processes: all stop together.
+
+        Args:
+            processes: Those that share the training; several ask each other, and all must at the same place.
+            step: The number of the step that is done; several ask each other only once a log interval.
+        """
+        if processes.size > 1 and step % LOG_STEPS:
+            return False
+        if processes.agree(self.requested is not None):
+            self.requested = self.requested or "another process"
+        return self.requested is not None
 
     def heed(self, where: str, folder: Path, kept: str = "nothing is lost") -> None:
         """Stops a run that has saved, if that was asked for.

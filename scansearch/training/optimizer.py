@@ -1,12 +1,13 @@
-"""Optimiser and learning-rate schedule of the supernet's weights."""
+"""Optimiser and learning-rate schedule of a network's weights."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from scansearch.models import Supernet
 from scansearch.runs.restore import check_keys, check_numbers, check_tensor, told, whole
@@ -22,11 +23,20 @@ MEMORY: dict[type, set[str]] = {
 """What an optimiser remembers of a parameter that has moved."""
 
 
-def weight_optimizer(supernet: Supernet, settings: TrainSettings) -> torch.optim.Optimizer:
-    """AdamW or SGD over the weights alone; alpha is never in it. 1-D parameters are not decayed."""
-    exempt = supernet.no_weight_decay()
-    decayed = [p for name, p in supernet.weight_parameters() if name not in exempt]
-    others = [p for name, p in supernet.weight_parameters() if name in exempt]
+def trained_parameters(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """The weights of a network by name; of a supernet, alpha is none of them."""
+    if isinstance(network, Supernet):
+        return network.weight_parameters()
+    return [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+
+
+def weight_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """AdamW or SGD over the weights alone. Those that the network names in ``no_weight_decay`` are not decayed; by default 1-D ones."""
+    weights = trained_parameters(network)
+    named: Callable[[], set[str]] | None = getattr(network, "no_weight_decay", None)
+    exempt = {name for name, p in weights if p.ndim <= 1} if named is None else named()
+    decayed = [p for name, p in weights if name not in exempt]
+    others = [p for name, p in weights if name in exempt]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": settings.weight_decay}]
     groups.append({"params": others, "weight_decay": 0.0})
     if settings.optimizer == "sgd":

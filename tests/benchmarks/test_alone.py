@@ -46,10 +46,22 @@ def test_random_genotypes_differ_and_are_the_same_every_time():
     assert all(len(names) == 4 for directions in drawn for names in directions)
 
 
-def test_test_images_judge_and_training_images_do_not():
-    parts = DATASETS.get("digits").read(None)
-    left = alone.cut(parts, 100, 50)
-    assert (len(left.train), len(left.validation)) == (100, 50)
-    images = [split.batch(torch.arange(len(split)))[0] for split in (left.train, left.validation)]
-    seen, judges = ({image.numpy().tobytes() for image in part} for part in images)
-    assert not seen & judges
+def pictures(split):
+    return {image.numpy().tobytes() for image in split.batch(torch.arange(len(split)))[0]}
+
+
+@pytest.mark.parametrize("train", [100, 6000])
+def test_no_image_that_tests_is_trained_by(train):
+    left = alone.cut(DATASETS.get("digits").read(None), train, 50)
+    assert len(left.train) == min(train, 1797 - 2 * 50)
+    assert (len(left.validation), len(left.test)) == (50, 50)
+    assert not pictures(left.train) & (pictures(left.validation) | pictures(left.test))
+
+
+def test_the_test_images_of_the_data_set_judge(monkeypatch):
+    seen, real = [], alone.evaluate
+    monkeypatch.setattr(alone, "evaluate", lambda net, split, feed: (seen.append(split), real(net, split, feed))[1])
+    with alone.images(alone.NAME, None, lambda parts: alone.cut(parts, 64, 100)):
+        assert 0 < alone.accuracy(alone.drawn(1)[0], 0, epochs=1, patch_size=2) < 1
+        test = DATASETS.get(alone.NAME).load().test
+    assert pictures(seen[0]) == pictures(test)

@@ -13,6 +13,7 @@ from scansearch.cli.main import main
 from scansearch.display.progress import RichListener
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.loop import SearchLoop
+from scansearch.training.weights import Weights
 
 TABLES = ("metrics.csv", "layers.csv", "scores.csv")
 
@@ -212,10 +213,13 @@ def test_full_disk_while_exporting(refused, here, monkeypatch):
 
 
 def test_loss_that_becomes_nan(refused, tiny, here, monkeypatch):
-    def loss(self, logits, targets, real=SearchLoop.loss):
-        return real(self, logits, targets) * (float("nan") if self.step == 4 else 1)
+    steps = []
 
-    monkeypatch.setattr(SearchLoop, "loss", loss)
+    def loss(self, logits, targets, real=Weights.loss):
+        steps.append(len(steps))
+        return real(self, logits, targets) * (float("nan") if steps[-1] == 4 else 1)
+
+    monkeypatch.setattr(Weights, "loss", loss)
     line = refused(*tiny, "--out", "run")
     assert "the loss became nan at step 4; the last good checkpoint is kept in run/checkpoints" in line
     assert "--set lr=0.001" in line

@@ -8,9 +8,13 @@ from scansearch.strategies.darts import Darts
 
 import scansearch
 from scansearch.registry import STRATEGIES
-from scansearch.searching import loop as loop_module
-from scansearch.searching.loop import TUNING_RATE
+from scansearch.training import feed as feed_module
+from scansearch.training import meter as meter_module
 from scansearch.training.batches import generator
+from scansearch.training.events import Silent
+from scansearch.training.feed import Feed
+from scansearch.training.meter import LOG_STEPS
+from scansearch.training.weights import TUNING_RATE
 
 RUN = {
     "model": "local_vim_nano", "depth": 1, "epochs": 2, "limit": 96, "batch_size": 32, "validation_limit": 40, "patch_size": 4,
@@ -38,11 +42,11 @@ class Probe(Darts):
 
     def finish(self, evaluate):
         loop = self.kept["loop"] = evaluate.loop
-        self.kept["moments"] = len(loop.optimizer.state)
+        self.kept["moments"] = len(loop.weights.optimizer.state)
         self.kept["tuned"] = []
         for _ in range(6):
             evaluate.tune(self.evaluation(), 1)
-            self.kept["tuned"].append((loop.optimizer.param_groups[0]["lr"], _updates(loop)))
+            self.kept["tuned"].append((loop.weights.optimizer.param_groups[0]["lr"], _updates(loop)))
         seen = self.kept["judged"] = []
         kind = type(loop.data.validation)
         batch = kind.batch
@@ -54,7 +58,7 @@ class Probe(Darts):
 
 
 def _updates(loop):
-    return max(int(state["step"]) for state in loop.optimizer.state.values())
+    return max(int(state["step"]) for state in loop.weights.optimizer.state.values())
 
 
 @pytest.fixture
@@ -87,7 +91,7 @@ def test_recent_batches_of_joint_alpha_are_the_weights(probed):
 
 def test_every_batch_is_augmented_with_numbers_of_its_own(probed, monkeypatch):
     used = []
-    monkeypatch.setattr(loop_module, "generator", lambda *key: (used.append(key), generator(*key))[1])
+    monkeypatch.setattr(feed_module, "generator", lambda *key: (used.append(key), generator(*key))[1])
     steps = probed(level="bilevel")["steps"]
     assert len(set(used)) == 2 * len(steps) + 6  # of the weights' batches, of the held-out ones, of those of the tuning
     assert {key[:1] for key in used} == {(0,)}  # the seed
@@ -98,7 +102,7 @@ def test_the_weights_gradient_is_clipped_and_alphas_is_not(probed):
     loop = kept["loop"]
     for parameter in loop.supernet.parameters():
         parameter.grad = torch.full_like(parameter, 10.0)
-    loop._update()
+    loop.weights.update()
     weights = [p for _, p in loop.supernet.weight_parameters()]
     assert float(torch.cat([p.grad.flatten() for p in weights]).norm()) == pytest.approx(1e-3, rel=1e-3)
     assert all(float(a.grad.min()) == 10.0 for a in loop.supernet.architecture_parameters())
@@ -121,3 +125,29 @@ def test_a_rough_judgement_takes_some_images_evenly_spaced_and_a_whole_one_all(p
     assert rough.tolist() == [0, count // 4, count // 2, 3 * count // 4]
     assert whole.tolist() == list(range(count))
     assert kept["loop"].judged == 2
+
+
+@pytest.mark.parametrize("settings", [{}, {"level": "bilevel"}, {"strategy": "sigmoid"}], ids=str)
+def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, waits, monkeypatch, settings):
+    """Batches apart, which are drawn on the CPU whatever the device is."""
+    monkeypatch.setattr(meter_module, "GLANCE_S", float("inf"))
+    seen = []
+
+    class Watch(Silent):
+        def stepped(self, progress):
+            seen.append(list(waits))
+            waits.clear()
+
+    def read(feed, *arguments, real=Feed._read, **more):
+        before = list(waits)
+        raw = real(feed, *arguments, **more)
+        waits[:] = before
+        return raw
+
+    monkeypatch.setattr(Feed, "_read", read)
+    run = {**RUN, "batch_size": 4, "limit": 96, "epochs": 1, "checkpoint_steps": 1000, **settings}
+    scansearch.search(tmp_path / "run", listener=Watch(), **run)
+    seen[0] = []  # what comes before the first step
+    intervals = [number for number in range(1, len(seen) + 1) if number % LOG_STEPS == 0 or number == len(seen)]
+    assert {number: read for number, read in enumerate(seen, 1) if read} == {number: ["tolist"] for number in intervals}
+    assert len(intervals) > 1

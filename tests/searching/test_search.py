@@ -12,8 +12,8 @@ from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderErr
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.tables import GENOTYPES, LAYERS, TABLES
 from scansearch.searching.assemble import resume, start
-from scansearch.searching.loop import SearchLoop
 from scansearch.training.events import Silent
+from scansearch.training.weights import Weights
 
 REPRODUCIBLE = (*(table.name for table in TABLES["search"] if table.repeatable), "genotype.json")
 
@@ -153,10 +153,13 @@ def test_test_images_are_never_touched(tiny, tmp_path, monkeypatch):
 
 
 def test_nan_stops_names_the_step_and_keeps_the_checkpoint(tiny, tmp_path, monkeypatch):
-    def loss(self, logits, targets, real=SearchLoop.loss):
-        return real(self, logits, targets) * (float("nan") if self.step == 5 else 1)
+    steps = []
 
-    monkeypatch.setattr(SearchLoop, "loss", loss)
+    def loss(self, logits, targets, real=Weights.loss):
+        steps.append(len(steps))
+        return real(self, logits, targets) * (float("nan") if steps[-1] == 5 else 1)
+
+    monkeypatch.setattr(Weights, "loss", loss)
     with pytest.raises(DivergenceError, match="became nan at step 5"):
         start(tiny(), tmp_path / "run")
     assert max((tmp_path / "run" / "checkpoints").iterdir()).name.startswith("step-000000004")

@@ -2,15 +2,22 @@
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 import scansearch
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection
-from scansearch.registry import STRATEGIES
+from scansearch.registry import DATASETS, MODELS, STRATEGIES
 from scansearch.searching.assemble import start
 from scansearch.searching.configure import make_config
+from scansearch.searching.standalone import StandAlone, shortened, train_alone
+from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace, find_space
 from scansearch.strategy import Strategy, Traits
+from scansearch.training.events import Silent
+from scansearch.training.feed import Feed
+from scansearch.training.interrupt import StopRequest
+from scansearch.training.weights import Weights
 
 
 class Pick(Strategy):
@@ -99,3 +106,60 @@ def test_a_choice_outside_the_space_is_not_written(tmp_path):
     finally:
         STRATEGIES.unregister("astray")
     assert not (tmp_path / "run" / "genotype.json").exists()
+
+
+SHAPE = ImageShape(8, 8, channels=1, classes=10)
+DIRECTIONS = [["h", "v_flip"], ["w2", "v", "h_flip"]]
+
+
+def alone(feed, config, directions=DIRECTIONS):
+    spec = MODELS.get("local_vim_nano").configure(depth=2, patch_size=2, drop_path=0.2, scan_backend="torch")
+    return spec, train_alone(spec, directions, config, feed, Silent())
+
+
+@pytest.fixture
+def digits():
+    config = make_config(
+        space=find_space("default8"), strategy="darts", model="local_vim_nano", data="digits",
+        settings={"epochs": 2, "batch_size": 16, "limit": 64, "flip": 0.5},
+    )  # fmt: skip
+    data = DATASETS.get("digits").load(limit=64)
+    return config, data, Feed(data, config.augment, 16, config.seed, Fabric(accelerator="cpu", devices=1))
+
+
+def test_a_network_trained_alone_is_a_supernet_of_its_directions_trained_with_all_of_them(digits):
+    config, _, feed = digits
+    spec, network = alone(feed, config)
+    torch.manual_seed(config.seed)
+    supernet = spec.supernet(DIRECTIONS, SHAPE)
+    everything = [Selection(tuple(range(len(names)))) for names in DIRECTIONS]
+    weights = Weights(supernet, config.train, feed.steps_per_epoch, feed.fabric)
+    for step in range(weights.steps):
+        weights.set_rate(step)
+        weights.backward(feed.train(step), everything)
+        weights.update()
+    assert weights.steps == 8
+    for name, value in supernet.state_dict().items():
+        assert torch.equal(network.supernet.state_dict()[name], value), name
+
+
+def test_a_judgement_validates_once_and_the_random_numbers_of_the_search_do_not_notice(digits, tmp_path, monkeypatch):
+    config, data, feed = digits
+    passes = []
+    over = Feed.over
+    monkeypatch.setattr(
+        Feed, "over", lambda self, split, limit=None: (passes.append(split), over(self, split, limit))[1]
+    )
+    spec = MODELS.get("local_vim_nano").configure(depth=2, patch_size=2, scan_backend="torch")
+    bound = find_space("global4").bind([(4, 4)] * 2)
+    judge = StandAlone(spec, bound, data, config, feed.fabric, tmp_path)
+    before, choice = torch.get_rng_state(), bound.choice([["h", "v"], ["v", "h_flip"]])
+    assert 0 < judge(choice, 3, StopRequest()) < 1
+    assert torch.equal(before, torch.get_rng_state())
+    assert passes == [data.validation]
+
+
+def test_a_short_training_warms_up_for_a_quarter_at_most(digits):
+    config, *_ = digits
+    assert shortened(config, 2).train.model_dump() == {**config.train.model_dump(), "epochs": 2, "warmup_epochs": 0.5}
+    assert shortened(config, 20).train.warmup_epochs == config.train.warmup_epochs == 1

@@ -75,7 +75,7 @@ def make_step(supernet, optimizer, held_out=True):
         number=0,
         schedule=1.0,
         train=batches[0],
-        held_out=batches[1] if held_out else None,
+        make_held_out=(lambda: batches[1]) if held_out else None,
         loss=loss,
         raw_loss=loss,
         recent=lambda count: batches[1:],
@@ -131,7 +131,7 @@ def test_unrolled_gradient_against_its_closed_form(momentum):
         target = toy.alpha if batch is train else 1.0
         return ((toy.w - target) ** 2).sum() + 0 * toy.alpha.sum()
 
-    step = Step(0, 1.0, train, held_out, loss, loss, lambda count: [held_out], optimizer, torch.Tensor.backward)
+    step = Step(0, 1.0, train, lambda: held_out, loss, loss, lambda count: [held_out], optimizer, torch.Tensor.backward)
     before = toy.w.detach().clone()
     (gradient,) = unrolled_gradient(step, lambda: [Selection((0,))], [toy.alpha], [toy.w])
     moved = before - xi * (2 * (before - toy.alpha.detach()) + decay * before + momentum * buffer)
@@ -149,7 +149,7 @@ def test_the_unrolled_gradient_compares_the_same_draws():
         return (alpha * w * (1 + seen[-1])).sum()
 
     step = Step(
-        0, 1.0, batch, batch, loss, loss, lambda n: [batch], torch.optim.SGD([w], lr=0.1), torch.Tensor.backward
+        0, 1.0, batch, lambda: batch, loss, loss, lambda n: [batch], torch.optim.SGD([w], lr=0.1), torch.Tensor.backward
     )
     unrolled_gradient(step, lambda: [Selection((0,))], [alpha], [w])
     assert len(seen) == 4

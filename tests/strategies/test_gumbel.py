@@ -61,3 +61,20 @@ def test_infinite_noise_is_drawn_again(monkeypatch):
     (selection,) = strategy("gumbel", net, space(layers=1)).select(0)
     assert selection.indices == (0, 3)
     assert next(drawn, None) is None
+
+
+@pytest.mark.parametrize(("layers", "count", "keep"), [(1, 4, 1), (3, 8, 4), (2, 8, 8)])
+def test_without_rules_and_budget_the_draw_is_that_of_the_exact_solver(layers, count, keep):
+    bound = space(count, keep, layers)
+    found = strategy("gumbel", ToySupernet(layers, count), bound)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(50):
+        values = torch.randint(-3, 3, (layers * count,), generator=generator).float()  # many are equal
+        assert found._drawn(values) == bound.best([part.double() for part in values.split(count)])
+
+
+def test_a_step_without_rules_and_budget_does_not_ask_the_exact_solver(monkeypatch):
+    bound = space()
+    found = strategy("gumbel", bound=bound)
+    monkeypatch.setattr(type(bound), "best", lambda *arguments, **more: pytest.fail("asked"))
+    assert all(len(selection.indices) == 2 for selection in found.select(0))

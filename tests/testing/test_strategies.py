@@ -115,7 +115,7 @@ def test_broken_strategies_are_caught(name, problem):
 
 def test_held_out_images_that_the_weights_see(monkeypatch):
     every = torch.arange(32)
-    monkeypatch.setattr("scansearch.searching.loop.split_off", lambda count, share, seed: (every, every[::2]))
+    monkeypatch.setattr("scansearch.training.feed.split_off", lambda count, share, seed: (every, every[::2]))
     with pytest.raises(AssertionError, match="HeldOut: space with keep=2 of 4: the weights learn from held-out images"):
         check_strategy(STRATEGIES.get("darts"), settings={"level": "bilevel"}, quick=True)
 

@@ -1,0 +1,87 @@
+"""The weights of a network in training: module, optimiser, schedule, clipping, and what one update is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.nn import functional as F
+
+from scansearch.runs.config import TrainSettings
+from scansearch.training.feed import Batch
+from scansearch.training.meter import Meter
+from scansearch.training.optimizer import schedule, set_lr, trained_parameters, weight_optimizer
+
+TUNING_RATE = 0.1
+"""Fine-tuning begins at this share of the training's learning rate (DARTS-PT's published code)."""
+
+
+class Weights:
+    """Trains the weights of a network.
+
+    Args:
+        network: The network; of a supernet, alpha is none of its weights.
+        settings: How they are trained.
+        steps_per_epoch: Updates in an epoch.
+        fabric: Device, precision and processes.
+    """
+
+    def __init__(self, network: nn.Module, settings: TrainSettings, steps_per_epoch: int, fabric: Fabric) -> None:
+        self.network, self.settings, self.fabric = network, settings, fabric
+        self.steps_per_epoch, self.steps = steps_per_epoch, settings.epochs * steps_per_epoch
+        self.module, self.optimizer = fabric.setup(network, weight_optimizer(network, settings))
+
+    def factor(self, step: int) -> float:
+        """The schedule at a step, as a factor of the peak learning rate."""
+        warmup = round(self.settings.warmup_epochs * self.steps_per_epoch)
+        return schedule(step, self.steps, warmup, self.settings.min_lr / self.settings.lr)
+
+    def set_rate(self, step: int) -> None:
+        """Sets the learning rate of a step."""
+        set_lr(self.optimizer, self.settings.lr * self.factor(step))
+
+    def set_tuning_rate(self, update: int, updates: int) -> None:
+        """Sets the learning rate of fine-tuning after the last step: from a tenth, on a cosine, with a fresh optimiser."""
+        if update == 0:
+            self.optimizer.state.clear()
+        highest = max(self.settings.lr * TUNING_RATE, self.settings.min_lr)
+        set_lr(self.optimizer, highest * schedule(update, updates, 0, self.settings.min_lr / highest))
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy with label smoothing, in float32."""
+        return F.cross_entropy(logits.float(), targets, label_smoothing=self.settings.label_smoothing)
+
+    def backward(self, batch: Batch, *arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients of the loss of a batch, and of nothing else; gives the logits (B, classes) and the loss.
+
+        Args:
+            batch: What is learned from.
+            *arguments: What the network takes beside the images, as the selections of a supernet.
+        """
+        self.optimizer.zero_grad()
+        logits = self.module(batch.images, *arguments)
+        loss = self.loss(logits, batch.targets)
+        self.fabric.backward(loss)
+        return logits.detach(), loss.detach()
+
+    def update(self) -> None:
+        """Moves the weights by their gradients, clipped; the one place where they move."""
+        if self.settings.clip_norm:
+            weights = [p for _, p in trained_parameters(self.network) if p.grad is not None]
+            torch.nn.utils.clip_grad_norm_(weights, self.settings.clip_norm)
+        self.optimizer.step()
+
+    def check_finite(self, meter: Meter, step: int) -> None:
+        """Checks every parameter, with one transfer from the device.
+
+        Raises:
+            DivergenceError: If one is not finite: such a state must not replace a good one.
+        """
+        names, parameters = zip(*self.network.named_parameters(), strict=True)
+        with torch.no_grad():
+            sums = torch.stack([parameter.sum(dtype=torch.float64) for parameter in parameters])
+        bad = (~sums.isfinite()).nonzero().flatten().tolist()
+        if bad:
+            raise meter.diverged(f"sum of {names[bad[0]]}", float(sums[bad[0]]), f"at step {step}")

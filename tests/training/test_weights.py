@@ -1,0 +1,75 @@
+"""One update of the weights: rate, gradient, clipping, optimiser."""
+
+import pytest
+import torch
+from torch import nn
+from toy_search import ToySupernet
+
+from scansearch.errors import DivergenceError
+from scansearch.runs.config import TrainSettings
+from scansearch.training.meter import Meter
+from scansearch.training.optimizer import trained_parameters, weight_optimizer
+from scansearch.training.weights import TUNING_RATE
+
+
+def rate(found):
+    return found.optimizer.param_groups[0]["lr"]
+
+
+def test_the_rate_warms_up_and_falls(feed, weights):
+    found = weights(feed(), epochs=4, warmup_epochs=1, lr=0.1, min_lr=0.01)
+    factors = [found.factor(step) for step in range(found.steps + 1)]
+    assert factors[0] < 1e-3
+    assert factors[5] == max(factors) == 1
+    assert factors[-1] == pytest.approx(0.1)
+    found.set_rate(5)
+    assert rate(found) == 0.1
+
+
+def test_an_update_is_the_optimisers_with_clipped_gradients(feed, weights):
+    fed = feed()
+    found = weights(fed, optimizer="sgd", momentum=0.0, weight_decay=0.0, clip_norm=1e-3, lr=1.0)
+    before = [p.detach().clone() for p in found.network.parameters()]
+    logits, loss = found.backward(fed.train(0))
+    assert not loss.requires_grad
+    assert not logits.requires_grad
+    found.update()
+    moved = torch.cat([(a - b).flatten() for a, b in zip(before, found.network.parameters(), strict=True)])
+    assert float(moved.detach().norm()) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_fine_tuning_forgets_and_falls_from_a_tenth(feed, weights):
+    fed = feed()
+    found = weights(fed)
+    found.backward(fed.train(0))
+    found.update()
+    assert found.optimizer.state
+    rates = []
+    for update in range(4):
+        found.set_tuning_rate(update, 4)
+        rates.append(rate(found))
+        assert bool(found.optimizer.state) == (update > 0)
+        found.backward(fed.train(update))
+        found.update()
+    assert rates[0] == pytest.approx(TUNING_RATE * 0.01)
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_alpha_is_none_of_a_supernets_weights_and_frozen_ones_none_of_a_networks():
+    net = ToySupernet()
+    assert [name for name, _ in trained_parameters(net)] == ["readout.weight", "readout.bias"]
+    plain = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    plain[0].requires_grad_(False)
+    assert [name for name, _ in trained_parameters(plain)] == ["1.weight", "1.bias"]
+    decayed, others = weight_optimizer(plain, TrainSettings()).param_groups
+    assert (len(decayed["params"]), len(others["params"]), others["weight_decay"]) == (1, 1, 0.0)
+
+
+def test_a_weight_that_is_not_finite_is_named(feed, weights):
+    fed = feed()
+    found = weights(fed)
+    meter = Meter(fed.processes, 0.01)
+    found.check_finite(meter, 3)
+    found.network[1].bias.data[0] = float("inf")
+    with pytest.raises(DivergenceError, match="the sum of 1.bias became inf at step 3; start anew"):
+        found.check_finite(meter, 3)
