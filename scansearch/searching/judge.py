@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scansearch.errors import InterruptedRunError, ScansearchError
+from scansearch.errors import InterruptedRunError
 from scansearch.models import Selection
 from scansearch.searching.loop import SearchLoop
 from scansearch.space import Choice
 from scansearch.training.interrupt import StopRequest
 
 Alone = Callable[[Choice, int, StopRequest], float]
-
-
-def unavailable(choice: Choice, epochs: int, stop: StopRequest) -> float:
-    """In place of ``Alone`` where nothing can be trained alone."""
-    raise ScansearchError("this search cannot train networks alone; judge them with the supernet instead")
 
 
 class SearchJudge:

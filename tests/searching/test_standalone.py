@@ -63,13 +63,6 @@ def test_a_network_is_trained_alone_the_same_way_every_time(pick, tmp_path):
     assert (tmp_path / "run" / "metrics.csv").read_text().count("\n") <= 1  # the supernet was not trained
 
 
-def test_a_search_that_cannot_train_alone_says_so():
-    from scansearch.searching.judge import unavailable
-
-    with pytest.raises(ScansearchError, match="cannot train networks alone; judge them with the supernet"):
-        unavailable((), 1, None)
-
-
 def test_the_genotype_tells_the_accuracy_that_decided_and_none_of_a_supernet(tmp_path):
     run = {"model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32}
     genotype = scansearch.search(
