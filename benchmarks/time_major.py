@@ -1,6 +1,6 @@
 """The time-major scan as it is usually vectorised: time first in memory, every product written by ``matmul``.
 
-The fallback in ``scansearch/ops/time_major.py`` grew out of this form; both are in the tables.
+The fallback in ``scansearch/ops/backends/time_major.py`` grew out of this form; both are in the tables.
 """
 
 from __future__ import annotations

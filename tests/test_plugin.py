@@ -1,4 +1,4 @@
-"""A third party's package, installed by pip as any other, adds a scan order, a space, a strategy and a model by entry points."""
+"""A third party's package, installed by pip as any other, adds one plug-in of each kind by entry points."""
 
 from __future__ import annotations
 
@@ -57,6 +57,14 @@ def test_the_space_is_listed_beside_the_built_in_ones(scansearch):
     spaces = {space["name"]: space for space in listing(scansearch, "spaces")}
     assert {"default8", "garden"} <= set(spaces)
     assert spaces["garden"]["candidates"] == ["snail", "snail_flip", "h", "v", "w2"]
+
+
+def test_doctor_knows_the_backend(scansearch):
+    backends = {backend["name"]: backend for backend in listing(scansearch, "doctor")["backends"]}
+    assert {"cpu", "torch", "shell"} <= set(backends)
+    assert backends["shell"]["available"]
+    assert not backends["shell"]["chosen"]
+    assert "an example of a plug-in" in backends["shell"]["reason"]
 
 
 def test_the_strategy_is_listed_with_its_settings(scansearch):

@@ -25,7 +25,7 @@ def command(
         f"GPU: {plain(facts['gpu'] or 'none')}\n"
     )
     rows = [(b["name"], "yes" if b["available"] else "no", b["reason"]) for b in facts["backends"]]
-    out.print(table(("scan backend", "works", "why"), rows))
+    out.print(table(("scan backend", "works", "what it runs on, or why not"), rows))
     for device, backend in facts["auto"].items():
         out.print(f"\nauto uses [bold]{plain(backend)}[/] on {device}")
 

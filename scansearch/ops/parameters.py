@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -58,6 +58,5 @@ class BranchParameters(NamedTuple):
         return cut._replace(x_proj_weight=self.x_proj_weight[..., block])
 
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> BranchParameters:
-        # None stays None.
-        changed = (None if tensor is None else change(tensor) for tensor in self)
-        return BranchParameters(*changed)  # type: ignore[arg-type]
+        changed: Any = (None if tensor is None else change(tensor) for tensor in self)
+        return BranchParameters(*changed)
