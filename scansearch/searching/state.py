@@ -56,7 +56,7 @@ def restore_state(loop: SearchLoop, state: dict[str, Any]) -> None:
         loop.history.load_state_dict(state["history"], loop.step // loop.plan.steps_per_epoch)
         loop.supernet.load_state_dict(state["supernet"])
         load_optimizer(loop.optimizer, state["optimizer"])
-        check_like(state["strategy"], loop.strategy.state_dict())
+        check_like(state["strategy"], loop.strategy.state_dict(), "the strategy's state")
         loop.strategy.load_state_dict(state["strategy"])
         score_rows(loop.space, 0, loop.strategy.scores(), loop.strategy.choose())  # a row for every candidate
         restore_generators(state["random"])
