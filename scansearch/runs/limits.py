@@ -1,4 +1,4 @@
-"""How large a search may be: far beyond any that ends, and small enough that nothing overflows or hangs before it begins."""
+"""How large a run may be: far beyond any that ends, and small enough that nothing overflows or hangs before it begins."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ def check_amount(amount: int, most: int, what: str, hint: str) -> None:
         ScansearchError: If it is more than ``most``.
     """
     if amount > most:
-        raise ScansearchError(f"a search has at most {most:,} {what}, but these settings make {amount:,}; {hint}")
+        raise ScansearchError(f"a run has at most {most:,} {what}, but these settings make {amount:,}; {hint}")

@@ -1,6 +1,6 @@
 """What made a checkpoint: the settings and the circumstances on which its numbers depend, stored in it.
 
-A run that goes on under other settings would end in a genotype that names a strategy and a seed that did not make it.
+A run that goes on under other settings would end in a result that names settings which did not make it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from scansearch.errors import RunFolderError
 
 @contextmanager
 def restoring(folder: Path) -> Iterator[None]:
-    """Whatever a state stumbles over becomes one line: strategies are anyone's code, and checkpoints anyone's data.
+    """Whatever a state stumbles over becomes one line: plug-ins are anyone's code, and checkpoints anyone's data.
 
     Raises:
         RunFolderError: In place of every error but a lack of memory.
@@ -73,7 +73,7 @@ def check_numbers(found: torch.Tensor, where: str, *, finite: bool = True) -> No
 def check_weights(found: object, module: torch.nn.Module) -> None:
     """Checks a module's state against the module itself; parameters are finite, buffers may be anything."""
     fresh = module.state_dict()
-    check_keys(found, list(fresh), "the supernet")
+    check_keys(found, list(fresh), "the network")
     assert isinstance(found, dict)
     parameters = {name for name, _ in module.named_parameters()}
     for name, like in fresh.items():
@@ -83,26 +83,26 @@ def check_weights(found: object, module: torch.nn.Module) -> None:
             check_numbers(found[name], name)
 
 
-def check_like(found: object, fresh: Mapping[str, Any]) -> None:
-    """Checks a strategy's state against that of one just set up: what is there must be there, and of the same kind.
+def check_like(found: object, fresh: Mapping[str, Any], where: str) -> None:
+    """Checks a plug-in's state against that of one just set up: what is there must be there, and of the same kind.
 
-    Strategies of strangers may grow lists, tensors and dicts, so that what is in them is for ``load_state_dict`` to check.
+    Plug-ins of strangers may grow lists, tensors and dicts, so that what is in them is for ``load_state_dict`` to check.
 
     Raises:
         ValueError: Naming the entry.
     """
     if type(found) is not dict:
-        raise ValueError(f"the strategy's state is {told(found)} and not a dict")
+        raise ValueError(f"{where} is {told(found)} and not a dict")
     for key, like in fresh.items():
         if key not in found:
-            raise ValueError(f"the strategy's state lacks {key!r}")
-        value, where = found[key], f"{key!r} of the strategy's state"
+            raise ValueError(f"{where} lacks {key!r}")
+        value = found[key]
         if isinstance(like, torch.Tensor) and isinstance(value, torch.Tensor):
             alike = (value.dtype, value.ndim) == (like.dtype, like.ndim)
         else:
             alike = like is None or _kind(value) is _kind(like)
         if not alike:
-            raise ValueError(f"{where} is {told(value)}, but this run has {told(like)}")
+            raise ValueError(f"{key!r} of {where} is {told(value)}, but this run has {told(like)}")
 
 
 def _kind(value: object) -> type:

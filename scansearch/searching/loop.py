@@ -283,7 +283,7 @@ class SearchLoop:
             self.history.load_state_dict(state["history"], self.step // self.plan.steps_per_epoch)
             self.supernet.load_state_dict(state["supernet"])
             load_optimizer(self.weights.optimizer, state["optimizer"])
-            check_like(state["strategy"], self.strategy.state_dict())
+            check_like(state["strategy"], self.strategy.state_dict(), "the strategy's state")
             self.strategy.load_state_dict(state["strategy"])
             score_rows(self.space, 0, self.strategy.scores(), self.strategy.choose())  # a row for every candidate
             restore_generators(state["random"])

@@ -352,5 +352,5 @@ def test_numbers_without_sense_are_refused_with_status_2(refused, tiny, here, se
 def test_settings_that_together_never_end_are_refused(refused, tiny, here):
     settings = ("--strategy", "single_path", "--set", "generations=100000", "--set", "mutations=100000")
     line = refused(*tiny, *settings, "--out", "run")
-    assert "a search has at most 1,000,000 judged genotypes, but these settings make 10,002,500,050; take fewer" in line
+    assert "a run has at most 1,000,000 judged genotypes, but these settings make 10,002,500,050; take fewer" in line
     assert not list(here.iterdir())
