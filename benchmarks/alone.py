@@ -125,7 +125,7 @@ def accuracy(directions: Directions, seed: int, **settings: Any) -> float:
     heard = _Accuracy()
     search(
         space=SearchSpace.from_dict({"name": "one", "candidates": names, "keep": len(directions[0]), "layers": layers}),
-        data=NAME, seed=seed, listener=heard, strategy="random_search", judge="standalone", samples=1,
+        data=NAME, seed=seed, listener=heard, strategy="random_search", judge="training", samples=1,
         **{**TRAINING, **settings},
     )  # fmt: skip
     return heard.value

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from typing_extensions import override
 
 from scansearch.models import Selection
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
@@ -42,7 +41,6 @@ class Gumbel(GradientStrategy):
         share = min(1.0, step / max(1, self.plan.steps - 1))
         return self.settings.tau_from + (self.settings.tau_to - self.settings.tau_from) * share
 
-    @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """A draw: equal weights forwards, the relaxed ones backwards."""
         perturbed = [alpha.log_softmax(0) + _gumbel(alpha) for alpha in alphas]
@@ -50,7 +48,6 @@ class Gumbel(GradientStrategy):
         tau = self.tau(step)
         return [_straight_through(values / tau, kept) for values, kept in zip(perturbed, choice, strict=True)]
 
-    @override
     def evaluation(self) -> list[Selection]:
         """The directions that would be kept now: an evaluation must not draw."""
         return self.derived(self.choose())
