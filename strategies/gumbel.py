@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from typing_extensions import override
 
 from scansearch.models import Selection
 from scansearch.space import Choice
@@ -43,7 +42,6 @@ class Gumbel(GradientStrategy):
         share = min(1.0, step / max(1, self.plan.steps - 1))
         return self.settings.tau_from + (self.settings.tau_to - self.settings.tau_from) * share
 
-    @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """A draw: equal weights forwards, the relaxed ones backwards."""
         perturbed = [alpha.log_softmax(0) + _gumbel(alpha) for alpha in alphas]
@@ -58,7 +56,6 @@ class Gumbel(GradientStrategy):
             return tuple(_largest(found, layer.least) for found, layer in zip(values, self.space, strict=True))
         return self.space.best([found.double() for found in values])
 
-    @override
     def evaluation(self) -> list[Selection]:
         """The directions that would be kept now: an evaluation must not draw."""
         return self.derived(self.choose())

@@ -1,6 +1,6 @@
 """Search by Optuna's samplers: TPE, NSGA-II for accuracy against cost, Gaussian processes, or random.
 
-The supernet is trained by uniformly drawn genotypes and judges; or each network is trained alone. With a storage, several
+The supernet is trained by uniformly drawn genotypes and judges; or each network is trained from scratch. With a storage, several
 processes or machines work on one study: give each the same storage, study name, seed and settings, and a run folder of its
 own. Each trains the same supernet, and takes its share of the trials.
 

@@ -1,7 +1,7 @@
 """Random search with weight sharing (RandomNAS, Li & Talwalkar, arXiv 1902.07638): the baseline that others must beat.
 
 The supernet is trained by uniformly drawn genotypes. Then many are drawn, each judged on a few validation images, and the best
-of those on all of them (published: 1,000 on one batch, then 10). Networks trained alone are all judged in full.
+of those on all of them (published: 1,000 on one batch, then 10). Networks trained from scratch are all judged in full.
 """
 
 from __future__ import annotations

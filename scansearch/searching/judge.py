@@ -36,7 +36,7 @@ class SearchJudge:
         self._save_if(self._due)
         return self._count(self.loop.evaluate(selections, limit=images).accuracy)
 
-    def standalone(self, choice: Choice, epochs: int) -> float:
+    def from_scratch(self, choice: Choice, epochs: int) -> float:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
         self._save_if(self.loop.judged > 0)
         try:

@@ -19,7 +19,7 @@ class Judge(Protocol):
     def on(self, images: int, selections: Sequence[Selection]) -> float:
         """The same on so many validation images, evenly spaced: quicker, and rougher."""
 
-    def standalone(self, choice: Choice, epochs: int) -> float:
+    def from_scratch(self, choice: Choice, epochs: int) -> float:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
 
     def tune(self, selections: Sequence[Selection], updates: int) -> None:

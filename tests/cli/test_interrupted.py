@@ -190,7 +190,7 @@ def test_a_stop_while_a_network_is_trained_alone_tells_where_the_search_stands(t
         if len(steps) == 3:  # two steps a network: in the second one
             signal.raise_signal(signal.SIGINT)
 
-    search = {"strategy": "random_search", "judge": "standalone", "judge_epochs": 1, "samples": 3}
+    search = {"strategy": "random_search", "judge": "training", "judge_epochs": 1, "samples": 3}
     monkeypatch.setattr(Weights, "update", update)
     with pytest.raises(InterruptedRunError) as caught:
         scansearch.search(tmp_path / "run", **search, **SMALL)

@@ -37,7 +37,7 @@ class Pick(Strategy):
     def finish(self, evaluate):
         before = torch.get_rng_state()
         one, other = (((i, i + 1),) * len(self.space) for i in (0, 2))
-        self.seen[:] = [evaluate.standalone(one, 2), evaluate.standalone(other, 2), evaluate.standalone(one, 2)]
+        self.seen[:] = [evaluate.from_scratch(one, 2), evaluate.from_scratch(other, 2), evaluate.from_scratch(one, 2)]
         assert torch.equal(before, torch.get_rng_state())
 
 
@@ -66,7 +66,7 @@ def test_a_network_is_trained_alone_the_same_way_every_time(pick, tmp_path):
 def test_the_genotype_tells_the_accuracy_that_decided_and_none_of_a_supernet(tmp_path):
     run = {"model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32}
     genotype = scansearch.search(
-        tmp_path / "run", strategy="random_search", judge="standalone", judge_epochs=1, samples=2, **run
+        tmp_path / "run", strategy="random_search", judge="training", judge_epochs=1, samples=2, **run
     )
     rows = (tmp_path / "run" / "genotypes.csv").read_text().splitlines()[1:]
     assert genotype.search["standalone_accuracy"] == pytest.approx(max(float(row.split(",")[1]) for row in rows))
@@ -75,7 +75,7 @@ def test_the_genotype_tells_the_accuracy_that_decided_and_none_of_a_supernet(tmp
 
 def test_a_front_of_networks_trained_alone_says_so(tmp_path):
     run = {"model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32, "keep": [1, 4]}
-    scansearch.search(tmp_path / "run", strategy="random_search", judge="standalone", judge_epochs=1, samples=6, **run)
+    scansearch.search(tmp_path / "run", strategy="random_search", judge="training", judge_epochs=1, samples=6, **run)
     for path in (tmp_path / "run" / "front").iterdir():
         assert 0 < scansearch.load_genotype(path).search["standalone_accuracy"] <= 1
 

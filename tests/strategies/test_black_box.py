@@ -39,7 +39,7 @@ class FakeJudge:
         assert images == 64
         return self(selections)
 
-    def standalone(self, choice, epochs):
+    def from_scratch(self, choice, epochs):
         accuracy = self._ask(choice)
         self.alone.append((choice, epochs))
         return accuracy
@@ -81,7 +81,7 @@ def test_after_an_interruption_it_ends_as_it_would_have(name, limit):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_networks_trained_alone_need_no_supernet(name):
-    found, judge = strategy(name, judge="standalone", judge_epochs=2, **SMALL[name]), FakeJudge()
+    found, judge = strategy(name, judge="training", judge_epochs=2, **SMALL[name]), FakeJudge()
     assert not found.traits.trains_supernet
     found.finish(judge)
     assert found.choose() == BEST

@@ -23,7 +23,7 @@ OPTIONS = [
     ("darts", {"selection": "one_shot", "judged": 4}),
     ("darts", {"selection": "perturbation"}),
     ("darts", {"perturb": "adversarial", "shortcut": 0.5, "entropy": 0.1}),
-    ("evolution", {**BUDGETS["evolution"], "judge": "standalone", "judge_epochs": 1}),
+    ("evolution", {**BUDGETS["evolution"], "judge": "training", "judge_epochs": 1}),
 ]
 
 

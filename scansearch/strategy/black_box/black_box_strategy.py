@@ -1,7 +1,7 @@
 """What the strategies share that judge whole genotypes: a supernet trained by sampling, and a memory of what was judged.
 
 A strategy of this family is one function, ``search``, that asks for accuracies and names the best genotype. They come from the
-supernet's weights, or from networks that are trained alone for a few epochs; then no supernet is trained at all. An
+supernet's weights, or from networks that are trained from scratch for a few epochs; then no supernet is trained at all. An
 interrupted search runs again from its seed and meets the accuracies it knows.
 """
 
@@ -32,10 +32,11 @@ TOP = 10
 class BlackBoxSettings(StrategySettings):
     """Settings that all strategies of this family have."""
 
-    judge: Literal["supernet", "standalone"] = Field(
-        "supernet", description="Who judges: a supernet trained once, or each network trained alone for a few epochs."
+    judge: Literal["supernet", "training"] = Field(
+        "supernet",
+        description="Who judges: a supernet, trained once, or the training of each network from scratch, for a few epochs.",
     )
-    judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=standalone trains each network.")
+    judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=training trains each network.")
 
 
 class BlackBox(Strategy):
@@ -98,8 +99,8 @@ class BlackBox(Strategy):
 
     def judged(self, choice: Choice, evaluate: Judge) -> float:
         """The accuracy of a genotype, by whoever judges."""
-        if self.settings.judge == "standalone":
-            return evaluate.standalone(choice, self.settings.judge_epochs)
+        if self.settings.judge == "training":
+            return evaluate.from_scratch(choice, self.settings.judge_epochs)
         return evaluate(self.derived(choice))
 
     @override
