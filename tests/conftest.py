@@ -35,7 +35,7 @@ def _no_pictures(request, monkeypatch):
         "testing",
         "training",
     ):
-        monkeypatch.setattr("scansearch.figures.report.render", lambda *arguments: [])
+        monkeypatch.setattr("scansearch.figures.render.render", lambda *arguments: [])
 
 
 @pytest.fixture(scope="session")

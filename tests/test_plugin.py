@@ -59,7 +59,7 @@ def test_the_strategy_is_listed_with_its_settings(scansearch):
 
 
 def test_the_scan_order_is_listed_and_works(scansearch):
-    assert "snail" in {family["family"] for family in listing(scansearch, "scans")}
+    assert "snail" in {family["name"] for family in listing(scansearch, "scans")}
     assert listing(scansearch, "scans", "snail", "--grid", "3x3")["indices"] == [0, 1, 2, 5, 8, 7, 6, 3, 4]
     assert listing(scansearch, "scans", "snail_flip", "--grid", "1x3")["indices"] == [2, 1, 0]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import UnsupportedError
+from scansearch.export.derived import DerivedNetwork
 from scansearch.genotype import Genotype, ImageShape
 from scansearch.registry import MODELS
 
@@ -48,12 +49,13 @@ class VimModel:
     unsaid: tuple[str, ...] = ()
 
 
-def model_of(genotype: Genotype) -> VimModel | VMambaModel:
-    """LocalMamba's network for a genotype.
+def model_of(network: DerivedNetwork) -> VimModel | VMambaModel:
+    """LocalMamba's network for one of ours.
 
     Raises:
         UnsupportedError: If its code has none, or the genotype does not say enough.
     """
+    genotype = network.genotype
     name, layers = genotype.model, len(genotype.layers)
     if name is None:
         raise UnsupportedError(
@@ -62,7 +64,7 @@ def model_of(genotype: Genotype) -> VimModel | VMambaModel:
         )
     if name in VMAMBA_DEPTHS:
         return _vmamba(name, genotype)
-    config = _vim_config(name, genotype.options or {})
+    config = _vim_config(name, network)
     if config.depth != layers:
         raise UnsupportedError(
             f"{name} with these options has {config.depth} layers, but this genotype has {layers}; add its depth to the "
@@ -89,24 +91,23 @@ def _vmamba(name: str, genotype: Genotype) -> VMambaModel:
     return VMambaModel(depths)
 
 
-def _vim_config(name: str, options: dict[str, Any]) -> LocalVimConfig:
+def _vim_config(name: str, network: DerivedNetwork) -> LocalVimConfig:
     from scansearch.models.config import LocalVimConfig
 
     if name in PUBLISHED_VIMS:
-        return LocalVimConfig(**{**PUBLISHED_VIMS[name], **options})
+        return LocalVimConfig(**{**PUBLISHED_VIMS[name], **(network.genotype.options or {})})
     if name not in MODELS:
         raise UnsupportedError(
             f"LocalMamba's code has LocalVim and LocalVMamba, and the model {name!r} of this genotype is not known here to be "
             f"one of them; install the package that has it ({JSON_HINT})"
         )
-    config = getattr(MODELS.get(name), "config", None)
+    config = getattr(network.spec, "config", None)
     if not isinstance(config, LocalVimConfig):
         raise UnsupportedError(
             f"LocalMamba's code has LocalVim and LocalVMamba, but {name!r} is another network; build it with "
             f"scansearch.build ({JSON_HINT})"
         )
-    configured: LocalVimConfig = MODELS.get(name).configure(**options).config
-    return configured
+    return config
 
 
 def _patch(config: LocalVimConfig, shape: ImageShape | None) -> int:

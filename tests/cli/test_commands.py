@@ -95,7 +95,7 @@ def test_resume_of_a_finished_run_changes_nothing(call, finished):
 def test_plot(call, finished, here, source):
     stem = "run" if source == "file" else source
     source = {"run": finished.path, "file": finished.path / "genotype.json"}.get(source, source)
-    result = call("plot", source, "--report", "heatmap", "--out", here)
+    result = call("plot", source, "--figure", "heatmap", "--out", here)
     assert result.status == 0, result.err
     assert names(here) == {f"{stem}-heatmap.png", f"{stem}-heatmap.svg"}
     assert (here / f"{stem}-heatmap.png").read_bytes().startswith(b"\x89PNG")

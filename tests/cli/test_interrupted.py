@@ -78,7 +78,7 @@ MOMENTS = {
     "assembling": ("scansearch.searching.assemble", "_assemble", False),
     "the first checkpoint": ("scansearch.searching.loop", "SearchLoop.save", True),
     "the result": ("scansearch.searching.result", "Result.genotype", True),
-    "the figures": ("scansearch.figures.report", "render", True),
+    "the figures": ("scansearch.figures.render", "render", True),
 }
 
 

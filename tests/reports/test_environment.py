@@ -11,8 +11,9 @@ import pytest
 DRAW = """
 import os, sys
 before = os.environ.get("MPLBACKEND")
-from scansearch.figures.report import ReportSource, render
-render(ReportSource.open(sys.argv[1]), sys.argv[2], sys.argv[3:])
+from scansearch.figures.render import render
+from scansearch.figures.sources import RunSource
+render(RunSource.open(sys.argv[1]), sys.argv[2], sys.argv[3:])
 assert os.environ.get("MPLBACKEND") == before
 assert "matplotlib.pyplot" not in sys.modules
 import matplotlib
@@ -38,7 +39,10 @@ def test_a_backend_that_is_installed_stays_what_it_was_for_other_code(source, tm
 
 
 def test_pictures_of_scan_orders_need_no_backend_either(tmp_path):
-    code = "import sys; from scansearch.figures.scan_figures import render_scans as r; r('path', ['h'], (3, 4), sys.argv[1])"
+    code = (
+        "import sys; from scansearch.figures.render import render; from scansearch.figures.scan_source import ScanSource;"
+        "render(ScanSource(('h',), (3, 4)), sys.argv[1], ['path'])"
+    )
     done = python(code, tmp_path, MPLBACKEND="module://matplotlib_inline.backend_inline")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "scan-h-3x4.png").stat().st_size > 0
