@@ -16,7 +16,7 @@ def command(
 ) -> None:
     """List the forms in which a genotype can be exported, and whether a run writes them by itself.
 
-    Example:
+    Examples:
       scansearch export local_vim_tiny --to json
     """
     from scansearch.registry import EXPORTERS

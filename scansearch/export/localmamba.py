@@ -20,6 +20,7 @@ from scansearch.genotype import Genotype
 
 LOADABLE = re.compile(r"(h|v|w[1-9][0-9]*)(_flip)?")
 VIM, VMAMBA = "local_vim", "local_vssm"
+TEMPLATES = "scansearch.export"
 LONGEST_NAME = 80  # characters: with its endings it must stay a file name
 IMAGE_SIZES = {"mmdet": (1024, 1024), "mmseg": (512, 512)}  # of LocalMamba's own settings
 VERSIONS = {"mmdet": "mmdet 3.3", "mmseg": "mmseg 1.2"}
@@ -93,13 +94,14 @@ def function_name(genotype: Genotype) -> str:
 
 def _classification(genotype: Genotype, model: VimModel | VMambaModel, name: str) -> str:
     if isinstance(model, VMambaModel):
-        return python_text("local_vmamba.py.jinja", name=name, model=model, directions=genotype.directions)
+        return python_text(TEMPLATES, "local_vmamba.py.jinja", name=name, model=model, directions=genotype.directions)
     found = {"shape": model.shape, "directions": genotype.directions, "remarks": _unlike_the_search(model)}
-    return python_text("local_vim.py.jinja", name=name, model=model, **found)
+    return python_text(TEMPLATES, "local_vim.py.jinja", name=name, model=model, **found)
 
 
 def _backbone(genotype: Genotype, model: VimModel | VMambaModel, library: str) -> str:
     return python_text(
+        TEMPLATES,
         "backbone.py.jinja",
         library=VERSIONS[library],
         remarks=[*_unlike_the_search(model), OTHERWISE_IN_THEIRS] if isinstance(model, VimModel) else [],

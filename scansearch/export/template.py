@@ -1,7 +1,7 @@
 """Python text from a template, in which whatever is exported is data: a value is written as its ``repr``, never as code.
 
-The templates lie in ``templates/``. What is not a value there says so: ``| identifier`` for a name in code, ``| comment`` for words
-in a comment. Both are checked, so that a genotype from anywhere cannot put a line of its own into a file.
+The templates lie in ``templates/`` of a package. What is not a value there says so: ``| identifier`` for a name in code,
+``| comment`` for words in a comment. Both are checked, so that a genotype from anywhere cannot put a line of its own into a file.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ class _Text(str):
     """Text that was checked, and stands in a file as it is."""
 
 
-def python_text(template: str, **values: Any) -> str:
+def python_text(package: str, template: str, **values: Any) -> str:
     """Fills in a template.
 
     Args:
-        template: File name in ``templates/``.
+        package: Package whose folder ``templates`` has it.
+        template: Its file name.
         values: What it names; all of them data.
 
     Raises:
         UnsupportedError: If what must be an identifier is none.
     """
-    return _environment().get_template(template).render(values)
+    return _environment(package).get_template(template).render(values)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
-        loader=PackageLoader("scansearch.export"),
+        loader=PackageLoader(package),
         undefined=StrictUndefined,
         finalize=lambda value: value if isinstance(value, _Text) else repr(value),
         autoescape=False,

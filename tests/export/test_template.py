@@ -14,7 +14,7 @@ HOSTILE = ["'; import os #", '"""', "a\nimport os", "{{ 1 }}", "\\", "a\u2028b",
 
 
 def filled(template, **values):
-    return _environment().from_string(template).render(values)
+    return _environment("scansearch.export").from_string(template).render(values)
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
@@ -36,4 +36,4 @@ def test_what_is_no_identifier_is_refused(name):
 
 def test_a_value_that_is_missing_is_an_error():
     with pytest.raises(UndefinedError):
-        python_text("local_vmamba.py.jinja", name="x")
+        python_text("scansearch.export", "local_vmamba.py.jinja", name="x")
