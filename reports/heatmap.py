@@ -172,7 +172,7 @@ def _same(axes: Axes, sheet: Sheet, colours: Mapping[Cell, str]) -> None:
     """Signs on the two cells of a layer that are one order under two names."""
     size = min(6.0, min(sheet.grid.cell) * 48)
     for i, pairs in enumerate(coinciding(sheet.genotype)):
-        for name in {name for pair in pairs for name in pair} & set(sheet.rows.names):
+        for name in sorted({name for pair in pairs for name in pair} & set(sheet.rows.names)):
             j = sheet.rows.names.index(name)
             axes.text(
                 *sheet.grid.centre(i, j), "=", ha="center", va="center_baseline", fontsize=size, fontweight="bold",

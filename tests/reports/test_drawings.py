@@ -281,9 +281,11 @@ def test_a_direction_looks_the_same_in_every_space():
 
 
 def test_the_colour_map_grows_darker_in_equal_steps():
-    colours = blues()(np.linspace(0, 1, 9))[:, :3]
-    lightness = colours @ [0.2126, 0.7152, 0.0722]
-    assert (np.diff(lightness) < 0).all()
+    rgb = blues()(np.linspace(0, 1, 17))[:, :3]
+    luminance = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+    steps = -np.diff(116 * np.cbrt(luminance) - 16)  # lightness, CIE 1976
+    assert steps.min() > 0
+    assert steps.max() / steps.min() < 1.3
 
 
 def contrast(a, b):

@@ -62,3 +62,16 @@ def test_settings_of_matplotlib_that_are_no_text_are_one_line(source, tmp_path):
     assert done.returncode == 2
     assert "matplotlibrc here or in its configuration folder, are not UTF-8" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_same_bytes_whatever_the_seed_of_hashes(tmp_path):
+    """Stage 4 of LocalVMamba has signs on orders that are the same: a set of names once decided in which sequence."""
+    code = (
+        "import sys; from scansearch.figures.render import render; from scansearch.figures.sources import RunSource;"
+        "from scansearch.genotype import published;"
+        "render(RunSource(None, published('local_vmamba_tiny'), 'x'), sys.argv[1])"
+    )
+    for seed in ("1", "2", "3"):
+        done = python(code, tmp_path / seed, PYTHONHASHSEED=seed)
+        assert done.returncode == 0, done.stderr
+    assert len({(tmp_path / seed / "x-heatmap.svg").read_bytes() for seed in "123"}) == 1
