@@ -138,11 +138,17 @@ def public_definitions(path: Path) -> Iterator[tuple[str, ast.AST]]:
         yield node.name, node
         if isinstance(node, ast.ClassDef):
             methods = (child for child in node.body if isinstance(child, ast.FunctionDef))
-            yield from ((f"{node.name}.{m.name}", m) for m in methods if not m.name.startswith("_") and not overload(m))
+            yield from (
+                (f"{node.name}.{m.name}", m)
+                for m in methods
+                if not m.name.startswith("_") and not explained_elsewhere(m)
+            )
 
 
-def overload(function: ast.FunctionDef) -> bool:
-    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in function.decorator_list)
+def explained_elsewhere(function: ast.FunctionDef) -> bool:
+    """Whether what it overrides, or overloads, says what it does."""
+    marks = {mark.id for mark in function.decorator_list if isinstance(mark, ast.Name)}
+    return bool(marks & {"overload", "override"})
 
 
 @pytest.mark.parametrize("path", sources(CORE, *(ROOT / name for name in PLUGIN_FOLDERS)), ids=module_name)

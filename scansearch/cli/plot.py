@@ -21,7 +21,7 @@ def command(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="A run folder, a genotype file, or a published genotype's name; several for figures that compare them.",
         ),
     ],

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import UnsupportedError
-from scansearch.genotype import Genotype, ImageShape
 from scansearch.registry import MODELS
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from scansearch.genotype import Genotype, ImageShape
 
 
 @dataclass(frozen=True)

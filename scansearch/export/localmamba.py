@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.export.derived import DerivedNetwork
@@ -16,7 +16,9 @@ from scansearch.export.exporter import Exporter
 from scansearch.export.localmamba_models import VMAMBA_DEPTHS, VimModel, VMambaModel, model_of
 from scansearch.export.template import python_text
 from scansearch.files import write_text
-from scansearch.genotype import Genotype
+
+if TYPE_CHECKING:
+    from scansearch.genotype import Genotype
 
 LOADABLE = re.compile(r"(h|v|w[1-9][0-9]*)(_flip)?")
 VIM, VMAMBA = "local_vim", "local_vssm"
@@ -116,15 +118,13 @@ def _unlike_the_search(model: VimModel) -> list[str]:
 
 
 def _vim(genotype: Genotype, model: VimModel, library: str) -> dict[str, Any]:
+    depth = model.settings["depth"]
     return {
         "type": "MM_LocalVim",
         "directions": genotype.directions,
         "pretrained_ckpt": None,
         "img_size": IMAGE_SIZES[library],
-        "patch_size": model.patch_size,
-        "embed_dim": model.embed_dim,
-        "depth": model.depth,
-        **({"ssm_cfg": model.mixer} if model.mixer else {}),
+        **model.settings,
         "rms_norm": True,
         "residual_in_fp32": True,
         "fused_add_norm": True,
@@ -134,7 +134,7 @@ def _vim(genotype: Genotype, model: VimModel, library: str) -> dict[str, Any]:
         "if_rope_residual": True,
         "bimamba_type": "v2",
         # Its detector builds a pyramid from the last layer, its segmenter takes the end of each quarter.
-        "out_indices": [model.depth - 1] if library == "mmdet" else _quarters(model.depth),
+        "out_indices": [depth - 1] if library == "mmdet" else _quarters(depth),
     }
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import UnsupportedError
 from scansearch.export.derived import DerivedNetwork
-from scansearch.genotype import Genotype, ImageShape
 from scansearch.registry import MODELS
 
 if TYPE_CHECKING:
+    from scansearch.genotype import Genotype, ImageShape
     from scansearch.models.config import LocalVimConfig
 
 VMAMBA_DEPTHS = {"vmamba_tiny": (2, 2, 9, 2), "local_vmamba_tiny": (2, 2, 9, 2), "local_vmamba_small": (2, 2, 27, 2)}
@@ -33,19 +33,13 @@ class VimModel:
     """A LocalVim.
 
     Args:
-        embed_dim: Width.
-        depth: Layers.
-        patch_size: Pixels of a patch's side.
+        settings: Arguments of its class: ``patch_size``, ``embed_dim``, ``depth``, and ``ssm_cfg`` where the mixer is not its own.
         shape: Images and classes of the search, if they are known.
-        mixer: Options of the mixer that differ from LocalMamba's own.
         unsaid: What LocalMamba's code does otherwise than the network that was searched, a phrase each.
     """
 
-    embed_dim: int
-    depth: int
-    patch_size: int
+    settings: dict[str, Any]
     shape: ImageShape | None
-    mixer: dict[str, Any] = field(default_factory=dict)
     unsaid: tuple[str, ...] = ()
 
 
@@ -70,14 +64,14 @@ def model_of(network: DerivedNetwork) -> VimModel | VMambaModel:
             f"{name} with these options has {config.depth} layers, but this genotype has {layers}; add its depth to the "
             f"genotype's options ({JSON_HINT})"
         )
-    return VimModel(
-        embed_dim=config.embed_dim,
-        depth=layers,
-        patch_size=_patch(config, genotype.shape),
-        shape=_square(genotype.shape),
-        mixer={key: getattr(config, key) for key, theirs in MIXER_OPTIONS.items() if getattr(config, key) != theirs},
-        unsaid=_unsaid(config, genotype),
-    )
+    settings: dict[str, Any] = {
+        "patch_size": _patch(config, genotype.shape),
+        "embed_dim": config.embed_dim,
+        "depth": layers,
+    }
+    mixer = {key: getattr(config, key) for key, theirs in MIXER_OPTIONS.items() if getattr(config, key) != theirs}
+    settings |= {"ssm_cfg": mixer} if mixer else {}
+    return VimModel(settings, _square(genotype.shape), _unsaid(config, genotype))
 
 
 def _vmamba(name: str, genotype: Genotype) -> VMambaModel:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from scansearch.figures.sources import FigureSource
 from scansearch.registry import SCAN_ORDERS
 from scansearch.scans import ScanOrder, Symmetry
@@ -30,8 +32,9 @@ class ScanSource(FigureSource):
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(dict.fromkeys(self.names)))
 
+    @override
     def file_name(self, figure: str, options: Sequence[str]) -> str:
-        """For example ``scan-hilbert-14x14``; a figure of several orders is called by its own name."""
+        # For example scan-hilbert-14x14; a figure of several orders is called by its own name.
         subject = self.names[0] if len(self.names) == 1 else figure
         told = "-".join(["scan", subject, *options, f"{self.grid[0]}x{self.grid[1]}"])
         return re.sub(r"[^\w.+-]", "-", told)

@@ -9,6 +9,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
+from typing_extensions import override
+
 from scansearch.errors import ScansearchError
 from scansearch.figures.facts import SearchFacts
 from scansearch.figures.tables import COLUMNS, empty_table, read_table
@@ -129,12 +131,12 @@ class RunSource(FigureSource):
         return [*wrapped(self.facts.subject, width), *wrapped(facts, width)]
 
     @property
+    @override
     def stem(self) -> str:
-        """Its title."""
         return self.title
 
+    @override
     def owns(self, folder: Path) -> bool:
-        """``figures`` of the run folder."""
         return self.run is not None and folder.resolve() == (self.run / "figures").resolve()
 
     def _table(self, name: str) -> DataFrame:
@@ -155,6 +157,6 @@ class RunsSource(FigureSource):
     runs: tuple[RunSource, ...]
 
     @property
+    @override
     def stem(self) -> str:
-        """Their titles, one after the other."""
         return "-".join(run.title for run in self.runs)

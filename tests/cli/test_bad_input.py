@@ -230,7 +230,7 @@ def test_bad_space_in_toml(refused_start, here, text, says):
         ("datasets imagefolder --data-root nowhere", "/nowhere; give another --data-root"),
         ("datasets --data-root x", "--data-root needs the name of a data set; there is: cifar10"),
         ("models local_vim_nan", "unknown model 'local_vim_nan' (did you mean 'local_vim_nano'?)"),
-        ("plot", "missing argument 'source'; see `scansearch plot --help`"),
+        ("plot", "missing argument 'SOURCE'; see `scansearch plot --help`"),
         ("plot nope", "'nope' is neither a run folder, a genotype file nor a published genotype"),
         (
             "plot local_vim_tiny --figure nope",
