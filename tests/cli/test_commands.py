@@ -158,7 +158,7 @@ def test_every_setting_is_listed_with_its_default_and_what_it_takes(call, name, 
 
 
 def test_scans(call, here):
-    assert [f["family"] for f in json.loads(call("scans", "--json").out)] == SCAN_ORDERS.names()
+    assert [f["name"] for f in json.loads(call("scans", "--json").out)] == SCAN_ORDERS.names()
     facts = json.loads(call("scans", "v", "--grid", "2x3", "--json").out)
     assert (facts["name"], facts["grid"], facts["indices"]) == ("v", [2, 3], [0, 3, 1, 4, 2, 5])
     assert "0  2  4\n1  3  5" in call("scans", "v", "--grid", "2x3").out
