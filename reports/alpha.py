@@ -14,7 +14,8 @@ from pandas import DataFrame
 
 from scansearch.figures.colours import GREY, DirectionStyle, direction_styles
 from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite
-from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import (
     MARGIN,
     epoch_axis,
@@ -33,7 +34,7 @@ WIDTH, PANEL_HEIGHT, LEGEND_ROW = 7.0, 1.5, 0.16  # inches
 LEGEND: dict[str, Any] = {"handlelength": 2.2, "handletextpad": 0.5, "columnspacing": 1.4}  # in font sizes
 
 
-def draw(source: ReportSource) -> Figure:
+def draw(source: RunSource) -> Figure:
     """One small panel a layer; the directions kept in the end are drawn strong, a flip is dashed."""
     table = _of_some_epochs(source.scores)
     layers = sorted(table["layer"].unique())
@@ -156,7 +157,7 @@ def _told(table: DataFrame, drawn: DataFrame) -> list[str]:
     ]
 
 
-def applies(source: ReportSource) -> str | None:
+def applies(source: RunSource) -> str | None:
     """It needs at least one finished epoch, candidates that ever differ, and at most ``MOST_LAYERS`` layers."""
     table = source.scores
     if table.empty:
@@ -169,4 +170,4 @@ def applies(source: ReportSource) -> str | None:
     return None
 
 
-ALPHA = Report("alpha", "scores of each layer's candidates over the epochs", draw, applies)
+ALPHA = FigureSpec("alpha", RunSource, "scores of each layer's candidates over the epochs", draw, applies)

@@ -10,7 +10,8 @@ from pandas import DataFrame
 from scansearch.figures.colours import GREY
 from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
 from scansearch.figures.facts import SearchFacts
-from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
 
 VALIDATION = "#0f4c81"
@@ -19,7 +20,7 @@ MOST_EPOCHS = 2000
 WIDTH, HEIGHT = 6.4, 2.18  # inches below the heading
 
 
-def draw(source: ReportSource) -> Figure:
+def draw(source: RunSource) -> Figure:
     """Loss left, accuracy right; training grey, validation blue. Of very many epochs, evenly spaced ones."""
     whole = source.metrics
     table = whole.iloc[thinned(len(whole), MOST_EPOCHS)]
@@ -61,9 +62,9 @@ def _told(table: DataFrame, shown: int, facts: SearchFacts) -> list[str]:
     ]
 
 
-def applies(source: ReportSource) -> str | None:
+def applies(source: RunSource) -> str | None:
     """It needs at least one finished epoch."""
     return "there is no finished epoch of a run to draw" if source.metrics.empty else None
 
 
-CURVES = Report("curves", "loss and accuracy over the epochs", draw, applies)
+CURVES = FigureSpec("curves", RunSource, "loss and accuracy over the epochs", draw, applies)

@@ -12,7 +12,8 @@ from pandas import DataFrame
 
 from scansearch.figures.colours import GREY, KEPT
 from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite
-from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 
 MOST_DOTS = 5000
@@ -21,7 +22,7 @@ MOST_NUMBERS = 40
 WIDTH, HEIGHT = 4.6, 2.48  # inches below the heading
 
 
-def draw(source: ReportSource) -> Figure:
+def draw(source: RunSource) -> Figure:
     """A dot for each genotype; the line joins those on the front, numbered as in ``genotypes.csv``. Of very many, a part."""
     table = source.genotypes
     front = table[table["front"] == 1].sort_values("cost")
@@ -76,7 +77,7 @@ def _told(table: DataFrame, front: DataFrame, shown: int) -> list[str]:
     ]
 
 
-def applies(source: ReportSource) -> str | None:
+def applies(source: RunSource) -> str | None:
     """It needs a finished run that judged genotypes of several costs."""
     if source.genotypes.empty:
         return "no genotypes were judged in this run, or it has not ended"
@@ -86,4 +87,6 @@ def applies(source: ReportSource) -> str | None:
     return "all genotypes that this run judged cost the same" if costs == 1 else None
 
 
-FRONT = Report("front", "accuracy against cost of the genotypes that were judged, and their front", draw, applies)
+FRONT = FigureSpec(
+    "front", RunSource, "accuracy against cost of the genotypes that were judged, and their front", draw, applies
+)

@@ -16,10 +16,11 @@ from matplotlib.patches import Rectangle
 
 from scansearch.figures.cell_grid import CellGrid
 from scansearch.figures.colours import GREY, INK, KEPT, PALE, blues, direction_styles, readable_on
-from scansearch.figures.heatmap_rows import Rows
-from scansearch.figures.report import Report, ReportSource, presentable
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.heatmap_rows import Rows, presentable
 from scansearch.figures.same_orders import coinciding, told_same
 from scansearch.figures.score_scale import ScoreScale, short_numbers
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import (
     FACTS_SIZE,
     MARGIN,
@@ -76,7 +77,7 @@ class Sheet:
         return self.width, self.top + self.grid.size[1] + self.bottom
 
 
-def draw(source: ReportSource) -> Figure:
+def draw(source: RunSource) -> Figure:
     """Draws the heatmap: colours and numbers are the strategy's scores; without scores, kept cells are filled."""
     assert source.genotype is not None  # `applies` has seen to it
     sheet = _lay_out(source, presentable(source.genotype))
@@ -93,7 +94,7 @@ def draw(source: ReportSource) -> Figure:
     return figure
 
 
-def _lay_out(source: ReportSource, genotype: Genotype) -> Sheet:
+def _lay_out(source: RunSource, genotype: Genotype) -> Sheet:
     rows = Rows.of(genotype)
     grid = CellGrid.of([layer.stage for layer in genotype.layers], rows.groups)
     scale = ScoreScale.of(genotype) if any(layer.scores for layer in genotype.layers) else None
@@ -171,7 +172,7 @@ def _same(axes: Axes, sheet: Sheet, colours: Mapping[Cell, str]) -> None:
     """Signs on the two cells of a layer that are one order under two names."""
     size = min(6.0, min(sheet.grid.cell) * 48)
     for i, pairs in enumerate(coinciding(sheet.genotype)):
-        for name in {name for pair in pairs for name in pair} & set(sheet.rows.names):
+        for name in sorted({name for pair in pairs for name in pair} & set(sheet.rows.names)):
             j = sheet.rows.names.index(name)
             axes.text(
                 *sheet.grid.centre(i, j), "=", ha="center", va="center_baseline", fontsize=size, fontweight="bold",
@@ -280,7 +281,7 @@ def _notes(genotype: Genotype, rows: Rows) -> list[Note]:
     return notes + [Note("" if scored else "=", line, INK) for line in told_same(genotype)]
 
 
-def applies(source: ReportSource) -> str | None:
+def applies(source: RunSource) -> str | None:
     """A heatmap needs a genotype of at most ``MOST_LAYERS`` layers."""
     if source.genotype is None:
         return source.unfinished
@@ -288,4 +289,4 @@ def applies(source: ReportSource) -> str | None:
     return f"it shows at most {MOST_LAYERS} layers, but this genotype has {count:,}" if count > MOST_LAYERS else None
 
 
-HEATMAP = Report("heatmap", "layers x candidates, kept cells marked, scores shown", draw, applies)
+HEATMAP = FigureSpec("heatmap", RunSource, "layers x candidates, kept cells marked, scores shown", draw, applies)

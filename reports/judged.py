@@ -11,14 +11,15 @@ from pandas import DataFrame, Series
 
 from scansearch.figures.colours import GREY, KEPT
 from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
-from scansearch.figures.report import Report, ReportSource
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 
 MOST_DOTS = 5000
 WIDTH, HEIGHT = 4.6, 2.18  # inches below the heading
 
 
-def draw(source: ReportSource) -> Figure:
+def draw(source: RunSource) -> Figure:
     """A dot for each genotype, of very many for evenly spaced ones; the line is the best so far of all."""
     table = source.genotypes
     number, accuracy = drawable(table["number"]), drawable(table["accuracy"]) * 100
@@ -49,9 +50,9 @@ def _told(table: DataFrame, shown: int) -> list[str]:
     ]
 
 
-def applies(source: ReportSource) -> str | None:
+def applies(source: RunSource) -> str | None:
     """It needs a finished run of a strategy that judges genotypes."""
     return "no genotypes were judged in this run, or it has not ended" if source.genotypes.empty else None
 
 
-JUDGED = Report("judged", "accuracies of the genotypes that were judged, in their order", draw, applies)
+JUDGED = FigureSpec("judged", RunSource, "accuracies of the genotypes that were judged, in their order", draw, applies)

@@ -11,7 +11,9 @@ from matplotlib.lines import Line2D
 
 from scansearch.errors import ScansearchError
 from scansearch.figures.colours import GREY, INK
-from scansearch.figures.scan_figures import ScanFigure, check_tokens, draw_path, path_axes, path_ends, percent
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.scan_paths import draw_path, path_axes, path_ends, percent
+from scansearch.figures.scan_source import ScanSource
 from scansearch.figures.style import HEADING, Note, draw_notes, heading, new_figure, note_rows, shorten, text_width
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import measure
@@ -40,17 +42,13 @@ class Panels(NamedTuple):
     rows: list[Row]
 
 
-def draw(names: Sequence[str], grid: tuple[int, int]) -> Figure:
-    """Draws all orders on one A4 page, landscape or portrait, whichever gives larger panels.
-
-    Args:
-        names: Orders; those of a family stand together.
-        grid: Rows and columns.
+def draw(source: ScanSource) -> Figure:
+    """Draws all orders on one A4 page, landscape or portrait, whichever gives larger panels; those of a family together.
 
     Raises:
-        ScansearchError: If there is no name, there are more than fit on a page, or an order cannot be measured.
+        ScansearchError: If there are more than fit on a page, or an order cannot be measured.
     """
-    check_tokens(names, grid, MOST_TOKENS, "a gallery")
+    names, grid = source.names, source.grid
     layout = _lay_out(_families(names), grid)
     figure = new_figure(*layout.size)
     top = ABOVE
@@ -72,7 +70,7 @@ def draw(names: Sequence[str], grid: tuple[int, int]) -> Figure:
 
 def _families(names: Sequence[str]) -> Row:
     families: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
+    for name in names:
         families.setdefault(ScanOrder(name).family.name, []).append(name)
     return list(families.items())
 
@@ -152,4 +150,9 @@ def _legend(names: Sequence[str], grid: tuple[int, int]) -> list[Note]:
     return notes
 
 
-GALLERY = ScanFigure("gallery", "the catalogue on one page, grouped by family", draw)
+def applies(source: ScanSource) -> str | None:
+    """It is of not too many tokens."""
+    return source.too_large(MOST_TOKENS, "a gallery")
+
+
+GALLERY = FigureSpec("gallery", ScanSource, "many orders on one page, grouped by family", draw, applies)

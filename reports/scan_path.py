@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -11,9 +9,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from scansearch.errors import ScansearchError
 from scansearch.figures.colours import GREY, INK
-from scansearch.figures.scan_figures import ScanFigure, draw_path, path_axes, path_ends, percent, time_colours
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.scan_paths import draw_path, path_axes, path_ends, percent, time_colours
+from scansearch.figures.scan_source import ScanSource
 from scansearch.figures.style import HEADING, NOTE_ROW, Note, draw_notes, heading, new_figure, note_rows
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import Locality, measure
@@ -23,26 +22,20 @@ LEFT, TOP, BELOW, BAR_ROOM = 0.46, HEADING + 0.06, 0.36, 0.62  # inches around i
 NARROWEST = 3.3  # inches of the whole figure
 
 
-def draw(names: Sequence[str], grid: tuple[int, int]) -> Figure:
+def draw(source: ScanSource) -> Figure:
     """Draws one order.
 
-    Args:
-        names: One name.
-        grid: Rows and columns.
-
     Raises:
-        ScansearchError: If there is not exactly one name, or the order cannot be measured on this grid.
+        ScansearchError: If the order cannot be measured on this grid.
     """
-    if len(names) != 1:
-        raise ScansearchError(f"a path is that of one scan order, but got {len(names)}; draw them one by one")
-    (name,), (height, width) = names, grid
+    (name,), (height, width) = source.names, source.grid
     cell = min(WIDEST / width, TALLEST / height, LARGEST_CELL)
     total = max(LEFT + width * cell + BAR_ROOM, NARROWEST)
     notes = note_rows(_notes(measure(name, height, width)), total - LEFT)
     bottom = BELOW + 0.06 + NOTE_ROW * len(notes)
     figure = new_figure(total, TOP + height * cell + bottom)
-    axes = path_axes(figure, (LEFT, bottom, width * cell, height * cell), grid)
-    draw_path(axes, ScanOrder(name).indices(height, width).numpy(), grid, cell)
+    axes = path_axes(figure, (LEFT, bottom, width * cell, height * cell), source.grid)
+    draw_path(axes, ScanOrder(name).indices(height, width).numpy(), source.grid, cell)
     _ticks(axes)
     _colour_bar(figure, (LEFT + width * cell + 0.14, bottom), height * cell, height * width)
     heading(figure, name, [f"{ScanOrder(name).family.name} · {height} × {width} tokens"], LEFT)
@@ -86,4 +79,10 @@ def _notes(found: Locality) -> list[Note]:
     ]
 
 
-PATH = ScanFigure("path", "one order over the grid, coloured by time, with its measures", draw)
+def applies(source: ScanSource) -> str | None:
+    """It is of one order."""
+    count = len(source.names)
+    return None if count == 1 else f"a path is that of one scan order, but got {count}; draw them one by one"
+
+
+PATH = FigureSpec("path", ScanSource, "one order over the grid, coloured by time, with its measures", draw, applies)

@@ -13,9 +13,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from scansearch.errors import ScansearchError
 from scansearch.figures.colours import GREY, blues, readable_on
-from scansearch.figures.scan_figures import ScanFigure, check_tokens
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.scan_source import ScanSource
 from scansearch.figures.style import (
     FACTS_SIZE,
     HEADING,
@@ -78,28 +78,19 @@ class Clustered:
     branches: tuple[np.ndarray, np.ndarray]
 
 
-def draw(names: Sequence[str], grid: tuple[int, int], *, measure: str = "tau") -> Figure:
+def draw(source: ScanSource, *, measure: str = "tau") -> Figure:
     """Draws the matrix; orders that are alike stand together (average linkage, optimal leaf order).
 
     Args:
-        names: At least two orders; a name that comes again is left out.
-        grid: Rows and columns.
+        source: At least two orders.
         measure: ``tau`` or ``adjacency``, see ``scansearch.scans.locality.similarity``.
 
     Raises:
-        ScansearchError: If there are fewer than two orders, or too many, the measure or an order is unknown, or the grid is too
-            large.
+        ScansearchError: If the measure or an order is unknown, or the grid is too large.
     """
-    names = tuple(dict.fromkeys(names))
-    if len(names) < 2:
-        raise ScansearchError(f"a similarity is that of at least two different scan orders, but got {len(names)}")
+    names, grid = source.names, source.grid
     if measure not in MEASURES:
         raise unknown_name("measure of similarity", measure, list(MEASURES))
-    if len(names) > MOST_ORDERS:
-        raise ScansearchError(
-            f"a similarity is that of at most {MOST_ORDERS} scan orders, but got {len(names):,}; name fewer"
-        )
-    check_tokens(names, grid, MOST_TOKENS, "a similarity")
     tau, adjacency = similarity(names, *grid)
     found = cluster(names, np.abs(tau) if measure == "tau" else adjacency)
     relations = {frozenset((a, b)): how for a, b, how in redundant(names, *grid)}
@@ -192,4 +183,16 @@ def _notes(there: set[Relation]) -> list[Note]:
     return [Note(mark, text, GREY) for how, (mark, text) in MARKS.items() if how in there]
 
 
-SIMILARITY = ScanFigure("similarity", "how much orders say the same, pair by pair, clustered", draw)
+def applies(source: ScanSource) -> str | None:
+    """It needs two orders or more, and not more than can be compared."""
+    count = len(source.names)
+    if count < 2:
+        return f"a similarity is that of at least two different scan orders, but got {count}"
+    if count > MOST_ORDERS:
+        return f"a similarity is that of at most {MOST_ORDERS} scan orders, but got {count:,}; name fewer"
+    return source.too_large(MOST_TOKENS, "a similarity")
+
+
+SIMILARITY = FigureSpec(
+    "similarity", ScanSource, "how much orders say the same, pair by pair, clustered", draw, applies
+)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scansearch.errors import ScansearchError, explained
+from scansearch.export.derived import DerivedNetwork
 from scansearch.genotype import Genotype
-from scansearch.registry import EXPORTERS, REPORTS
+from scansearch.registry import EXPORTERS, FIGURES
 from scansearch.training.events import Silent
 from scansearch.training.log import Logged
 
@@ -49,7 +50,7 @@ def finish(folder: str | Path, genotype: Genotype) -> Finished:
     shown = shlex.quote(str(folder))
     for name in EXPORTERS.names():
         with done.attempt(f"the export to {name}", f"scansearch export {shown} --to {name}"):
-            _export(name, genotype, folder / "export", done)
+            _export(name, DerivedNetwork(genotype), folder / "export", done)
     with done.attempt("drawing", f"scansearch plot {shown}"):
         _draw_all(folder, done)
     with done.attempt("writing log.txt", f"scansearch resume {shown}"):
@@ -59,13 +60,13 @@ def finish(folder: str | Path, genotype: Genotype) -> Finished:
     return done
 
 
-def _export(name: str, genotype: Genotype, folder: Path, done: Finished) -> None:
+def _export(name: str, network: DerivedNetwork, folder: Path, done: Finished) -> None:
     exporter = EXPORTERS.get(name)
     if not exporter.of_run:
         return
-    if reason := exporter.applies(genotype):
+    if reason := exporter.applies(network):
         done.notes.append(f"no files for {name}: {reason}")
-    written, gone = exporter.refresh(genotype, folder)
+    written, gone = exporter.refresh(network, folder)
     done.files += written
     done.notes += [f"{path} was of an earlier result and is gone" for path in gone]
 
@@ -73,7 +74,7 @@ def _export(name: str, genotype: Genotype, folder: Path, done: Finished) -> None
 def _draw_all(folder: Path, done: Finished) -> None:
     """Every figure for itself, so that one which fails does not cost the others; the first reason is told."""
     failed: dict[str, Exception] = {}
-    for name in REPORTS.names():
+    for name in FIGURES.names():
         try:
             _draw(name, folder, done)
         except Exception as error:
@@ -83,10 +84,14 @@ def _draw_all(folder: Path, done: Finished) -> None:
 
 
 def _draw(name: str, folder: Path, done: Finished) -> None:
-    from scansearch.figures.report import ReportSource, find_report, render
+    from scansearch.figures.figure import find_figure
+    from scansearch.figures.render import render
+    from scansearch.figures.sources import RunSource
 
-    source, figures = ReportSource.open(folder), folder / "figures"
-    if find_report(name).applies(source) is None:
+    source, figures, spec = RunSource.open(folder), folder / "figures", find_figure(name)
+    if not isinstance(source, spec.of):
+        return
+    if spec.applies(source) is None:
         done.files += render(source, figures, [name])
         return
     for path in (figures / f"{name}.png", figures / f"{name}.svg"):

@@ -37,7 +37,7 @@ def _no_pictures(request, monkeypatch):
         "testing",
         "training",
     ):
-        monkeypatch.setattr("scansearch.figures.report.render", lambda *arguments: [])
+        monkeypatch.setattr("scansearch.figures.render.render", lambda *arguments: [])
 
 
 READS = ("item", "tolist", "__float__", "__bool__", "__int__", "__index__", "cpu", "numpy", "nonzero")

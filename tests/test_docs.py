@@ -76,8 +76,10 @@ def test_a_command_parses_and_its_names_exist(line):
             layers=[("flags", {"train": flags})],
             assignments=given["settings"],
         )
-    elif name in ("plot", "export") and "local_" in (given["source"] or ""):
-        genotype_of(given["source"])
+    elif name in ("plot", "export"):
+        for source in given.get("sources") or [given.get("source") or ""]:
+            if "local_" in source:
+                genotype_of(source)
 
 
 @pytest.mark.parametrize("code", **ids(python_blocks()))

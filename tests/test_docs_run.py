@@ -27,8 +27,8 @@ MEASURED = (
     "bench --space",
     'table = "costs.json"',
     "--strategy single_path",
-    "--gallery",
-    "--similarity",
+    "--figure gallery",
+    "--figure similarity",
 )
 """Parts of commands that take minutes: they measure, search a wide space, or draw the whole catalogue."""
 

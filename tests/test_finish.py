@@ -61,7 +61,7 @@ def sketches(monkeypatch):
             write_bytes(path, b"")
         return paths
 
-    monkeypatch.setattr("scansearch.figures.report.render", render)
+    monkeypatch.setattr("scansearch.figures.render.render", render)
 
 
 def test_exports_and_figures(run):
@@ -72,14 +72,14 @@ def test_exports_and_figures(run):
 
 
 def test_a_figure_that_fails_costs_itself(run, sketches, monkeypatch):
-    import scansearch.figures.report
+    import scansearch.figures.render
 
-    def render(source, folder, names, real=scansearch.figures.report.render):
+    def render(source, folder, names, real=scansearch.figures.render.render):
         if names == ["alpha"]:
             raise ValueError("no such\nbackend")
         return real(source, folder, names)
 
-    monkeypatch.setattr("scansearch.figures.report.render", render)
+    monkeypatch.setattr("scansearch.figures.render.render", render)
     done = finish(*run)
     assert done.failures == [
         f"drawing failed (alpha: ValueError: no such backend); `scansearch plot '{run[0]}'` does it again"
@@ -143,7 +143,7 @@ def test_a_search_from_python_leaves_the_same_files(tmp_path, run, sketches, mon
         assert (tmp_path / "python" / name).read_bytes() == (run[0] / name).read_bytes()
     assert not [warning for warning in recwarn if warning.category is UserWarning]
     (tmp_path / "python" / "figures" / "heatmap.svg").unlink()
-    monkeypatch.setattr("scansearch.figures.report.render", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("scansearch.figures.render.render", lambda *arguments: 1 / 0)
     with pytest.warns(UserWarning, match="drawing failed .*; `scansearch plot .*python` does it again"):
         assert scansearch.resume(tmp_path / "python").model == "local_vim_nano"
 

@@ -40,9 +40,8 @@ def scansearch(site, tmp_path):
     """Runs a command line in a process that sees the plug-in."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = seeing(site)
         command = [sys.executable, "-c", MAIN, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=600)
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=seeing(site), timeout=600)
 
     return run
 
@@ -90,9 +89,26 @@ def test_its_options_are_checked_in_one_line(scansearch):
 
 
 def test_the_scan_order_is_listed_and_works(scansearch):
-    assert "snail" in {family["family"] for family in listing(scansearch, "scans")}
+    assert "snail" in {family["name"] for family in listing(scansearch, "scans")}
     assert listing(scansearch, "scans", "snail", "--grid", "3x3")["indices"] == [0, 1, 2, 5, 8, 7, 6, 3, 4]
     assert listing(scansearch, "scans", "snail_flip", "--grid", "1x3")["indices"] == [2, 1, 0]
+
+
+def test_the_figure_is_listed_and_drawn_of_several_runs(scansearch, tmp_path):
+    assert {"name": "tastes", "of": "runs"}.items() <= listing(scansearch, "figures")[-1].items()
+    done = scansearch("plot", "local_vim_tiny", "vim_tiny", "--figure", "tastes")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [f"local_vim_tiny-vim_tiny-tastes.{kind}" for kind in ("png", "svg")]
+    assert (tmp_path / "local_vim_tiny-vim_tiny-tastes.png").stat().st_size > 1000
+
+
+def test_the_exporter_is_listed_and_says_where_it_does_not_apply(scansearch, tmp_path):
+    assert "directions" in [exporter["name"] for exporter in listing(scansearch, "exporters")]
+    refused = scansearch("export", "local_vim_tiny", "--to", "directions")
+    assert (refused.returncode, refused.stderr) == (2, "error: no layer keeps a snail\n")
+    (tmp_path / "g.json").write_text('[["snail", "h"], ["h", "v"]]')
+    assert scansearch("export", "g.json", "--to", "directions").stdout == "export/g-directions.txt\n"
+    assert (tmp_path / "export" / "g-directions.txt").read_text() == "snail h\nh v\n"
 
 
 def test_order_space_and_strategy_conform(site):
@@ -126,3 +142,5 @@ def test_a_search_with_its_space_strategy_and_model(scansearch, tmp_path):
         assert set(layer["directions"]) <= {"snail", "snail_flip", "h", "v", "w2"}
         assert sum(layer["scores"].values()) == pytest.approx(1, abs=1e-6)
     assert (tmp_path / "run" / "figures" / "heatmap.png").stat().st_size > 1000
+    kept = {name for layer in genotype["layers"] for name in layer["directions"]}
+    assert (tmp_path / "run" / "export" / "directions.txt").exists() == bool(kept & {"snail", "snail_flip"})

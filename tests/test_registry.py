@@ -96,7 +96,7 @@ def test_an_entry_point_is_imported_on_first_use_and_once(packages):
 def test_listing_the_built_in_names_imports_none_of_them():
     code = (
         "import sys; from scansearch import registry as r; "
-        "r.STRATEGIES.names(); r.SCAN_ORDERS.names(); r.MODELS.names(); r.REPORTS.names(); "
+        "r.STRATEGIES.names(); r.SCAN_ORDERS.names(); r.MODELS.names(); r.FIGURES.names(); "
         "print(sorted(m for m in sys.modules if m.startswith(('scansearch.', 'torch'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

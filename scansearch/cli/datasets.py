@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, print_json, table
-from scansearch.cli.program import runnable
+from scansearch.cli.console import guarded, out, print_json
+from scansearch.cli.listing import show_listing
 from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
@@ -34,7 +34,9 @@ def command(
     if name is None:
         if data_root:
             raise ScansearchError(f"--data-root needs the name of a data set; there is: {', '.join(DATASETS.names())}")
-        _list([_facts(DATASETS.get(found)) for found in DATASETS.names()], json=json)
+        cells = {"found": lambda fact: "yes" if fact["found"] else "no", "from": lambda fact: fact["where"]}
+        more = "read one before you search: `scansearch datasets NAME --data-root WHERE`"
+        show_listing("dataset", [_facts(DATASETS.get(n)) for n in DATASETS.names()], cells, json=json, more=more)
         return
     spec = DATASETS.get(name)
     read = _contents(spec.load(data_root or None, skip_damaged=True)) if data_root or not _missing(spec) else {}
@@ -72,15 +74,6 @@ def _contents(data: ImageData) -> dict[str, Any]:
         "classes": list(data.class_names),
         "notes": list(data.notes),
     }
-
-
-def _list(facts: list[dict[str, Any]], *, json: bool) -> None:
-    if json:
-        print_json(facts)
-        return
-    rows = [(fact["name"], "yes" if fact["found"] else "no", fact["description"], fact["where"]) for fact in facts]
-    out.print(table(("data", "found", "what", "from"), rows))
-    out.print(runnable("\nread one before you search: `scansearch datasets NAME --data-root WHERE`"), soft_wrap=True)
 
 
 def _show(facts: dict[str, Any]) -> None:

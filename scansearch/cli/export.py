@@ -16,7 +16,7 @@ from scansearch.errors import UnsupportedError
 @guarded
 def command(
     source: Annotated[str, typer.Argument(help="A run folder, a genotype file, or a published genotype's name.")],
-    to: Annotated[str, typer.Option(help="localmamba or json.")] = "localmamba",
+    to: Annotated[str, typer.Option(help="One of `scansearch exporters`.")] = "localmamba",
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/export, or export/ here")
     ] = None,
@@ -30,25 +30,26 @@ def command(
     and segmentation code. Outside of RUN/export, the files' names begin with the source's.
     """
     from scansearch.cli.source import genotype_of
-    from scansearch.figures.report import title_of
+    from scansearch.export.derived import DerivedNetwork
+    from scansearch.figures.sources import title_of
     from scansearch.files import own_folder
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
 
-    genotype, exporter, path = genotype_of(source), EXPORTERS.get(to), Path(source)
-    reason = exporter.applies(genotype)
+    network, exporter, path = DerivedNetwork(genotype_of(source)), EXPORTERS.get(to), Path(source)
+    reason = exporter.applies(network)
     own = own_folder(path / "export") if path.is_dir() else None
     folder = out_folder or own or Path("export")
     refreshed = own is not None and folder.resolve() == own.resolve()
     if own is not None and refreshed:
-        written, gone = exporter.refresh(genotype, own)
+        written, gone = exporter.refresh(network, own)
         for old in gone:
             err.print(f"[yellow]note:[/] {plain(old)} was of an earlier result and is gone", soft_wrap=True)
     if reason:
         raise UnsupportedError(reason)
     if not refreshed:
         with TemporaryDirectory(prefix="scansearch-export-") as draft:
-            files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(genotype, Path(draft))}
+            files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(network, Path(draft))}
         written = place(files, folder, source=title_of(path), overwrite=overwrite)
     for made in written:
         out.print(plain(made), soft_wrap=True)

@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from scansearch.cli import bench, datasets, doctor, export, models, plot, resume, run, scans, spaces, strategies
+from scansearch.cli import (
+    bench,
+    datasets,
+    doctor,
+    export,
+    exporters,
+    figures,
+    models,
+    plot,
+    resume,
+    run,
+    scans,
+    spaces,
+    strategies,
+)
 from scansearch.cli.console import DEBUG_VARIABLE
 from scansearch.cli.program import program
 from scansearch.cli.usage import OneLineGroup, unwrapped
@@ -33,7 +47,7 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Search": (run, resume, export, plot),
-    "Look around": (spaces, strategies, scans, models, datasets, bench, doctor),
+    "Look around": (spaces, strategies, scans, models, datasets, exporters, figures, bench, doctor),
 }
 for panel, modules in PANELS.items():
     for module in modules:

@@ -13,6 +13,7 @@ from scansearch.cli.console import guarded, out, print_json
 from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
+SIMILARITY = "similarity"
 WIDEST_TABLE = 100  # columns of a terminal
 COLUMNS = {
     "unit_steps": "unit steps",
@@ -25,9 +26,11 @@ COLUMNS = {
 Grid = tuple[int, int]
 
 
-class Place(NamedTuple):
-    """Where pictures go."""
+class Picture(NamedTuple):
+    """What is drawn, with what options, and where it goes."""
 
+    figure: str
+    options: dict[str, str]
     folder: Path
     overwrite: bool
 
@@ -39,10 +42,14 @@ def command(
         typer.Argument(metavar="NAME", help="One order to look at, for example w2_flip, or several to compare."),
     ] = None,
     grid: Annotated[str, typer.Option(help="Rows x columns of the tokens.")] = "14x14",
-    gallery: Annotated[bool, typer.Option("--gallery", help="Draw the whole catalogue on one page.")] = False,
-    similarity: Annotated[
-        bool, typer.Option("--similarity", help="Draw which orders say the same: the named, or the catalogue.")
-    ] = False,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIGURE",
+            help="Picture of the named orders, or of the whole catalogue: gallery, similarity, or another of `scansearch figures`.",
+            show_default="path of one order, similarity of several",
+        ),
+    ] = None,
     by: Annotated[
         str | None,
         typer.Option("--by", help="How to compare: tau (Kendall's) or adjacency.", show_default="tau"),
@@ -61,17 +68,17 @@ def command(
     they come on average and at most; distortion is sequence distance by grid distance, averaged over all pairs of tokens.
     """
     size, chosen = parse_grid(grid), list(dict.fromkeys(names or []))
-    compare = similarity or len(chosen) > 1
-    _check_options(chosen, gallery, compare, by, out_folder, json)
-    place = None if json else Place(out_folder or Path(), overwrite)
-    if gallery and place:
-        names = _catalogue(size)
-        _check_measured(len(names), size)
-        _print_paths(_draw("gallery", names, size, place))
-    elif compare:
-        _compare(chosen or _catalogue(size), size, {"measure": by} if by else {}, place)
+    if figure:
+        _check_known(figure)
+    if figure and not chosen:
+        chosen = _catalogue(size)
+    drawn = figure or (SIMILARITY if len(chosen) > 1 else "path")
+    _check_options(chosen, drawn, by, out_folder, json)
+    picture = None if json else Picture(drawn, {"measure": by} if by else {}, out_folder or Path(), overwrite)
+    if len(chosen) > 1:
+        _compare(chosen, size, picture)
     elif chosen:
-        _show(chosen[0], size, place)
+        _show(chosen[0], size, picture)
     else:
         _list(size, json)
 
@@ -84,21 +91,22 @@ def parse_grid(text: str) -> Grid:
     return int(match[1]), int(match[2])
 
 
-def _check_options(
-    names: Sequence[str], gallery: bool, compare: bool, by: str | None, folder: Path | None, json: bool
-) -> None:
-    if gallery and names:
-        raise ScansearchError(f"--gallery shows the whole catalogue, but got {' '.join(names)}; give one or the other")
-    if gallery and compare:
-        raise ScansearchError("--gallery and --similarity are two pictures; ask for one at a time")
-    if by and not compare:
-        raise ScansearchError(f"--by {by} says how orders are compared; name several, or add --similarity")
-    if folder and (json or not (names or gallery or compare)):
+def _check_known(figure: str) -> None:
+    from scansearch.registry import FIGURES, unknown_name
+
+    if figure not in FIGURES:
+        raise unknown_name(FIGURES.kind, figure, FIGURES.names())
+
+
+def _check_options(names: Sequence[str], figure: str, by: str | None, folder: Path | None, json: bool) -> None:
+    if by and figure != SIMILARITY:
+        raise ScansearchError(f"--by {by} says how orders are compared; name several, or add --figure {SIMILARITY}")
+    if folder and (json or not names):
         raise ScansearchError(f"no picture is drawn here for --out {folder}; name an order, and leave --json out")
 
 
 def _catalogue(grid: Grid) -> list[str]:
-    from scansearch.figures.scan_figures import catalogue
+    from scansearch.figures.scan_source import catalogue
 
     _check_measured(1, grid)  # before the catalogue is laid out on a grid that is too large
     return catalogue(*grid)
@@ -117,8 +125,8 @@ def _list(grid: Grid, json: bool) -> None:
     _check_measured(sum(len(family.examples) for family in families), grid)
     measures = {family.name: _measures(family.examples, grid) for family in families}
     if json:
-        facts = [{"family": f.name, "examples": list(f.examples), "description": f.description} for f in families]
-        print_json([{**fact, "grid": list(grid), "measures": measures[fact["family"]]} for fact in facts])
+        facts = [{"name": f.name, "examples": list(f.examples), "description": f.description} for f in families]
+        print_json([{**fact, "grid": list(grid), "measures": measures[fact["name"]]} for fact in facts])
         return
     width = _print_header((name for found in measures.values() for name in found), grid)
     for family in families:
@@ -127,15 +135,15 @@ def _list(grid: Grid, json: bool) -> None:
     out.print("\nevery order also comes transposed (_t), mirrored (_lr, _ud) and backwards (_flip)", soft_wrap=True)
 
 
-def _show(name: str, grid: Grid, place: Place | None) -> None:
+def _show(name: str, grid: Grid, picture: Picture | None) -> None:
     from scansearch.scans import ScanOrder
 
     order, measures = ScanOrder(name), _measures([name], grid)
-    if place is None:
+    if picture is None:
         indices = order.indices(*grid).tolist()
         print_json({"name": name, "grid": list(grid), "indices": indices, "measures": measures[name]})
         return
-    written = _draw("path", [name], grid, place)
+    written = _draw([name], grid, picture)
     also = f", which is {plain(order.canonical)}" if order.canonical != name else ""
     out.print(f"[bold]{plain(name)}[/]{also} on {grid[0]} x {grid[1]}: when each token is visited", soft_wrap=True)
     digits = len(str(grid[0] * grid[1] - 1))
@@ -151,17 +159,17 @@ def _show(name: str, grid: Grid, place: Place | None) -> None:
     _print_paths(written)
 
 
-def _compare(names: Sequence[str], grid: Grid, options: dict[str, str], place: Place | None) -> None:
+def _compare(names: Sequence[str], grid: Grid, picture: Picture | None) -> None:
     from scansearch.scans.locality import redundant, similarity
 
-    if place is None:
+    if picture is None:
         tau, adjacency = similarity(names, *grid)
         facts: dict[str, Any] = {"grid": list(grid), "names": list(names)}
         facts |= {"kendall_tau": tau.tolist(), "shared_adjacency": adjacency.tolist()}
         print_json({**facts, "redundant": redundant(names, *grid), "measures": _measures(names, grid)})
         return
     _check_measured(len(names), grid)
-    written = _draw("similarity", names, grid, place, **options)
+    written = _draw(names, grid, picture)
     _print_measures(_measures(names, grid), _print_header(names, grid))
     for first, second, how in redundant(names, *grid):
         says = "is the same as" if how == "identical" else "is the reverse of"
@@ -188,7 +196,7 @@ def _print_header(names: Iterable[str], grid: Grid) -> int:
 
 
 def _print_measures(measures: dict[str, dict[str, float]], width: int) -> None:
-    from scansearch.figures.scan_figures import percent
+    from scansearch.figures.scan_paths import percent
 
     for name, found in measures.items():
         cells = {key: f"{found[key]:.2f}" for key in COLUMNS}
@@ -197,10 +205,12 @@ def _print_measures(measures: dict[str, dict[str, float]], width: int) -> None:
         out.print(plain(f"{f'  {name}':<{width}}{line}"), soft_wrap=True)
 
 
-def _draw(figure: str, names: Sequence[str], grid: Grid, place: Place, **options: str) -> list[Path]:
-    from scansearch.figures.scan_figures import render_scans
+def _draw(names: Sequence[str], grid: Grid, picture: Picture) -> list[Path]:
+    from scansearch.figures.render import render
+    from scansearch.figures.scan_source import ScanSource
 
-    return render_scans(figure, names, grid, place.folder, overwrite=place.overwrite, **options)
+    source = ScanSource(tuple(names), grid)
+    return render(source, picture.folder, [picture.figure], overwrite=picture.overwrite, **picture.options)
 
 
 def _print_paths(paths: Sequence[Path]) -> None:

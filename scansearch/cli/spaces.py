@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scansearch.cli.console import guarded, out, print_json, table
-from scansearch.cli.program import runnable
+from scansearch.cli.listing import show_listing
 from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
@@ -73,12 +73,9 @@ def command(
 
 
 def _list(spaces: list[SearchSpace], *, json: bool) -> None:
-    if json:
-        print_json([space.to_dict() for space in spaces])
-        return
-    rows = [(space.name, _keep(space.keep), len(space.candidates), space.description) for space in spaces]
-    out.print(table(("space", "keep", "of", ""), rows))
-    out.print(runnable("\ncandidates of a space, layer by layer: `scansearch spaces NAME`"), soft_wrap=True)
+    cells = {"keep": lambda fact: _keep(fact["keep"]), "of": lambda fact: len(fact["candidates"])}
+    more = "candidates of a space, layer by layer: `scansearch spaces NAME`"
+    show_listing("space", [space.to_dict() for space in spaces], cells, json=json, more=more)
 
 
 def _alike(bound: BoundSpace) -> list[tuple[list[int], LayerSpace]]:
@@ -94,7 +91,7 @@ def _numbers(run: list[int]) -> str:
     return str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}"
 
 
-def _keep(keep: int | tuple[int, int]) -> str:
+def _keep(keep: int | list[int]) -> str:
     return str(keep) if isinstance(keep, int) else f"{keep[0]} to {keep[1]}"
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.console import guarded, out, print_json
+from scansearch.cli.listing import show_listing
 from scansearch.cli.option_table import option_rows, option_table
-from scansearch.cli.program import runnable
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ def command(
 def _list(*, json: bool) -> None:
     from scansearch.registry import STRATEGIES
 
-    found = [(n, STRATEGIES.get(n).description, STRATEGIES.get(n).when) for n in STRATEGIES.names()]
-    if json:
-        print_json([{"name": n, "description": d, "when": w} for n, d, w in found])
-        return
-    out.print(table(("strategy", "what it does", "take it when"), found))
-    out.print(runnable("\nall settings of a search, and the presets: `scansearch strategies NAME`"), soft_wrap=True)
+    found = {name: STRATEGIES.get(name) for name in STRATEGIES.names()}
+    facts = [{"name": name, "description": kind.description, "when": kind.when} for name, kind in found.items()]
+    cells = {"take it when": lambda fact: fact["when"]}
+    more = "all settings of a search, and the presets: `scansearch strategies NAME`"
+    show_listing("strategy", facts, cells, json=json, more=more)
 
 
 def _show(name: str, kind: type[Strategy], known: Sections) -> None:

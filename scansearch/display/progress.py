@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typing_extensions import override
 
 from scansearch.display.plain import plain
 from scansearch.errors import explained
@@ -48,7 +49,7 @@ def display(console: Console | None = None) -> Iterator[Shielded]:
         shield.attempt(shown.__exit__, None, None, None)
 
 
-class Shielded:
+class Shielded(Listener):
     """Passes events on until that fails, and then no more: a search does not end because it cannot be shown.
 
     Args:
@@ -69,36 +70,36 @@ class Shielded:
             ) as error:  # a full disk behind a pipe, a terminal that has gone, a defect in a progress bar
                 self.failure = explained(error)
 
+    @override
     def checked(self, done: int, most: int) -> None:
-        """Passed on."""
         self.attempt(self.listener.checked, done, most)
 
+    @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
-        """Passed on."""
         self.attempt(self.listener.started, facts, progress)
 
+    @override
     def stepped(self, progress: Standing) -> None:
-        """Passed on."""
         self.attempt(self.listener.stepped, progress)
 
+    @override
     def epoch_done(self, row: Mapping[str, Any]) -> None:
-        """Passed on."""
         self.attempt(self.listener.epoch_done, row)
 
+    @override
     def judged(self, done: int, most: int, accuracy: float) -> None:
-        """Passed on."""
         self.attempt(self.listener.judged, done, most, accuracy)
 
+    @override
     def tuned(self, done: int, most: int) -> None:
-        """Passed on."""
         self.attempt(self.listener.tuned, done, most)
 
+    @override
     def warned(self, message: str) -> None:
-        """Passed on."""
         self.attempt(self.listener.warned, message)
 
 
-class RichListener:
+class RichListener(Listener):
     """Shows a run with loss, accuracy and time left; without a terminal, only a line an epoch."""
 
     kind: type[Progress] = Progress
@@ -129,12 +130,12 @@ class RichListener:
     ) -> None:
         self.bar.stop()
 
+    @override
     def checked(self, done: int, most: int) -> None:
-        """Shows how many image files were checked."""
         self.bar.update(self.task, total=most, completed=done, epoch=f"checking image {done:,} of {most:,}")
 
+    @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
-        """Prints what will be searched."""
         verb = (
             f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
         )
@@ -148,29 +149,29 @@ class RichListener:
         self.console.print(EPOCH_HEADER, style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
 
+    @override
     def stepped(self, progress: Standing) -> None:
-        """Moves the bar."""
         self.bar.update(self.task, completed=progress.step, **self._fields(progress))
 
+    @override
     def epoch_done(self, row: Mapping[str, Any]) -> None:
-        """Prints one line of the epoch."""
         self.console.print(
             f"{row['epoch']:>5}  {row['train_loss']:>10.3f}  {row['train_accuracy']:>6.1%}  "
             f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  "
             f"{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}"
         )
 
+    @override
     def judged(self, done: int, most: int, accuracy: float) -> None:
-        """Shows how far the choice among trained sub-networks is; ``most`` may turn out to be too many."""
         self.best = max(self.best, accuracy)
         self.bar.update(self.task, total=most, completed=done, epoch="choosing", loss=0.0, accuracy=self.best)
 
+    @override
     def tuned(self, done: int, most: int) -> None:
-        """Shows how far the fine-tuning between decisions is."""
         self.bar.update(self.task, total=most, completed=done, epoch="fine-tuning", loss=0.0, accuracy=self.best)
 
+    @override
     def warned(self, message: str) -> None:
-        """Prints a warning."""
         self.console.print(f"[yellow]note:[/] {plain(message)}")
 
     @staticmethod

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scansearch.genotype import Genotype
+from scansearch.export.derived import DerivedNetwork
 
 
-def _always(_: Genotype) -> str | None:
+def _always(_: DerivedNetwork) -> str | None:
     return None
 
 
@@ -19,33 +19,33 @@ def _nothing(_: Path) -> bool:
 
 @dataclass(frozen=True)
 class Exporter:
-    """Writes a genotype in the form that some other code loads.
+    """Writes a derived network in the form that some other code loads.
 
     Args:
         name: Name on the command line.
         description: One line for listings.
-        write: ``write(genotype, folder)`` writes the files and returns their paths; raises ScansearchError if ``applies``
+        write: ``write(network, folder)`` writes the files and returns their paths; raises ScansearchError if ``applies``
             would say why not.
-        applies: Says why a genotype cannot be said in that form, or ``None`` if it can.
-        of_run: Whether a search writes it by itself, into ``export/`` of its run folder.
+        applies: Says why a network cannot be said in that form, or ``None`` if it can.
+        of_run: Whether a run writes it by itself, into ``export/`` of its folder.
         owns: Whether an existing file is of this exporter's making. In ``export/`` of a run such a file is taken away when it
             is not of the run's result.
     """
 
     name: str
     description: str
-    write: Callable[[Genotype, Path], list[Path]]
-    applies: Callable[[Genotype], str | None] = _always
+    write: Callable[[DerivedNetwork, Path], list[Path]]
+    applies: Callable[[DerivedNetwork], str | None] = _always
     of_run: bool = True
     owns: Callable[[Path], bool] = _nothing
 
-    def refresh(self, genotype: Genotype, folder: Path) -> tuple[list[Path], list[Path]]:
-        """Makes what this exporter has in the ``export/`` of a run that of the run's genotype.
+    def refresh(self, network: DerivedNetwork, folder: Path) -> tuple[list[Path], list[Path]]:
+        """Makes what this exporter has in the ``export/`` of a run that of the run's network.
 
         Returns:
             The files written, none if it does not apply, and those of an earlier result that are gone.
         """
-        written = [] if self.applies(genotype) else self.write(genotype, folder)
+        written = [] if self.applies(network) else self.write(network, folder)
         stale = [path for path in sorted(folder.glob("*")) if path not in written and self.owns(path)]
         for path in stale:
             path.unlink()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scansearch.export.derived import DerivedNetwork
 from scansearch.export.exporter import Exporter
-from scansearch.genotype import Genotype
 
 
-def write(genotype: Genotype, folder: Path) -> list[Path]:
+def write(network: DerivedNetwork, folder: Path) -> list[Path]:
     """Writes ``genotype.json``."""
     path = folder / "genotype.json"
-    genotype.save(path)
+    network.genotype.save(path)
     return [path]
 
 
 # A run folder has its genotype.json already.
-GENOTYPE_JSON = Exporter("json", "genotype.json", write, of_run=False)
+GENOTYPE_JSON = Exporter("json", "genotype.json, which everything here reads", write, of_run=False)

@@ -8,45 +8,52 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.export.derived import DerivedNetwork
 from scansearch.export.exporter import Exporter
 from scansearch.export.localmamba_models import VMAMBA_DEPTHS, VimModel, VMambaModel, model_of
+from scansearch.export.template import python_text
 from scansearch.files import write_text
-from scansearch.genotype import Genotype
+
+if TYPE_CHECKING:
+    from scansearch.genotype import Genotype
 
 LOADABLE = re.compile(r"(h|v|w[1-9][0-9]*)(_flip)?")
 VIM, VMAMBA = "local_vim", "local_vssm"
+TEMPLATES = "scansearch.export"
 LONGEST_NAME = 80  # characters: with its endings it must stay a file name
 IMAGE_SIZES = {"mmdet": (1024, 1024), "mmseg": (512, 512)}  # of LocalMamba's own settings
 VERSIONS = {"mmdet": "mmdet 3.3", "mmseg": "mmseg 1.2"}
 OURS = re.compile(rf"({VIM}|{VMAMBA})[a-z0-9_]*_searched(_mmdet|_mmseg)?\.py")
+OTHERWISE_IN_THEIRS = (
+    "rms_norm and fused_add_norm are those of the classification model; LocalMamba's own files say False."
+)
 FIRST_LINE = re.compile(r"# (Paste into lib/models/|Backbone settings for LocalMamba's )")
 
 
-def write(genotype: Genotype, folder: Path) -> list[Path]:
+def write(network: DerivedNetwork, folder: Path) -> list[Path]:
     """Writes the model function and the two backbone files.
 
     Raises:
         UnsupportedError: If a layer uses an order that LocalMamba's code does not know, or the model is not one of its own.
     """
+    genotype = network.genotype
     check_loadable(genotype)
-    model, name = model_of(genotype), function_name(genotype)
+    model, name = model_of(network), function_name(genotype)
     files = {f"{name}.py": _classification(genotype, model, name)}
-    for library in VERSIONS:
-        backbone = _vim(genotype, model, library) if isinstance(model, VimModel) else _vmamba(genotype, model)
-        files[f"{name}_{library}.py"] = _config(backbone, library, _remarks(model))
+    files |= {f"{name}_{library}.py": _backbone(genotype, model, library) for library in VERSIONS}
     for file, text in files.items():
         write_text(folder / file, text)
     return [folder / file for file in files]
 
 
-def applies(genotype: Genotype) -> str | None:
-    """Why LocalMamba's code cannot have a genotype, or ``None`` if it can."""
+def applies(network: DerivedNetwork) -> str | None:
+    """Why LocalMamba's code cannot have a network, or ``None`` if it can."""
     try:
-        check_loadable(genotype)
-        model_of(genotype)
+        check_loadable(network.genotype)
+        model_of(network)
     except ScansearchError as error:
         return str(error)
     return None
@@ -87,60 +94,27 @@ def function_name(genotype: Genotype) -> str:
     return f"{name[:LONGEST_NAME].rstrip('_')}_searched"
 
 
-def _directions(genotype: Genotype, indent: str) -> str:
-    rows = (f"{indent}    {list(layer.directions)!r},\n" for layer in genotype.layers)
-    return "[\n" + "".join(rows) + f"{indent}]"
-
-
 def _classification(genotype: Genotype, model: VimModel | VMambaModel, name: str) -> str:
-    plain = isinstance(model, VimModel)
-    lines = [
-        f"# Paste into lib/models/{'local_vim.py' if plain else 'local_vmamba.py'} of LocalMamba, and train with its scripts: "
-        f"--model timm_{name}",
-        "# Directions found by scansearch.",
-        *_remarks(model),
-        "@register_model",
-        f"def {name}({_parameters(model)}):",
-        f"    directions = {_directions(genotype, '    ')}",
-        *(_vim_call(model) if isinstance(model, VimModel) else _vmamba_call(model)),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _remarks(model: VimModel | VMambaModel) -> list[str]:
-    unsaid = model.unsaid if isinstance(model, VimModel) else ()
-    return [f"# Not as in the search, because this code has no other: {phrase}." for phrase in unsaid]
-
-
-def _parameters(model: VimModel | VMambaModel) -> str:
     if isinstance(model, VMambaModel):
-        return "pretrained=False, drop_path_rate=0.2, **kwargs"
-    shape = model.shape
-    images = "" if shape is None else f"img_size={shape.height}, channels={shape.channels}, "
-    return f"pretrained=False, {images}drop_path_rate=0.1, **kwargs"
+        return python_text(TEMPLATES, "local_vmamba.py.jinja", name=name, model=model, directions=genotype.directions)
+    found = {"shape": model.shape, "directions": genotype.directions, "remarks": _unlike_the_search(model)}
+    return python_text(TEMPLATES, "local_vim.py.jinja", name=name, model=model, **found)
 
 
-def _vmamba_call(model: VMambaModel) -> list[str]:
-    return [
-        "    return VSSM(",
-        f"        dims=[96, 192, 384, 768], depths={list(model.depths)}, ssm_d_state=16,",
-        "        drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
-        "    )",
-    ]
+def _backbone(genotype: Genotype, model: VimModel | VMambaModel, library: str) -> str:
+    return python_text(
+        TEMPLATES,
+        "backbone.py.jinja",
+        library=VERSIONS[library],
+        remarks=[*_unlike_the_search(model), OTHERWISE_IN_THEIRS] if isinstance(model, VimModel) else [],
+        # Its detection settings for LocalVim take their neck from the module `vitdet`.
+        modules=["vitdet", "model"] if library == "mmdet" and isinstance(model, VimModel) else ["model"],
+        backbone=_vim(genotype, model, library) if isinstance(model, VimModel) else _vmamba(genotype, model),
+    )
 
 
-def _vim_call(model: VimModel) -> list[str]:
-    images = "" if model.shape is None else "img_size=img_size, channels=channels, "
-    sizes = ", ".join(f"{name}={value!r}" for name, value in model.settings.items())
-    return [
-        "    # The sizes of the search. The directions serve any width: embed_dim=192 is LocalVim-T's, 384 LocalVim-S's.",
-        "    return VisionMamba(",
-        f"        {images}{sizes}, rms_norm=True,",
-        "        residual_in_fp32=True, fused_add_norm=True, final_pool_type='mean', if_abs_pos_embed=True,",
-        "        if_rope=True, if_rope_residual=True, bimamba_type='v2',",
-        "        drop_path_rate=drop_path_rate, directions=directions, **kwargs,",
-        "    )",
-    ]
+def _unlike_the_search(model: VimModel) -> list[str]:
+    return [f"Not as in the search, because this code has no other: {phrase}." for phrase in model.unsaid]
 
 
 def _vim(genotype: Genotype, model: VimModel, library: str) -> dict[str, Any]:
@@ -181,33 +155,6 @@ def _vmamba(genotype: Genotype, model: VMambaModel) -> dict[str, Any]:
         "ssm_ratio": 2.0,
         "out_indices": [0, 1, 2, 3],
     }
-
-
-def _config(backbone: dict[str, Any], library: str, remarks: list[str]) -> str:
-    # Its detection settings for LocalVim take their neck from the module `vitdet`.
-    modules = ["vitdet", "model"] if library == "mmdet" and backbone["type"] == "MM_LocalVim" else ["model"]
-    lines = [
-        f"# Backbone settings for LocalMamba's {VERSIONS[library]} code; merge into a config that defines the rest.",
-        *remarks,
-    ]
-    if "rms_norm" in backbone:
-        lines.append(
-            "# rms_norm and fused_add_norm are those of the classification model; LocalMamba's own files say False."
-        )
-    lines += [
-        f"custom_imports = dict(imports={modules!r})",
-        "model = dict(",
-        "    backbone=dict(",
-        "        _delete_=True,  # nothing of the base config's backbone stays",
-    ]
-    for key, value in backbone.items():
-        if key == "directions":
-            lines.append("        directions=[")
-            lines += [f"            {row!r}," for row in value]
-            lines.append("        ],")
-        else:
-            lines.append(f"        {key}={value!r},")
-    return "\n".join([*lines, "    ),", ")", ""])
 
 
 LOCALMAMBA = Exporter(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import UnsupportedError
+from scansearch.export.derived import DerivedNetwork
 from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
 from scansearch.shape import ImageShape
@@ -42,12 +43,13 @@ class VimModel:
     unsaid: tuple[str, ...] = ()
 
 
-def model_of(genotype: Genotype) -> VimModel | VMambaModel:
-    """LocalMamba's network for a genotype.
+def model_of(network: DerivedNetwork) -> VimModel | VMambaModel:
+    """LocalMamba's network for one of ours.
 
     Raises:
         UnsupportedError: If its code has none, or the genotype does not say enough.
     """
+    genotype = network.genotype
     name, layers = genotype.model, len(genotype.layers)
     if name is None:
         raise UnsupportedError(

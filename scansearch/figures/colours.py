@@ -12,7 +12,7 @@ import numpy as np
 import scansearch.figures.plain_matplotlib  # noqa: F401
 
 # isort: split
-from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 INK, GREY, PALE = "#1f2328", "#6e7781", "#eceff2"
 KEPT = "#c8501e"  # vermilion: clear of every blue, in print and to colour-blind readers
@@ -20,6 +20,9 @@ KEPT = "#c8501e"  # vermilion: clear of every blue, in print and to colour-blind
 # After Okabe and Ito, whose colours stay apart for colour-blind readers, a little softer for filled areas.
 _BASE_COLOURS = {"h": "#2570ae", "v": "#d76c26", "w2": "#2a9d78", "w7": "#a9669f"}
 _OTHER_COLOURS = ("#c68a00", "#56b4e9", "#7f5539", "#5b5f97", "#4d4d4d", "#8fb339", "#d1495b", "#00798c")
+# A straight line in OKLab (B. Ottosson, 2020). matplotlib's own Blues does not serve: its darkest steps are twice its palest, so
+# that scores which differ equally would not look it.
+_BLUES = ("#f4f7fa", "#d7e1eb", "#bacadc", "#9eb5cd", "#829fbe", "#678aaf", "#4c75a0", "#306090", "#0f4c81")
 # Lines of a colour's first, second, ... user: an order, and its flip.
 _DASHES: tuple[tuple[tuple[float, ...] | None, tuple[float, ...]], ...] = (
     (None, (3.2, 1.6)),
@@ -52,11 +55,9 @@ def direction_styles(names: Sequence[str]) -> dict[str, DirectionStyle]:
     return {n: DirectionStyle(styles[base_of(n)][0], styles[base_of(n)][1][n.endswith("_flip")]) for n in names}
 
 
-def blues(levels: int = 256) -> ListedColormap:
-    """From near-white to a deep blue in equal perceptual steps: a straight line in OKLab (B. Ottosson, 2020)."""
-    start, end = (_to_oklab(np.array(to_rgb(colour))) for colour in ("#f4f7fa", "#0f4c81"))
-    steps = np.linspace(0, 1, levels)[:, None]
-    return ListedColormap(_from_oklab(start + steps * (end - start)), name="scansearch_blues")
+def blues() -> LinearSegmentedColormap:
+    """From near-white to a deep blue in equal perceptual steps."""
+    return LinearSegmentedColormap.from_list("scansearch_blues", _BLUES)
 
 
 def readable_on(colour: Any) -> str:
@@ -66,24 +67,5 @@ def readable_on(colour: Any) -> str:
     return INK if luminance > 0.22 else "white"
 
 
-_TO_CONES = np.array(
-    [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]]
-)  # fmt: skip
-_TO_LAB = np.array(
-    [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099], [0.0259040371, 0.7827717662, -0.8086757660]]
-)  # fmt: skip
-
-
 def _linear(rgb: np.ndarray) -> np.ndarray:
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-
-
-def _to_oklab(rgb: np.ndarray) -> np.ndarray:
-    lab: np.ndarray = _TO_LAB @ np.cbrt(_TO_CONES @ _linear(rgb))
-    return lab
-
-
-def _from_oklab(lab: np.ndarray) -> np.ndarray:
-    cones = (lab @ np.linalg.inv(_TO_LAB).T) ** 3
-    linear = np.clip(cones @ np.linalg.inv(_TO_CONES).T, 0, 1)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)

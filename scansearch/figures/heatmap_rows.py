@@ -60,3 +60,18 @@ def _by_family(names: list[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     families = list(dict.fromkeys(of.values()))
     ordered = sorted(names, key=lambda name: families.index(of[name]))
     return tuple(ordered), tuple(families.index(of[name]) for name in ordered)
+
+
+def presentable(genotype: Genotype) -> Genotype:
+    """The genotype with a row for every direction that it keeps, and scores of its rows only.
+
+    A genotype written by other hands may keep, and score, what its space does not list.
+    """
+    kept = [name for layer in genotype.layers for name in layer.directions]
+    rows = dict.fromkeys([*genotype.candidates, *kept])
+    layers = []
+    for layer in genotype.layers:
+        scores = {name: value for name, value in layer.scores.items() if name in rows}
+        layers.append(layer.model_copy(update={"scores": scores}))
+    space = {**(genotype.space or {}), "candidates": list(rows)}
+    return genotype.model_copy(update={"space": space, "layers": tuple(layers)})

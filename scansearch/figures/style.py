@@ -27,6 +27,7 @@ from scansearch.figures.colours import GREY, INK, KEPT
 from scansearch.text import visible
 
 DPI = 300
+_METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 TITLE_SIZE, FACTS_SIZE = 7.5, 6.0  # points
 HEADING, HEADING_LINE = 0.42, 0.12  # inches at the top of a figure that its heading takes, and each further line of it
@@ -200,9 +201,15 @@ def lay_out_below_heading(figure: Figure, taken: float = HEADING) -> None:
 def figure_files(figure: Figure, name: str) -> dict[str, bytes]:
     """``name.png`` and ``name.svg``; the same figure gives the same bytes."""
     files = {}
-    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-        data = io.BytesIO()
-        figure.savefig(data, format=kind, dpi=DPI, metadata=metadata)
-        files[f"{name}.{kind}"] = data.getvalue()
-        figure.set_layout_engine("none")  # once is enough: it is dear, and both files shall look the same
+    for kind in ("png", "svg"):
+        files[f"{name}.{kind}"] = picture(figure, kind)
+        figure.set_layout_engine("none")  # once is enough: it takes long, and both files shall look the same
     return files
+
+
+def picture(figure: Figure, kind: str) -> bytes:
+    """A figure as ``png`` or ``svg``, without the time or the version of what made it."""
+    data = io.BytesIO()
+    with style():
+        figure.savefig(data, format=kind, dpi=DPI, metadata=_METADATA[kind])
+    return data.getvalue()

@@ -20,7 +20,7 @@ def genotype(folder: Path) -> Maker:
         json_mutant(random, path.read_bytes(), work / "g.json")
         command = random.choice(
             (
-                ["plot", "g.json", "--report", "heatmap"],
+                ["plot", "g.json", "--figure", "heatmap"],
                 ["export", "g.json", "--to", "localmamba"],
                 ["export", "g.json", "--to", "json"],
             )

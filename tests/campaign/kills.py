@@ -40,10 +40,10 @@ UNEQUAL = {"timing.csv", "environment.json", "log.txt", ".lock"}
 def search(strategy: str, out: Path, *, figures: bool = False) -> None:
     """A search of a second; resumed if it has begun."""
     import scansearch
-    import scansearch.figures.report
+    import scansearch.figures.render
 
     if not figures:
-        scansearch.figures.report.render = lambda *arguments: []
+        scansearch.figures.render.render = lambda *arguments: []
     if (out / "config.toml").exists():
         scansearch.resume(out)
         return
@@ -140,11 +140,11 @@ def warm_up() -> None:
     import torch
 
     import scansearch.searching.assemble
-    from scansearch.registry import DATASETS, EXPORTERS, MODELS, REPORTS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
+    from scansearch.registry import DATASETS, EXPORTERS, FIGURES, MODELS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
 
     torch.set_num_threads(1)
     assert all((matplotlib.figure, optuna, pandas, sklearn.datasets, scansearch.searching.assemble))
-    for registry in (DATASETS, EXPORTERS, MODELS, REPORTS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES):
+    for registry in (DATASETS, EXPORTERS, MODELS, FIGURES, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES):
         for name in registry:
             registry.get(name)
 

@@ -106,7 +106,7 @@ def test_a_result_that_cannot_be_shown_costs_no_status(call, finished, monkeypat
 def test_plot(call, finished, here, source):
     stem = "run" if source == "file" else source
     source = {"run": finished.path, "file": finished.path / "genotype.json"}.get(source, source)
-    result = call("plot", source, "--report", "heatmap", "--out", here)
+    result = call("plot", source, "--figure", "heatmap", "--out", here)
     assert result.status == 0, result.err
     assert names(here) == {f"{stem}-heatmap.png", f"{stem}-heatmap.svg"}
     assert (here / f"{stem}-heatmap.png").read_bytes().startswith(b"\x89PNG")
@@ -173,7 +173,7 @@ def test_every_setting_is_listed_with_its_default_and_what_it_takes(call, name, 
 
 
 def test_scans(call, here):
-    assert [f["family"] for f in json.loads(call("scans", "--json").out)] == SCAN_ORDERS.names()
+    assert [f["name"] for f in json.loads(call("scans", "--json").out)] == SCAN_ORDERS.names()
     facts = json.loads(call("scans", "v", "--grid", "2x3", "--json").out)
     assert (facts["name"], facts["grid"], facts["indices"]) == ("v", [2, 3], [0, 3, 1, 4, 2, 5])
     assert "0  2  4\n1  3  5" in call("scans", "v", "--grid", "2x3").out

@@ -62,7 +62,7 @@ def test_ctrl_c_while_the_figures_are_drawn(refused, tiny, here, monkeypatch):
     def drawing(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scansearch.figures.report.render", drawing)
+    monkeypatch.setattr("scansearch.figures.render.render", drawing)
     assert "`scansearch resume run`" in refused(*tiny, "--epochs", 1, "--out", "run", status=130)
     assert (here / "run" / "genotype.json").exists()
 
@@ -200,7 +200,7 @@ def test_disk_that_fills_up_later_loses_nothing(call, refused, tiny, here, finis
 
 def test_full_disk_while_plotting(refused, finished, here, monkeypatch):
     monkeypatch.setattr("os.fsync", failing(errno.ENOSPC))
-    assert "no space left" in refused("plot", finished.path, "--out", "figures", "--report", "heatmap").lower()
+    assert "no space left" in refused("plot", finished.path, "--out", "figures", "--figure", "heatmap").lower()
     monkeypatch.undo()
     assert not [path for path in here.rglob("*") if path.is_file()]
 

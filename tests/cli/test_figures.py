@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scansearch.figures.report import title_of
+from scansearch.figures.sources import title_of
 
 NAMES = ["heatmap.png", "heatmap.svg"]
 
@@ -47,9 +47,9 @@ def test_a_runs_own_figures_keep_plain_names_and_are_drawn_anew(call, finished, 
     own = finished.path / "figures" / "curves.png"
     before = own.read_bytes()
     own.write_bytes(b"old")
-    assert call("plot", finished.path, "--report", "curves").status == 0
+    assert call("plot", finished.path, "--figure", "curves").status == 0
     assert own.read_bytes() == before
-    assert call("plot", finished.path, "--report", "curves", "--out", tmp_path).status == 0
+    assert call("plot", finished.path, "--figure", "curves", "--out", tmp_path).status == 0
     assert listed(tmp_path) == ["run-curves.png", "run-curves.svg"]
 
 

@@ -89,7 +89,7 @@ MOMENTS = {
     "assembling": ("scansearch.searching.assemble", "assemble", False),
     "the first checkpoint": ("scansearch.searching.loop", "SearchLoop.save", True),
     "the result": ("scansearch.searching.result", "Result.genotype", True),
-    "the figures": ("scansearch.figures.report", "render", True),
+    "the figures": ("scansearch.figures.render", "render", True),
 }
 
 

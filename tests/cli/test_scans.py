@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 
 import pytest
 
-from scansearch.registry import SCAN_FIGURES, SCAN_ORDERS
+from scansearch.registry import SCAN_ORDERS
 from scansearch.scans.locality import measure, redundant, similarity
 
 
 @pytest.fixture(autouse=True)
-def registered(here, monkeypatch):
-    """The figures of this repository, whether or not its entry points are installed, coarse; and an empty folder."""
+def coarse(here, monkeypatch):
+    """Coarse pictures, and an empty folder."""
     monkeypatch.setattr("scansearch.figures.style.DPI", 40)
-    added = [name for name in ("path", "gallery", "similarity") if name not in SCAN_FIGURES]
-    for name in added:
-        module = importlib.import_module(f"scansearch.reports.scan_{name}")
-        SCAN_FIGURES.register(name, getattr(module, name.upper()))
-    yield
-    for name in added:
-        SCAN_FIGURES.unregister(name)
 
 
 def files(folder):
@@ -53,11 +45,11 @@ def test_the_list_has_every_example_with_its_measures(call, here):
 
 def test_the_list_as_json(call):
     listed = data(call, "--grid", "3x4")
-    assert [family["family"] for family in listed] == SCAN_ORDERS.names()
+    assert [family["name"] for family in listed] == SCAN_ORDERS.names()
     for family in listed:
         assert list(family["measures"]) == family["examples"]
         assert family["grid"] == [3, 4]
-    (raster,) = (family for family in listed if family["family"] == "raster")
+    (raster,) = (family for family in listed if family["name"] == "raster")
     assert raster["measures"]["h"] == vars(measure("h", 3, 4))
 
 
@@ -114,13 +106,19 @@ def test_several_orders_as_json(call, here):
     assert not files(here)
 
 
-def test_gallery_and_similarity_of_the_catalogue(call, here):
-    assert call("scans", "--gallery", "--grid", "3x3").status == 0
+def test_figures_of_the_catalogue(call, here):
+    told = call("scans", "--figure", "gallery", "--grid", "3x3")
+    assert told.status == 0, told.err
     assert files(here) == ["scan-gallery-3x3.png", "scan-gallery-3x3.svg"]
-    assert call("scans", "--similarity", "--grid", "4x4", "--by", "adjacency", "--out", "s").status == 0
+    assert told.out.splitlines()[-2:] == files(here)
+    assert call("scans", "--figure", "similarity", "--grid", "4x4", "--by", "adjacency", "--out", "s").status == 0
     assert files(here / "s") == ["scan-similarity-adjacency-4x4.png", "scan-similarity-adjacency-4x4.svg"]
-    assert data(call, "--gallery", "--grid", "4x4") == data(call, "--grid", "4x4")
-    assert "h" in data(call, "--similarity", "--grid", "4x4")["names"]
+    assert "h" in data(call, "--figure", "similarity", "--grid", "4x4")["names"]
+
+
+def test_a_figure_of_the_named_orders(call, here):
+    assert call("scans", "h", "v", "--figure", "gallery", "--grid", "3x3").status == 0
+    assert files(here) == ["scan-gallery-3x3.png", "scan-gallery-3x3.svg"]
 
 
 @pytest.mark.parametrize(
@@ -137,17 +135,19 @@ def test_gallery_and_similarity_of_the_catalogue(call, here):
             "a grid is ROWSxCOLUMNS, each 1 to 1024, for example 14x14, but got '1000000x1000000'",
         ),
         ("--grid 256x256", "scan orders are measured on at most 2"),
-        ("--gallery --grid 256x256", "tokens, but 256 x 256 has 65536; use a smaller grid, or name fewer"),
-        ("--similarity --grid 256x256", "use a smaller grid, or name fewer"),
+        ("--figure gallery --grid 256x256", "tokens, but 256 x 256 has 65536; use a smaller grid, or name fewer"),
+        ("--figure similarity --grid 256x256", "use a smaller grid, or name fewer"),
         (
             " ".join(f"random:{i}" for i in range(201)),
             "a similarity is that of at most 128 scan orders, but got 201; name fewer",
         ),
         ("random:99999999999", "a random order is random:SEED, with a whole number from 0 to 4294967295"),
         ("[hv]", "unknown scan order '[hv]'"),
-        ("--gallery h", "--gallery shows the whole catalogue, but got h"),
-        ("--gallery --similarity", "ask for one at a time"),
-        ("h --similarity", "at least two different scan orders, but got 1"),
+        ("--figure nope", "unknown figure 'nope'; there is: alpha, "),
+        ("h --figure heatmap", "cannot draw heatmap: it is of one run or genotype, not of scan orders"),
+        ("h v --figure path", "cannot draw path: a path is that of one scan order, but got 2; draw them one by one"),
+        ("h --figure similarity", "at least two different scan orders, but got 1"),
+        ("h v --figure gallery --by tau", "--by tau says how orders are compared"),
         ("h v --by nope", "unknown measure of similarity 'nope'; there is: tau, adjacency"),
         ("h --by tau", "--by tau says how orders are compared"),
         ("--out folder", "no picture is drawn here for --out folder"),

@@ -10,6 +10,7 @@ import pytest
 from torch import nn
 
 from scansearch.errors import RunFolderError, ScansearchError, UnsupportedError
+from scansearch.export.derived import DerivedNetwork
 from scansearch.export.localmamba import LOCALMAMBA, function_name
 from scansearch.export.localmamba_models import VMAMBA_DEPTHS
 from scansearch.genotype import Genotype, published, published_names
@@ -66,7 +67,7 @@ class Registry:
 
 
 def export(genotype, folder):
-    paths = LOCALMAMBA.write(genotype, folder)
+    paths = LOCALMAMBA.write(DerivedNetwork(genotype), folder)
     assert all(path.parent == folder for path in paths)
     assert sorted(paths) == sorted(folder.iterdir())
     return [path.read_text() for path in paths]
@@ -197,11 +198,11 @@ def own_network():
     ],
 )
 def test_a_network_that_local_mamba_does_not_have_is_refused_with_the_reason(own_network, genotype, says, tmp_path):
-    reason = LOCALMAMBA.applies(genotype)
+    reason = LOCALMAMBA.applies(DerivedNetwork(genotype))
     assert re.search(says, reason)
     assert "\n" not in reason
     with pytest.raises(ScansearchError) as caught:
-        LOCALMAMBA.write(genotype, tmp_path / "out")
+        LOCALMAMBA.write(DerivedNetwork(genotype), tmp_path / "out")
     assert str(caught.value) == reason
     assert not (tmp_path / "out").exists()
 
@@ -212,9 +213,9 @@ def test_files_of_an_earlier_result_go_and_those_of_others_stay(tmp_path):
     (tmp_path / "local_vim_mine_searched.py").write_text("# my own\n")
     ours = {path.name for path in tmp_path.iterdir() if LOCALMAMBA.owns(path)}
     assert ours == {f"local_vim_tiny_searched{kind}.py" for kind in ("", "_mmdet", "_mmseg")}
-    written, gone = LOCALMAMBA.refresh(searched("local_vim_small", 20), tmp_path)
+    written, gone = LOCALMAMBA.refresh(DerivedNetwork(searched("local_vim_small", 20)), tmp_path)
     assert {path.name for path in gone} == ours
-    written_again, gone = LOCALMAMBA.refresh(searched("elsewhere", 4), tmp_path)
+    written_again, gone = LOCALMAMBA.refresh(DerivedNetwork(searched("elsewhere", 4)), tmp_path)
     assert (written_again, set(gone)) == ([], set(written))
     assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "local_vim_mine_searched.py"}
 
@@ -264,7 +265,7 @@ def test_the_outputs_are_layers_that_there_are(depth, tmp_path):
 def test_an_order_that_local_mamba_does_not_know_is_refused_in_one_line(order, tmp_path):
     genotype = Genotype.from_directions([["h", "v"], ["h", order]])
     with pytest.raises(UnsupportedError, match=rf"^LocalMamba's code loads .* layer 2 uses '{order}'; .*$") as caught:
-        LOCALMAMBA.write(genotype, tmp_path / "out")
+        LOCALMAMBA.write(DerivedNetwork(genotype), tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -274,7 +275,7 @@ def test_a_direction_that_was_never_checked_is_refused_too(order, tmp_path):
     layer = published("local_vim_tiny").layers[0].model_copy(update={"directions": ("h", order)})
     genotype = published("local_vim_tiny").model_copy(update={"layers": (layer,)})
     with pytest.raises(UnsupportedError) as caught:
-        LOCALMAMBA.write(genotype, tmp_path)
+        LOCALMAMBA.write(DerivedNetwork(genotype), tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -283,7 +284,7 @@ def test_a_hierarchical_genotype_of_another_depth_is_refused_in_one_line(tmp_pat
     with pytest.raises(
         UnsupportedError, match=r"^LocalMamba's local_vmamba_tiny has stages .*but the 4 layers .*; .*$"
     ):
-        LOCALMAMBA.write(Genotype.from_dict({"model": "local_vmamba_tiny", "layers": layers}), tmp_path)
+        LOCALMAMBA.write(DerivedNetwork(Genotype.from_dict({"model": "local_vmamba_tiny", "layers": layers})), tmp_path)
 
 
 @pytest.mark.parametrize("model", HOSTILE, ids=range(len(HOSTILE)))
@@ -324,4 +325,4 @@ def test_the_same_genotype_gives_the_same_files(tmp_path):
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match=r"^cannot write [^\n]*$"):
-        LOCALMAMBA.write(published("local_vim_tiny"), tmp_path / "file")
+        LOCALMAMBA.write(DerivedNetwork(published("local_vim_tiny")), tmp_path / "file")

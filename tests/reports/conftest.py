@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scansearch.figures.report import ReportSource
+from scansearch.figures.sources import RunSource
 from scansearch.genotype import Genotype
 
 METRICS = """\
@@ -61,5 +61,5 @@ def run(tmp_path, genotype):
 
 
 @pytest.fixture
-def source(run) -> ReportSource:
-    return ReportSource.open(run)
+def source(run) -> RunSource:
+    return RunSource.open(run)

@@ -7,17 +7,18 @@ import pytest
 from matplotlib.text import Text
 
 from scansearch.errors import ScansearchError
-from scansearch.figures.report import ReportSource, render
-from scansearch.figures.scan_figures import render_scans
+from scansearch.figures.render import render
+from scansearch.figures.scan_source import ScanSource
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import style
 from scansearch.genotype import Genotype, LayerGenotype
-from scansearch.registry import REPORTS
+from scansearch.registry import FIGURES
 from scansearch.runs.tables import METRICS
 
 
 def drawn(name, source):
     with style():
-        return REPORTS.get(name).draw(source)
+        return FIGURES.get(name).draw(source)
 
 
 def said(figure):
@@ -32,7 +33,7 @@ def refusal(function, *arguments):
 
 
 def test_a_heatmap_of_1_000_layers_is_refused_by_its_limit(tmp_path):
-    source = ReportSource(None, Genotype.from_directions([["h", "v"]] * 1000), "deep")
+    source = RunSource(None, Genotype.from_directions([["h", "v"]] * 1000), "deep")
     says = "cannot draw heatmap: it shows at most 128 layers, but this genotype has 1,000"
     assert refusal(render, source, tmp_path, ["heatmap"]) == says
 
@@ -49,7 +50,7 @@ def test_a_heatmap_of_20_000_candidates_shows_the_chosen_and_the_strongest():
     )
     space = {"name": "vast", "candidates": names}
     genotype = Genotype.model_construct(model=None, space=space, layers=(layer, layer), search={})
-    figure = drawn("heatmap", ReportSource(None, genotype, "wide"))
+    figure = drawn("heatmap", RunSource(None, genotype, "wide"))
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(rows) == 24
     assert {"w9", "w77", "w5000"} <= set(rows)
@@ -60,7 +61,7 @@ def test_a_heatmap_shows_the_most_often_kept_of_very_many():
     names = [f"w{k}" for k in range(2, 102)]
     kept = [["w2", "w3"], ["w2", "w3"], *([a, b] for a, b in zip(names[2::2], names[3::2], strict=True))]
     genotype = Genotype.from_directions(kept).model_copy(update={"space": {"name": "x", "candidates": names}})
-    figure = drawn("heatmap", ReportSource(None, genotype, "wide"))
+    figure = drawn("heatmap", RunSource(None, genotype, "wide"))
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(rows) == 40
     assert rows[:2] == ["w2", "w3"]
@@ -69,7 +70,7 @@ def test_a_heatmap_shows_the_most_often_kept_of_very_many():
 
 def test_orders_on_vast_grids_are_not_compared():
     layer = {"directions": ["h", "w2"], "grid": [100_000, 100_000]}
-    figure = drawn("heatmap", ReportSource(None, Genotype.from_dict({"layers": [layer]}), "vast"))
+    figure = drawn("heatmap", RunSource(None, Genotype.from_dict({"layers": [layer]}), "vast"))
     assert "orders not compared: their grids are too large" in said(figure)
 
 
@@ -79,7 +80,7 @@ def test_curves_of_100_000_epochs(tmp_path):
     rows = np.column_stack([epochs, epochs, *figures, epochs])
     form = ["%d", "%d", *["%.3f"] * 8, "%d"]
     np.savetxt(tmp_path / "metrics.csv", rows, fmt=form, delimiter=",", header=METRICS.header.strip(), comments="")
-    figure = drawn("curves", ReportSource.open(tmp_path))
+    figure = drawn("curves", RunSource.open(tmp_path))
     shown = figure.axes[0].lines[0].get_xdata()
     assert (len(shown), shown[0], shown[-1]) == (2000, 1, 100_000)
     assert "2,000 of 100,000 epochs drawn" in said(figure)
@@ -100,7 +101,7 @@ def test_alpha_of_very_many(epochs, layers, names, says, lines, points, tmp_path
         for n in range(names)
     ]
     (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,score,kept", *rows]) + "\n")
-    figure = drawn("alpha", ReportSource.open(tmp_path))
+    figure = drawn("alpha", RunSource.open(tmp_path))
     assert says in said(figure)
     for axes in (axes for axes in figure.axes if axes.get_visible()):
         assert [len(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == points] == [points] * lines
@@ -110,7 +111,7 @@ def test_alpha_of_20_000_layers_is_refused_by_its_limit(tmp_path):
     rows = [f"1,{i},{n},{p},{k}" for i in range(20_000) for n, p, k in (("h", 0.6, 1), ("v", 0.4, 0))]
     (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,score,kept", *rows]) + "\n")
     says = "cannot draw alpha: it shows at most 40 layers, but this run has 20,000"
-    assert refusal(render, ReportSource.open(tmp_path), tmp_path, ["alpha"]) == says
+    assert refusal(render, RunSource.open(tmp_path), tmp_path, ["alpha"]) == says
 
 
 @pytest.mark.slow
@@ -118,7 +119,7 @@ def test_a_million_genotypes(tmp_path):
     count, head = 1_000_000, "number,accuracy,cost,unit,front,directions"
     rows = "".join(f"{i},.{i % 1000:03},{i},FLOPs,1,h\n" for i in range(count))
     (tmp_path / "genotypes.csv").write_text(f"{head}\n{rows}")
-    source = ReportSource.open(tmp_path)
+    source = RunSource.open(tmp_path)
     for name in ("judged", "front"):
         figure = drawn(name, source)
         assert "5,000 of 1,000,000 dots drawn" in said(figure)
@@ -131,7 +132,7 @@ def test_a_million_genotypes(tmp_path):
 def test_a_table_that_is_too_large_is_refused_before_it_is_read(run, tmp_path, monkeypatch):
     monkeypatch.setattr("scansearch.runs.table.MAX_TABLE_BYTES", 2 << 20)
     (run / "scores.csv").write_text("x" * (3 << 20))
-    says = refusal(render, ReportSource.open(run), tmp_path, ["alpha"])
+    says = refusal(render, RunSource.open(run), tmp_path, ["alpha"])
     assert "a table is at most 2 MB, but this is 3 MB" in says
 
 
@@ -145,5 +146,5 @@ def test_a_table_that_is_too_large_is_refused_before_it_is_read(run, tmp_path, m
     ],
 )  # fmt: skip
 def test_pictures_of_too_many_tokens_are_refused(figure, names, grid, says, tmp_path):
-    assert says in refusal(render_scans, figure, names, grid, tmp_path)
+    assert says in refusal(render, ScanSource(tuple(names), grid), tmp_path, [figure])
     assert not list(tmp_path.iterdir())

@@ -11,10 +11,10 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
 from scansearch.figures.colours import INK, PALE, blues, direction_styles, readable_on
-from scansearch.figures.report import ReportSource
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import shorten, style, text_width
 from scansearch.genotype import Genotype, published, published_names
-from scansearch.registry import REPORTS
+from scansearch.registry import FIGURES
 
 EIGHT = ["h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w7", "w7_flip"]
 MANY = ["h", "h_flip", "v", "v_flip", *(f"w{k}{flip}" for k in range(2, 16) for flip in ("", "_flip"))]
@@ -22,13 +22,13 @@ MANY = ["h", "h_flip", "v", "v_flip", *(f"w{k}{flip}" for k in range(2, 16) for 
 
 def drawn(name, source):
     with style():
-        figure = REPORTS.get(name).draw(source)
+        figure = FIGURES.get(name).draw(source)
         FigureCanvasAgg(figure).draw()
     return figure
 
 
 def heatmap(genotype, title="title"):
-    return drawn("heatmap", ReportSource(None, genotype, title))
+    return drawn("heatmap", RunSource(None, genotype, title))
 
 
 def searched(layers, names, keep, *, spread=1.0, clear=True):
@@ -205,7 +205,7 @@ def test_alpha_of_very_many_candidates_names_what_each_layer_keeps(tmp_path):
         for n in names
     ]
     (tmp_path / "scores.csv").write_text("\n".join(["epoch,layer,direction,score,kept", *lines]) + "\n")
-    figure = drawn("alpha", ReportSource(tmp_path, None, "many"))
+    figure = drawn("alpha", RunSource(tmp_path, None, "many"))
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert [[t.get_text() for t in axes.get_legend().get_texts()] for axes in panels] == [["w3"], ["w9"]]
     assert not figure.legends
@@ -252,7 +252,7 @@ def test_a_single_epoch_is_drawn_at_a_whole_number(name, run):
     for table in ("metrics.csv", "scores.csv"):
         lines = (run / table).read_text().splitlines()
         (run / table).write_text("\n".join([lines[0], *(line for line in lines if line.startswith("1,"))]))
-    figure = drawn(name, ReportSource.open(run))
+    figure = drawn(name, RunSource.open(run))
     axes = figure.axes[-1]
     shown = [label.get_text() for label in tick_labels(axes, shown=True) if label in axes.get_xticklabels()]
     assert shown == ["1"]
@@ -265,7 +265,7 @@ def test_the_panels_of_many_layers_are_not_cut_off(layers, tmp_path):
         f"{e},{i},{n},{p / 28},{int(n[0] == 'h')}" for e in (1, 2) for i in range(layers) for p, n in enumerate(EIGHT)
     ]
     (tmp_path / "scores.csv").write_text("\n".join(rows))
-    figure = drawn("alpha", ReportSource.open(tmp_path))
+    figure = drawn("alpha", RunSource.open(tmp_path))
     assert sum(axes.get_visible() for axes in figure.axes) == layers
     for text, box in texts(figure):
         if text.axes is None or text.axes.get_visible():
@@ -281,9 +281,11 @@ def test_a_direction_looks_the_same_in_every_space():
 
 
 def test_the_colour_map_grows_darker_in_equal_steps():
-    colours = blues()(np.linspace(0, 1, 9))[:, :3]
-    lightness = colours @ [0.2126, 0.7152, 0.0722]
-    assert (np.diff(lightness) < 0).all()
+    rgb = blues()(np.linspace(0, 1, 17))[:, :3]
+    luminance = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+    steps = -np.diff(116 * np.cbrt(luminance) - 16)  # lightness, CIE 1976
+    assert steps.min() > 0
+    assert steps.max() / steps.min() < 1.3
 
 
 def contrast(a, b):

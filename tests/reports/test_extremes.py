@@ -10,11 +10,12 @@ from matplotlib.text import Text
 
 from scansearch.errors import ScansearchError
 from scansearch.figures.drawable import LARGEST, drawable, told_percent
-from scansearch.figures.report import ReportSource, render
+from scansearch.figures.render import render
 from scansearch.figures.score_scale import ScoreScale, short_numbers
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import style
 from scansearch.genotype import Genotype
-from scansearch.registry import REPORTS
+from scansearch.registry import FIGURES
 from scansearch.runs.tables import METRICS
 
 NAMES = ["h", "h_flip", "v", "w2"]
@@ -54,7 +55,7 @@ def folder(path, values, epochs):
 
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 def test_every_figure_is_drawn_without_a_warning_or_says_why_not(values, tmp_path, recwarn):
-    source = ReportSource.open(folder(tmp_path, values, (1,)))
+    source = RunSource.open(folder(tmp_path, values, (1,)))
     for name in KINDS:
         try:
             assert len(render(source, tmp_path / "figures", [name])) == 2
@@ -65,9 +66,9 @@ def test_every_figure_is_drawn_without_a_warning_or_says_why_not(values, tmp_pat
 
 @pytest.mark.parametrize("name", ["alpha", "curves", "judged", "front"])
 def test_what_is_not_finite_is_left_out_and_counted(name, tmp_path):
-    source = ReportSource.open(folder(tmp_path, VALUES["infinite"], (1, 2)))
+    source = RunSource.open(folder(tmp_path, VALUES["infinite"], (1, 2)))
     with style():
-        figure = REPORTS.get(name).draw(source)
+        figure = FIGURES.get(name).draw(source)
     said = " ".join(text.get_text() for text in figure.findobj(Text))
     count = {"alpha": 8, "curves": 4, "judged": 2, "front": 4}[name]
     assert f"{count} values not finite, left out" in said
@@ -75,15 +76,15 @@ def test_what_is_not_finite_is_left_out_and_counted(name, tmp_path):
 
 def test_a_blank_is_no_number_but_nan_is(tmp_path):
     path = folder(tmp_path, VALUES["not a number"], (1,)) / "metrics.csv"
-    assert ReportSource.open(tmp_path).metrics["val_loss"].isna().all()
+    assert RunSource.open(tmp_path).metrics["val_loss"].isna().all()
     path.write_text(path.read_text().replace("1,1,nan", "1,1,"))
     with pytest.raises(ScansearchError, match="line 2 has no number for train_loss"):
-        _ = ReportSource.open(tmp_path).metrics
+        _ = RunSource.open(tmp_path).metrics
 
 
 def test_the_layers_of_a_sigmoid_run_have_no_entropy(tmp_path):
     (tmp_path / "layers.csv").write_text("epoch,layer,entropy,margin,changes\n1,0,nan,0.1,0\n")
-    assert ReportSource.open(tmp_path).layers["margin"].tolist() == [0.1]
+    assert RunSource.open(tmp_path).layers["margin"].tolist() == [0.1]
 
 
 def test_numbers_are_cut_to_what_axes_hold():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from itertools import pairwise, permutations
 
@@ -16,9 +15,12 @@ from matplotlib.text import Text
 from scansearch.reports.scan_similarity import cluster
 
 from scansearch.errors import RunFolderError, ScansearchError
-from scansearch.figures.scan_figures import ScanFigure, catalogue, percent, render_scans, time_colours
+from scansearch.figures.figure import FigureSpec
+from scansearch.figures.render import draw, render
+from scansearch.figures.scan_paths import percent, time_colours
+from scansearch.figures.scan_source import ScanSource, catalogue
 from scansearch.figures.style import style
-from scansearch.registry import SCAN_FIGURES
+from scansearch.registry import FIGURES
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import relation
 
@@ -29,23 +31,19 @@ A4_PRINTED = (10.9, 7.48)  # inches
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    """The figures of this repository, whether or not its entry points are installed; coarse, to be quick."""
+def coarse(monkeypatch):
     monkeypatch.setattr("scansearch.figures.style.DPI", 40)
-    added = [name for name in NAMES if name not in SCAN_FIGURES]
-    for name in added:
-        module = importlib.import_module(f"scansearch.reports.scan_{name}")
-        SCAN_FIGURES.register(name, getattr(module, name.upper()))
-    yield
-    for name in added:
-        SCAN_FIGURES.unregister(name)
 
 
 def drawn(figure, names, grid, **options):
+    made = draw(ScanSource(tuple(names), grid), figure, **options)
     with style():
-        made = SCAN_FIGURES.get(figure).draw(names, grid, **options)
         FigureCanvasAgg(made).draw()
     return made
+
+
+def render_scans(figure, names, grid, folder):
+    return render(ScanSource(tuple(names), grid), folder, [figure])
 
 
 def shown(figure):
@@ -205,16 +203,16 @@ def test_files_are_the_same_each_time(figure, names, tmp_path):
 
 
 def test_names_make_safe_file_names(tmp_path):
-    blank = ScanFigure("blank", "nothing", lambda names, grid: Figure(figsize=(1, 1)))
-    SCAN_FIGURES.register("blank", blank)
+    blank = FigureSpec("blank", ScanSource, "nothing", lambda source: Figure(figsize=(1, 1)))
+    FIGURES.register("blank", blank)
     try:
         assert render_scans("blank", ["a:1/../b"], (2, 2), tmp_path)[0].name == "scan-a-1-..-b-2x2.png"
     finally:
-        SCAN_FIGURES.unregister("blank")
+        FIGURES.unregister("blank")
 
 
 def test_an_unknown_figure_and_a_disk_that_refuses_are_one_line(tmp_path):
-    with pytest.raises(ScansearchError, match="unknown scan figure 'nope'"):
+    with pytest.raises(ScansearchError, match="unknown figure 'nope'"):
         render_scans("nope", ["h"], (2, 2), tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match=r"^cannot write [^\n]*$"):

@@ -6,10 +6,10 @@ import pytest
 from matplotlib.text import Text
 
 from scansearch.figures.facts import SearchFacts
-from scansearch.figures.report import ReportSource
+from scansearch.figures.sources import RunSource
 from scansearch.figures.style import style
 from scansearch.genotype import Genotype, published
-from scansearch.registry import REPORTS, STRATEGIES
+from scansearch.registry import FIGURES, STRATEGIES
 
 CONFIG = """\
 seed = 7
@@ -34,14 +34,14 @@ SEARCH = {"strategy": "darts", "seed": 3, "epochs": 12, "data": {"name": "cifar1
 
 def said(name, source):
     with style():
-        figure = REPORTS.get(name).draw(source)
+        figure = FIGURES.get(name).draw(source)
     return [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
 
 
 @pytest.fixture
 def configured(run):
     (run / "config.toml").write_text(CONFIG)
-    return ReportSource.open(run)
+    return RunSource.open(run)
 
 
 @pytest.mark.parametrize("name", ["alpha", "curves", "front", "heatmap", "judged"])
@@ -69,7 +69,7 @@ def test_facts_by_other_hands_are_left_out_if_they_are_no_words(genotype):
 
 
 def test_a_name_of_a_folder_that_cannot_be_shown_is_shown_as_far_as_it_can(genotype):
-    assert "a\\x00b" in said("heatmap", ReportSource(None, genotype, "a\x00b"))
+    assert "a\\x00b" in said("heatmap", RunSource(None, genotype, "a\x00b"))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_curves_say_what_lifts_the_training_loss(configured, source):
     assert "training (augmented images)" in said("curves", configured)
     plain = CONFIG.replace("label_smoothing = 0.1", "").replace("mixup = 0.2", "").replace("shift = 0.125", "")
     (source.run / "config.toml").write_text(plain)
-    told = said("curves", ReportSource.open(source.run))
+    told = said("curves", RunSource.open(source.run))
     assert "training" in told
     assert not any("lift" in text for text in told)
 
@@ -122,12 +122,12 @@ def layer(directions, **more):
 
 def test_the_legend_explains_only_marks_that_are_there():
     plain = Genotype.from_dict({"layers": [layer(["h", "v"])]})
-    assert not {"□", "–", "▾", "=", "…"} & set(said("heatmap", ReportSource(None, plain, "t")))
+    assert not {"□", "–", "▾", "=", "…"} & set(said("heatmap", RunSource(None, plain, "t")))
     same = Genotype.from_dict({"layers": [layer(["h", "w7", "v"]), layer(["v"])]})
-    assert said("heatmap", ReportSource(None, same, "t")).count("=") == 3, "two cells, and the legend"
+    assert said("heatmap", RunSource(None, same, "t")).count("=") == 3, "two cells, and the legend"
     scored = {"h": 0.5, "w7": 0.5}
     gap = Genotype.from_dict({"layers": [layer(["h", "w7"], scores=scored), layer(["v"], scores={"v": 1.0})]})
-    told = said("heatmap", ReportSource(None, gap, "t"))
+    told = said("heatmap", RunSource(None, gap, "t"))
     assert {"□", "–"} <= set(told)
     assert "=" not in told, "cells hold numbers: no mark"
     assert "w7 is h in layer 1" in told
@@ -138,7 +138,7 @@ def test_many_candidates_are_coloured_by_the_range_of_their_layer():
     scores = {name: (1 + i / 640) / 64 for i, name in enumerate(names)}
     genotype = Genotype.from_dict({"layers": [layer(["w65"], scores=scores), layer(["w2"], scores=scores)]})
     with style():
-        figure = REPORTS.get("heatmap").draw(ReportSource(None, genotype, "t"))
+        figure = FIGURES.get("heatmap").draw(RunSource(None, genotype, "t"))
     shades = figure.axes[0].collections[0].get_facecolor()
     assert shades[:, :3].max() - shades[:, :3].min() > 0.7, "from the palest to the deepest"
     assert "score\nin its layer" in [text.get_text() for text in figure.findobj(Text)]
@@ -150,7 +150,7 @@ def test_rows_of_a_family_stand_together():
         update={"space": {"name": "x", "candidates": names}}
     )
     with style():
-        figure = REPORTS.get("heatmap").draw(ReportSource(None, genotype, "t"))
+        figure = FIGURES.get("heatmap").draw(RunSource(None, genotype, "t"))
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     kinds = ["atrous" if row.startswith("atrous") else "w" if row.startswith("w") else "h" for row in rows]
     assert [kind for i, kind in enumerate(kinds) if i == 0 or kinds[i - 1] != kind] == list(dict.fromkeys(kinds))

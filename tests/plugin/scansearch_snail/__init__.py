@@ -1,1 +1,1 @@
-"""A plug-in package for scansearch: a scan order, a search space that uses it, a strategy, a model family, and a backend."""
+"""A plug-in package for scansearch: one plug-in of each kind, a file each."""

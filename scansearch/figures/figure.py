@@ -1,0 +1,71 @@
+"""What a figure is: a plug-in that draws one matplotlib figure of a source that it applies to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from scansearch.errors import ScansearchError
+from scansearch.figures.sources import FigureSource
+from scansearch.registry import FIGURES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+S = TypeVar("S", bound=FigureSource)
+
+
+def _always(_: Any) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class FigureSpec(Generic[S]):
+    """A figure by name. Packages offer one under the entry-point group ``scansearch.figures``.
+
+    Args:
+        name: Name on the command line and of the files.
+        of: What it is of: ``RunSource``, ``RunsSource`` or ``ScanSource``.
+        description: One line for listings.
+        draw: ``draw(source)`` draws the figure; it may take options by keyword. It is called under
+            ``scansearch.figures.style.style()``, after ``applies`` had nothing to say, and must not use pyplot.
+        applies: Says why the figure cannot be drawn of a source, or ``None`` if it can.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from scansearch.figures.sources import RunSource
+        >>> FigureSpec("blank", RunSource, "nothing at all", draw=lambda source: Figure()).name
+        'blank'
+    """
+
+    name: str
+    of: type[S]
+    description: str
+    draw: Callable[..., Figure]
+    applies: Callable[[S], str | None] = _always
+
+    def refusal(self, source: FigureSource) -> str | None:
+        """Why the figure cannot be drawn of any source, or ``None`` if it can."""
+        if not isinstance(source, self.of):
+            return f"it is of {self.of.phrase}, not of {source.phrase}"
+        return self.applies(source)
+
+
+def find_figure(name: str) -> FigureSpec[Any]:
+    """A figure by its name, whatever the environment says of matplotlib's backend.
+
+    Raises:
+        ScansearchError: If it is unknown, cannot be imported, or is no figure.
+    """
+    import scansearch.figures.plain_matplotlib  # noqa: F401 (before the figure's own imports)
+
+    spec = FIGURES.get(name)
+    if not isinstance(spec, FigureSpec):
+        raise ScansearchError(f"a figure is a FigureSpec, but {name!r} is {type(spec).__name__}; mend its package")
+    return spec
+
+
+def figures_of(source: FigureSource) -> list[str]:
+    """Names of the figures that are of this kind of source, whether or not they apply to it."""
+    return [name for name in FIGURES.names() if isinstance(source, find_figure(name).of)]
