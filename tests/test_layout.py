@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "scansearch"
 PLUGIN_FOLDERS = ("search_spaces", "strategies", "reports")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LONGEST_LOOP = 350
+LONGEST_LOOP = 300
 
 
 def sources(*folders: Path) -> list[Path]:

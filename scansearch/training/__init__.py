@@ -1,1 +1,1 @@
-"""Training any network: batches, optimiser, events, stopping."""
+"""Training any network: feed, weights, evaluate, fit, one process or many, events, stopping."""
