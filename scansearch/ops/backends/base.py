@@ -62,12 +62,13 @@ class Backend(ABC):
             op: The operation, one of ``FINE`` and ``COARSE``.
             *tensors: Its tensors in the order of its arguments, indices and ``None`` among them.
         """
+        devices, dtypes = self.devices, self.dtypes
         for tensor in tensors:
             if tensor is None:
                 continue
-            if not self.serves(tensor.device.type):
-                return f"it computes on {' and '.join(self.devices or ())}, but the tensors are on {tensor.device.type}"
-            if self.dtypes is not None and tensor.dtype not in self.dtypes and tensor.dtype != torch.int64:
+            if devices is not None and tensor.device.type not in devices:
+                return f"it computes on {' and '.join(devices)}, but the tensors are on {tensor.device.type}"
+            if dtypes is not None and tensor.dtype not in dtypes and tensor.dtype != torch.int64:
                 return f"it does not compute in {tensor.dtype}"
         return None
 
