@@ -98,9 +98,9 @@ def run(repeats: int, *, tiny: bool = False) -> list[Comparison]:
     model, batch = ("nano", 2) if tiny else ("micro", BATCH)
     networks = contestants(model)
     check_same(networks)
-    config: Any = networks["ours"].config
+    options: Any = networks["ours"].options
     title = (
-        f"step {model}: supernet step, forward + backward, d_model {config.embed_dim}, {config.depth} layers, 8 directions, "
+        f"step {model}: supernet step, forward + backward, d_model {options.embed_dim}, {options.depth} layers, 8 directions, "
         f"batch {batch}, 8 x 8 tokens"
     )
     samples = interleaved({name: step(network, batch) for name, network in networks.items()}, repeats)

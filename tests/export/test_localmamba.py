@@ -191,7 +191,10 @@ def own_network():
         (Genotype.from_directions([["h"]] * 20), "this genotype names no model"),
         (searched("local_vim_tiny", 4), "local_vim_tiny with these options has 20 layers, but this genotype has 4"),
         (searched("local_vim_micro", 6, shape=(32, 64, 3, 2)), "takes square images, .* 32 x 64"),
-        (Genotype.from_directions([["h"]] * 6, model="local_vim_micro"), "does not say how large they were"),
+        (
+            Genotype.from_directions([["h"]] * 6, model="local_vim_micro"),
+            "it is not known how large they were; add patch_size",
+        ),
         (searched("local_vim_tiny", 20, {"nonsense": 1}), "unknown option of model local_vim_tiny 'nonsense'"),
         (searched("local_vim_tiny", 20, {"patch_size": "big"}), "model option patch_size takes"),
         (searched("local_vmamba_tiny", 4), "stages of 2, 2, 9, 2 layers"),
