@@ -10,7 +10,7 @@ import scansearch
 from scansearch.data import ImageData
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError, ScansearchError
 from scansearch.runs.folder import RunFolder
-from scansearch.runs.tables import GENOTYPES, LAYERS, TABLES
+from scansearch.runs.tables import GENOTYPES, LAYERS, TABLES, TIMING
 from scansearch.searching.assemble import resume, start
 from scansearch.training.events import Silent
 from scansearch.training.weights import Weights
@@ -220,8 +220,8 @@ def test_every_row_of_every_table_fits_its_header(tmp_path):
     for path in (tmp_path / "run").glob("*.csv"):
         header, *rows = path.read_text().splitlines()
         assert {row.count(",") for row in rows} <= {header.count(",")}, path.name
-    with pytest.raises(ValueError, match=r"timing.csv has 3 columns, but a row has 2"):
-        RunFolder(tmp_path / "run").append("timing.csv", [[1, 2.0]])
+    with pytest.raises(TypeError, match=r"timing\.csv has rows of TimingRow, but got \(1, 2\.0\)"):
+        RunFolder(tmp_path / "run").append(TIMING, [(1, 2.0)])
 
 
 def test_judged_genotypes_are_kept_in_their_order(tmp_path):
