@@ -11,7 +11,7 @@ from scansearch.errors import ScansearchError
 from scansearch.machine.memory import check_fits
 from scansearch.machine.memory_size import machine_memory
 
-CORE = Path(__file__).parents[1] / "scansearch"
+CORE = Path(__file__).parents[2] / "scansearch"
 
 
 def test_a_system_that_does_not_say_has_0(monkeypatch: pytest.MonkeyPatch) -> None:

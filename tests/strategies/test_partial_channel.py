@@ -6,6 +6,8 @@ from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models import Selection
 from scansearch.models.mixer import ScanMixer
 from scansearch.models.mixer_options import MixerOptions
+from scansearch.ops.branches import direction_branches
+from scansearch.ops.parameters import BranchParameters
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
 from scansearch.shape import ImageShape
 from scansearch.strategy.step import Plan
@@ -17,9 +19,6 @@ def mixer(attention="channel_spatial", **options):
     torch.manual_seed(0)
     config = MixerOptions(embed_dim=16, depth=1, attention=attention, scan_backend="torch", **options)
     return ScanMixer(config, NAMES, (4, 4), searchable=True)
-
-
-PARAMETERS = ("A_log", "D", "conv_weight", "conv_bias", "x_proj_weight", "dt_proj_weight", "dt_proj_bias")
 
 
 @pytest.mark.parametrize("attention", ["none", "channel", "channel_spatial"])
@@ -43,9 +42,10 @@ def test_the_block_is_computed_with_its_own_parameters_and_no_others():
     got = layer(hidden, Selection((0, 2), torch.tensor([0.4, 0.6]), part=(1, 2)))[..., 16:]
     block = slice(16, 32)
     x, z = (t[..., block] for t in layer.in_proj(hidden).chunk(2, dim=-1))
-    cut = {name: getattr(layer, name) for name in PARAMETERS}
+    cut = {name: getattr(layer, name) for name in BranchParameters._fields}
     cut = {name: p[..., block] if name == "x_proj_weight" else p[:, block] for name, p in cut.items()}
-    normed = F.layer_norm(layer._branches(x, z, *layer._orders, cut), (16,))
+    branches = direction_branches(x, z, layer._orders, BranchParameters(**cut), backend="torch")
+    normed = F.layer_norm(branches, (16,))
     assert torch.allclose(got, 0.4 * normed[0] + 0.6 * normed[2], atol=1e-5)
 
 
