@@ -14,7 +14,7 @@ from scansearch.space.names import (
     check_directions,
     few,
 )
-from scansearch.space.space import Override, SearchSpace
+from scansearch.space.search_space import Override, SearchSpace
 
 __all__ = [
     "JSON_SCHEMA_DIALECT",
