@@ -1,6 +1,6 @@
 """Search spaces: what each layer may choose from, and everything that searches do in them."""
 
-from scansearch.space.bound import BoundSpace, Choice
+from scansearch.space.bound_space import BoundSpace, Choice
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
 from scansearch.space.find import find_space

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from scansearch.errors import ScansearchError
 from scansearch.scans import distinct
-from scansearch.space.bound import BoundSpace
+from scansearch.space.bound_space import BoundSpace
 from scansearch.space.budget import STEPS, Budget, Budgeted, Costs
 from scansearch.space.constraints import Count, FlipPairs
 from scansearch.space.layer import LayerSpace

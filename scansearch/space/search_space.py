@@ -15,7 +15,7 @@ from scansearch.errors import ScansearchError
 from scansearch.files import write_text
 from scansearch.registry import unknown_name
 from scansearch.space.binding import bind
-from scansearch.space.bound import BoundSpace
+from scansearch.space.bound_space import BoundSpace
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import MOST_CONSTRAINTS, Constraint, Count
 from scansearch.space.names import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, few

@@ -18,7 +18,7 @@ import torch
 from scansearch.models import Selection
 from scansearch.runs.restore import check_keys, check_tensor
 from scansearch.space import BoundSpace, Choice
-from scansearch.space.bound import Threshold
+from scansearch.space.bound_space import Threshold
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged import Judged, choice_of
 

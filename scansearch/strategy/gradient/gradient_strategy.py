@@ -19,7 +19,7 @@ from typing_extensions import override
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.space.bound import Threshold
+from scansearch.space.bound_space import Threshold
 from scansearch.strategy.base import Strategy
 from scansearch.strategy.gradient.curvature import BATCHES, Curvature
 from scansearch.strategy.gradient.derive import Derivation
