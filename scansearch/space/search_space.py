@@ -14,7 +14,7 @@ from scansearch.documents import checked, first_problem, read_json, read_toml
 from scansearch.errors import ScansearchError
 from scansearch.files import write_text
 from scansearch.registry import unknown_name
-from scansearch.space.binding import bind
+from scansearch.space.bind import bind
 from scansearch.space.bound_space import BoundSpace
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import MOST_CONSTRAINTS, Constraint, Count
