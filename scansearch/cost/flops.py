@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scansearch.cost.table import CostTable, LayerCost
+from scansearch.cost.cost_table import CostTable, LayerCost
 from scansearch.models import Directions, ImageShape, ModelSpec
 from scansearch.models.flops import FORMULAS
 from scansearch.registry import unknown_name
