@@ -4,6 +4,6 @@ from scansearch.cost.cost_table import CostTable, LayerCost
 from scansearch.cost.flops_table import flops_table
 from scansearch.cost.latency import latency_table
 from scansearch.cost.space_costs import costs_of
-from scansearch.models.flops import FORMULAS
+from scansearch.models.flop_formulas import FORMULAS
 
 __all__ = ["FORMULAS", "CostTable", "LayerCost", "costs_of", "flops_table", "latency_table"]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from scansearch.errors import ScansearchError, UnsupportedError
-from scansearch.models.flops import Flops, Formula
+from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.limits import check_parameters
 from scansearch.models.local_vim.flops import count_flops
 from scansearch.models.local_vim.network import LocalVim, LocalVimSupernet
