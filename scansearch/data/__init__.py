@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scansearch.data.augment import Augmentation
     from scansearch.data.augment_settings import AugmentSettings
-    from scansearch.data.base import DatasetSpec, ImageData
+    from scansearch.data.dataset import DatasetSpec, ImageData
     from scansearch.data.dense import DenseSplit
     from scansearch.data.file_split import FileSplit
     from scansearch.data.holdout import SPLIT_SEED

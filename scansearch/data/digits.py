@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec
+from scansearch.data.dataset import DatasetSpec
 from scansearch.data.parts import Parts
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
