@@ -13,7 +13,7 @@ from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
     from scansearch.options import Sections
-    from scansearch.strategy.base import Strategy
+    from scansearch.strategy.strategy import Strategy
 
 
 @guarded

@@ -32,7 +32,7 @@ from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import BoundSpace, Costs, SearchSpace
-from scansearch.strategy.base import Strategy
+from scansearch.strategy.strategy import Strategy
 from scansearch.training.events import Listener, Silent
 from scansearch.training.log import Logged
 

@@ -12,7 +12,7 @@ from scansearch.models import ModelSpec
 from scansearch.options import Option, takes
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.space import SearchSpace
-from scansearch.strategy.base import Strategy
+from scansearch.strategy.strategy import Strategy
 
 SPACE = {"keep": "N | [LEAST, MOST]", "budget": "{limit = X, formula = NAME} | {limit = X, table = FILE}"}
 """What of a space can be set, and what each takes."""

@@ -20,7 +20,6 @@ from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound_space import Threshold
-from scansearch.strategy.base import Strategy
 from scansearch.strategy.gradient.curvature import BATCHES, Curvature
 from scansearch.strategy.gradient.derive import Derivation
 from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
@@ -28,6 +27,7 @@ from scansearch.strategy.gradient.regularise import Regulariser
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Batch, Plan, Step
+from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
 from scansearch.training.optimizer import load_optimizer, set_lr
 
