@@ -24,7 +24,7 @@ from scansearch.ops.branches import direction_branches, mixed_branches
 from scansearch.ops.mixing import mixture, norm_reduce, weigh
 from scansearch.ops.order import reorder_conv_silu, restore_gate, restore_order
 from scansearch.ops.parameters import BranchParameters, Orders
-from scansearch.ops.scan import selective_scan, selective_scan_grouped
+from scansearch.ops.selective_scan import selective_scan, selective_scan_grouped
 
 __all__ = [
     "BackendStatus",

@@ -11,7 +11,7 @@ from scansearch.ops.gather import gather_rows
 from scansearch.ops.mixing import mixture
 from scansearch.ops.order import reorder_conv_silu, restore_gate, restore_order
 from scansearch.ops.parameters import BranchParameters, Orders
-from scansearch.ops.scan import selective_scan_grouped
+from scansearch.ops.selective_scan import selective_scan_grouped
 from scansearch.ops.shapes import check_branches, expect, expect_tensors, floating, same_device
 
 
