@@ -2,7 +2,7 @@
 
 from scansearch.models.backbone import BackboneSpec
 from scansearch.models.exchange import make_searchable
-from scansearch.models.options import ModelOptions
+from scansearch.models.model_options import ModelOptions
 from scansearch.models.searchable import SearchableModel, SearchableScan
 from scansearch.models.spec import Directions, LayerInfo, ModelSpec, Official, bind_to
 from scansearch.models.supernet import Selection, Supernet

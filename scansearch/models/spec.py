@@ -11,7 +11,7 @@ from typing_extensions import Self
 
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models.flop_formulas import Flops, Formula
-from scansearch.models.options import ModelOptions
+from scansearch.models.model_options import ModelOptions
 from scansearch.registry import unknown_name
 from scansearch.shape import ImageShape, Size
 from scansearch.space import BoundSpace, Costs, SearchSpace
