@@ -18,7 +18,7 @@ from scansearch.machine.environment import describe
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import ModelSpec, Supernet, bind_to
-from scansearch.models.spec import LayerInfo
+from scansearch.models.model_spec import LayerInfo
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated

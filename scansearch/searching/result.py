@@ -8,7 +8,7 @@ from typing import Any
 
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.models.spec import LayerInfo
+from scansearch.models.model_spec import LayerInfo
 from scansearch.runs.config import RunConfig
 from scansearch.searching.certainty import margin
 from scansearch.searching.loop import SearchLoop
