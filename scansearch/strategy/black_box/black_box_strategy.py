@@ -21,7 +21,7 @@ from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
-from scansearch.strategy.judged import Judged, choice_of
+from scansearch.strategy.judged_genotypes import Judged, choice_of
 from scansearch.strategy.step import Plan
 from scansearch.strategy.strategy import Strategy, StrategySettings
 from scansearch.strategy.traits import Traits

@@ -20,7 +20,7 @@ from scansearch.runs.restore import check_keys, check_tensor
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound_space import Threshold
 from scansearch.strategy.hooks import Judge
-from scansearch.strategy.judged import Judged, choice_of
+from scansearch.strategy.judged_genotypes import Judged, choice_of
 
 Derived = Callable[[Choice], list[Selection]]
 SPREAD = 1e-12
