@@ -22,7 +22,7 @@ from scansearch.models.model_spec import LayerInfo
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
-from scansearch.runs.environment import differences, read_environment
+from scansearch.runs.environment_json import differences, read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
