@@ -12,7 +12,7 @@ from scansearch.cli.option_table import option_rows, option_table
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
-    from scansearch.options import Sections
+    from scansearch.option_listing import Sections
     from scansearch.strategy.strategy import Strategy
 
 

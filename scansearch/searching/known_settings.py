@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.models import ModelSpec
-from scansearch.options import Option, takes
+from scansearch.option_listing import Option, takes
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.space import SearchSpace
 from scansearch.strategy.strategy import Strategy
