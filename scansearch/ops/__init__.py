@@ -23,7 +23,7 @@ from scansearch.ops.backends import BackendStatus, backend_report, resolve_backe
 from scansearch.ops.branches import direction_branches, mixed_branches
 from scansearch.ops.mixing import mixture, norm_reduce, weigh
 from scansearch.ops.parameters import BranchParameters, Orders
-from scansearch.ops.selective_scan import selective_scan, selective_scan_grouped
+from scansearch.ops.scan import selective_scan, selective_scan_grouped
 from scansearch.ops.token_order import reorder_conv_silu, restore_gate, restore_order
 
 __all__ = [
