@@ -14,7 +14,7 @@ import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.space.algebras import Best, Counts
-from scansearch.space.budget import Budgeted
+from scansearch.space.bound_budget import BoundBudget
 from scansearch.space.counts import RunningSums, convolve
 from scansearch.space.draws import below, chance, pick
 from scansearch.space.layer import LayerSpace
@@ -39,7 +39,7 @@ class BoundSpace(Sequence[LayerSpace]):
 
     name: str
     layers: tuple[LayerSpace, ...]
-    budget: Budgeted | None = None
+    budget: BoundBudget | None = None
 
     def __len__(self) -> int:
         return len(self.layers)
