@@ -3,9 +3,7 @@
 from scansearch.space.bound_space import BoundSpace, Choice
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
-from scansearch.space.find import find_space
-from scansearch.space.layer import LayerSpace
-from scansearch.space.names import (
+from scansearch.space.directions import (
     JSON_SCHEMA_DIALECT,
     MOST_CANDIDATES,
     MOST_LAYERS,
@@ -14,6 +12,8 @@ from scansearch.space.names import (
     check_directions,
     few,
 )
+from scansearch.space.find import find_space
+from scansearch.space.layer import LayerSpace
 from scansearch.space.search_space import Override, SearchSpace
 
 __all__ = [

@@ -13,8 +13,8 @@ from scansearch.space.bound_budget import STEPS, BoundBudget
 from scansearch.space.bound_space import BoundSpace
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
+from scansearch.space.directions import MOST_LAYERS
 from scansearch.space.layer import LayerSpace
-from scansearch.space.names import MOST_LAYERS
 
 MOST_VISITS = 1 << 27  # tokens of all candidates on all grids: each order is laid out once, 8 bytes a token
 MOST_DIGITS = 4000  # of the number of genotypes: Python prints no number of more than 4,300

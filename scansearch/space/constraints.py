@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scansearch.scans import distinct
 from scansearch.scans.grammar import MAX_NAME
-from scansearch.space.names import few
+from scansearch.space.directions import few
 from scansearch.space.paths import Rule
 
 Size = tuple[int, int]

@@ -18,7 +18,7 @@ from scansearch.space.bind import bind
 from scansearch.space.bound_space import BoundSpace
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import MOST_CONSTRAINTS, Constraint, Count
-from scansearch.space.names import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, few
+from scansearch.space.directions import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, few
 from scansearch.text import FILE_NAME_RULE, LONGEST_NAME, is_file_name
 
 SPACE_SCHEMA: Literal["scansearch/space/1"] = "scansearch/space/1"
