@@ -29,12 +29,12 @@ def command(
       scansearch strategies
       scansearch strategies darts --model local_vim_tiny --data cifar10
     """
-    from scansearch.registry import DATASETS, MODELS, STRATEGIES
-    from scansearch.searching.known_settings import known_settings
-
     if name is None:
         _list(json=json)
         return
+    from scansearch.registry import DATASETS, MODELS, STRATEGIES
+    from scansearch.searching.known_settings import known_settings
+
     kind = STRATEGIES.get(name)
     known = known_settings(kind, MODELS.get(model), DATASETS.get(data).augment)
     if json:

@@ -36,7 +36,7 @@ __all__ = [
 _FILES = {
     "augment": ("Augmentation",),
     "augment_settings": ("AugmentSettings",),
-    "base": ("DatasetSpec", "ImageData"),
+    "dataset": ("DatasetSpec", "ImageData"),
     "dense": ("DenseSplit",),
     "file_split": ("FileSplit",),
     "holdout": ("SPLIT_SEED",),

@@ -11,9 +11,8 @@ from typing import Any
 
 import PIL
 
-from scansearch.data.roots import check_file
 from scansearch.errors import RunFolderError
-from scansearch.files import write_bytes
+from scansearch.files import check_file, write_bytes
 
 MADE_BY = f"scansearch/images/2, pillow {PIL.__version__}"
 """Changes whenever the same bytes may give other findings."""

@@ -9,8 +9,8 @@ from scansearch.space.directions import (
     MOST_LAYERS,
     Directions,
     Side,
+    at_most,
     check_directions,
-    few,
 )
 from scansearch.space.find import find_space
 from scansearch.space.layer import LayerSpace
@@ -31,7 +31,7 @@ __all__ = [
     "Override",
     "SearchSpace",
     "Side",
+    "at_most",
     "check_directions",
-    "few",
     "find_space",
 ]

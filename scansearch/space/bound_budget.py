@@ -63,7 +63,7 @@ class BoundBudget:
         dearest = sum((_dearest(own, most) for own, most in zip(prices, kept, strict=True)), Fraction(0))
         room = min(left, dearest)
         unit = _common(prices)
-        if unit is not None and (room <= STEPS * unit or _few_sums(prices, kept, unit, room)):
+        if unit is not None and (room <= STEPS * unit or _sums_are_few(prices, kept, unit, room)):
             return cls(int(room // unit), unit, costs, limit)
         unit = room / STEPS or Fraction(1)
         count = _affordable(prices, kept, left)
@@ -136,7 +136,7 @@ def _common(prices: Sequence[Sequence[Fraction]]) -> Fraction | None:
     return Fraction(max(math.gcd(*(price.numerator for price in every)), 1))
 
 
-def _few_sums(prices: Sequence[Sequence[Fraction]], kept: Sequence[int], unit: Fraction, room: Fraction) -> bool:
+def _sums_are_few(prices: Sequence[Sequence[Fraction]], kept: Sequence[int], unit: Fraction, room: Fraction) -> bool:
     """Whether the sums of costs within a budget are few enough to reckon with each of them."""
     limit, looked_at = int(room // unit), 0
     totals = {0}

@@ -140,8 +140,8 @@ class GradientStrategy(Strategy):
 
     @override
     def evaluation(self) -> list[Selection]:
-        """The mixture alone, without perturbation or shortcut."""
-        return self.mixture(self.alphas(), 0)
+        """The mixture alone, without perturbation or shortcut; it must not draw: then the directions that would be kept now."""
+        return self.derived(self.choose()) if self.draws else self.mixture(self.alphas(), 0)
 
     @override
     def before_weights(self, step: Step) -> None:
