@@ -81,6 +81,8 @@ class DatasetSpec:
         read: From the data root (or None) to the parts; raises ScansearchError with one clear line.
         where: Where the data come from and how to get them, one line.
         augment: The augmentation that suits these images.
+        bundled: Whether the data come with an installed package: then they are there without a data root, and listings need
+            not read them to find that out.
     """
 
     name: str
@@ -88,6 +90,7 @@ class DatasetSpec:
     read: Callable[[Path | None], Parts]
     where: str
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    bundled: bool = False
 
     def load(
         self,

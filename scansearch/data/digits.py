@@ -40,6 +40,7 @@ DIGITS = DatasetSpec(
     description="1,797 handwritten digits, 8x8, grey, 10 classes",
     read=read_digits,
     where="comes with scikit-learn",
+    bundled=True,
     # A mirrored digit is no digit; one pixel is an eighth of the image.
     augment=AugmentSettings(shift=0.125),
 )

@@ -30,9 +30,9 @@ class RotaryEmbedding(nn.Module):
             angles = torch.cat(
                 [rows[:, None].expand(height, width, -1), columns[None].expand(height, width, -1)], dim=-1
             ).reshape(height * width, channels)
-        kind = {"device": torch.get_default_device(), "dtype": torch.get_default_dtype()}
-        self.register_buffer("freqs_cos", angles.cos().to(**kind))
-        self.register_buffer("freqs_sin", angles.sin().to(**kind))
+        device, dtype = torch.get_default_device(), torch.get_default_dtype()
+        self.register_buffer("freqs_cos", angles.cos().to(device, dtype))
+        self.register_buffer("freqs_sin", angles.sin().to(device, dtype))
 
     @staticmethod
     def _angles(side: int, channels: int) -> torch.Tensor:
