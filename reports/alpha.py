@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from pandas import DataFrame
 
 from scansearch.figures.colours import GREY, DirectionStyle, direction_styles
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, thinned
@@ -25,6 +24,9 @@ from scansearch.figures.style import (
     new_figure,
     text_width,
 )
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 24, 200
 """Panels, lines in a panel, and points on a line."""

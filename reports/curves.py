@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pandas import DataFrame
 
 from scansearch.figures.colours import GREY
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, percent_text, thinned
@@ -13,6 +14,9 @@ from scansearch.figures.facts import SearchFacts
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 VALIDATION = "#0f4c81"
 PARTS = {"train": GREY, "val": VALIDATION}

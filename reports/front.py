@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
-from pandas import DataFrame
 
 from scansearch.figures.colours import GREY, KEPT
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, thinned
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MOST_DOTS = 5000
 MOST_NUMBERS = 40

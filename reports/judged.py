@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pandas import DataFrame, Series
 
 from scansearch.figures.colours import GREY, KEPT
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, percent_text, thinned
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MOST_DOTS = 5000
 WIDTH, HEIGHT = 4.6, 2.18  # inches below the heading
@@ -41,6 +43,8 @@ def draw(source: RunSource) -> Figure:
 
 
 def _lines(table: DataFrame, shown: int) -> list[str]:
+    from pandas import Series
+
     accuracy = Series(drawable(table["accuracy"]))
     median, best = map(percent_text, (accuracy.median(), accuracy.max()))
     return [
