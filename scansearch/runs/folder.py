@@ -21,7 +21,7 @@ from scansearch.runs.table import Row, Table
 from scansearch.runs.table_files import TableFiles
 from scansearch.runs.tables import TABLES
 
-IN_PLACE = (*{table.name for tables in TABLES.values() for table in tables}, "log.txt", ".lock")
+IN_PLACE = (*dict.fromkeys(table.name for tables in TABLES.values() for table in tables), "log.txt", ".lock")
 REPLACED = ("config.toml", "environment.json", "genotype.json")
 FOLDERS = ("checkpoints", "figures", "export", "front")
 
