@@ -129,7 +129,7 @@ class BlackBox(Strategy):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """The accuracies so far: they are dear."""
+        """The accuracies so far: each cost a pass over validation images."""
         return {"best": self.best, "accuracies": self.memory.state(self.accuracies)}
 
     @override

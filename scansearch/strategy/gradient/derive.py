@@ -158,7 +158,7 @@ class Derivation:
         return {choice: accuracy for (_, choice), accuracy in self.accuracies.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """The accuracies so far: they are dear."""
+        """The accuracies so far: each cost a pass over validation images."""
         decided = torch.tensor([decided for decided, _ in self.accuracies], dtype=torch.int64)
         judged = self.memory.state_of((choice for _, choice in self.accuracies), self.accuracies.values())
         return {"chosen": self.chosen, "decided": decided, "judged": judged}
