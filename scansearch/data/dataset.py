@@ -11,8 +11,8 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.division import divide
 from scansearch.data.duplicates import describe_shared
 from scansearch.data.holdout import NOUN, SPLIT_SEED
+from scansearch.data.memory_limit import check_memory
 from scansearch.data.parts import Parts, Progress, check_splits
-from scansearch.data.room import check_room
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.data.statistics import SAMPLE, channel_statistics
 from scansearch.errors import ScansearchError
@@ -140,7 +140,7 @@ class DatasetSpec:
         notes += describe_shared(splits, portions, refuse_duplicates)
         fingerprints = {role: split.digest() for role, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
-        check_room(splits, *size)
+        check_memory(splits, *size)
         splits = {name: split.resized(*size) for name, split in splits.items()}
         mean, std = channel_statistics(splits["train"], None if isinstance(splits["train"], TensorSplit) else SAMPLE)
         names = parts.class_names
