@@ -37,7 +37,7 @@ def cache_folder() -> Path:
     return Path(chosen if os.path.isabs(chosen) else os.path.expanduser("~/.cache")) / "scansearch"
 
 
-class Remembered:
+class InspectionCache:
     """Findings by file, each valid as long as size and times of the file stay.
 
     They lie in one file a folder, which carries its checksum; a damaged one is as good as none.
