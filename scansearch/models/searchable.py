@@ -13,7 +13,7 @@ from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models.supernet import Selection, Supernet, check_selection, initial_alpha, mixture_of
 from scansearch.ops import mixture
 from scansearch.scans import ScanOrder, invert
-from scansearch.scans.apart import apart
+from scansearch.scans.own_thread import in_own_thread
 
 Size = tuple[int, int]
 _RECORDED = SimpleNamespace()
@@ -133,7 +133,7 @@ def _table(name: str, size: Size, device: torch.device) -> torch.Tensor:
         order = ScanOrder(name).indices(*size)
         return torch.stack([order, invert(order, len(order))]).to(device)
 
-    return apart(make)
+    return in_own_thread(make)
 
 
 def _record(name: str, height: int, width: int, device: torch.device) -> str:
