@@ -156,7 +156,10 @@ def test_genotype_with_the_wrong_number_of_layers():
         (b"[train", "mine.toml is not TOML: expected"),
         (bytes(range(128, 200)), "mine.toml is not TOML"),
         (b"train = 3", "mine.toml: train must be a section, [train]"),
-        (b"[nope]\nx = 1", "unknown section in mine.toml 'nope'; there is: machine, data, train, augment, model, space, strategy"),
+        (
+            b"[nope]\nx = 1",
+            "unknown section in mine.toml 'nope'; there is: machine, data, train, augment, model, space, strategy",
+        ),
         (b"lr = 1", "mine.toml: lr must stand in its section, [train]; write that line above it"),
         (b"[train]\nepoch = 1", "unknown train setting in mine.toml 'epoch' (did you mean 'epochs'?)"),
         (b"[train]\nlr = 'fast'", "lr: input should be a valid number"),
