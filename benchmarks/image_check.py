@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.comparison import Comparison
 from scansearch.data.inspection import inspect
 
-SETTLED = patch("scansearch.data.remembered.SETTLED_NS", -(10**12))
+SETTLED = patch("scansearch.data.inspection_cache.SETTLED_NS", -(10**12))
 KINDS = {"png": (64, 64, 256), "jpg": (500, 375, 64), "phone.jpg": (4000, 3000, 4)}
 """Width, height and number of the files."""
 

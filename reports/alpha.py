@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from pandas import DataFrame
 
 from scansearch.figures.colours import GREY, DirectionStyle, direction_styles
-from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, thinned
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import (
@@ -25,6 +24,9 @@ from scansearch.figures.style import (
     new_figure,
     text_width,
 )
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 24, 200
 """Panels, lines in a panel, and points on a line."""
@@ -44,7 +46,7 @@ def draw(source: RunSource) -> Figure:
     columns = _columns(len(layers))
     width = WIDTH * max(columns, 2) / max(columns, 3)
     rows, legend_rows = math.ceil(len(layers) / columns), 0 if many else _legend_rows(names, width)
-    lines = source.heading_lines(_told(source.scores, table), width - 2 * MARGIN)
+    lines = source.heading_lines(_lines(source.scores, table), width - 2 * MARGIN)
     figure = new_figure(width, heading_height(lines) + PANEL_HEIGHT * rows + LEGEND_ROW * legend_rows + 0.25)
     lay_out_below_heading(figure, heading_height(lines))
     grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
@@ -143,7 +145,7 @@ def _strongest(last: DataFrame, kept: Sequence[str]) -> set[str]:
     return set([*kept, *(name for name in ranked if name not in set(kept))][:MOST_LINES])
 
 
-def _told(table: DataFrame, drawn: DataFrame) -> list[str]:
+def _lines(table: DataFrame, drawn: DataFrame) -> list[str]:
     last = drawn[drawn["epoch"] == drawn["epoch"].max()]
     names = drawn["direction"].nunique()
     strong = "coloured" if names > MOST_NAMED else "strong"
@@ -151,9 +153,9 @@ def _told(table: DataFrame, drawn: DataFrame) -> list[str]:
     most = int(last["layer"].value_counts().max())
     return [
         f"{strong} lines: kept at the end{'; dotted: uniform' if dotted else ''}",
-        *(f"{told}, the strongest" for told in told_left_out(MOST_LINES, most, "candidates of a layer")),
-        *told_left_out(drawn["epoch"].nunique(), table["epoch"].nunique(), "epochs"),
-        *told_not_finite(table, ["score"]),
+        *(f"{line}, the strongest" for line in left_out_lines(MOST_LINES, most, "candidates of a layer")),
+        *left_out_lines(drawn["epoch"].nunique(), table["epoch"].nunique(), "epochs"),
+        *not_finite_lines(table, ["score"]),
     ]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pandas import DataFrame
 
 from scansearch.figures.colours import GREY
-from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
+from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, percent_text, thinned
 from scansearch.figures.facts import SearchFacts
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 VALIDATION = "#0f4c81"
 PARTS = {"train": GREY, "val": VALIDATION}
@@ -24,7 +28,7 @@ def draw(source: RunSource) -> Figure:
     """Loss left, accuracy right; training grey, validation blue. Of very many epochs, evenly spaced ones."""
     whole = source.metrics
     table = whole.iloc[thinned(len(whole), MOST_EPOCHS)]
-    lines = source.heading_lines(_told(whole, len(table), source.facts), WIDTH - 2 * MARGIN)
+    lines = source.heading_lines(_lines(whole, len(table), source.facts), WIDTH - 2 * MARGIN)
     figure = new_figure(WIDTH, HEIGHT + heading_height(lines))
     lay_out_below_heading(figure, heading_height(lines))
     names = {"train": _training(source.facts), "val": "validation"}
@@ -48,17 +52,17 @@ def _training(facts: SearchFacts) -> str:
     return "training (augmented images)" if facts.augmented else "training"
 
 
-def _told(table: DataFrame, shown: int, facts: SearchFacts) -> list[str]:
+def _lines(table: DataFrame, shown: int, facts: SearchFacts) -> list[str]:
     last = table.iloc[-1]
     epochs = int(last["epoch"])
     columns = [f"{key}_{what}" for key in PARTS for what in ("loss", "accuracy")]
     lifted = [f"label smoothing {facts.label_smoothing:g}"] if facts.label_smoothing else []
     lifted += facts.mixed
     return [
-        f"validation accuracy {told_percent(last['val_accuracy'])} after {epochs} epoch{'s' * (epochs != 1)}",
+        f"validation accuracy {percent_text(last['val_accuracy'])} after {epochs} epoch{'s' * (epochs != 1)}",
         *([f"{' and '.join(lifted)} lift{'s' * (len(lifted) == 1)} the training loss only"] if lifted else []),
-        *told_left_out(shown, len(table), "epochs"),
-        *told_not_finite(table, columns),
+        *left_out_lines(shown, len(table), "epochs"),
+        *not_finite_lines(table, columns),
     ]
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
-from pandas import DataFrame
 
 from scansearch.figures.colours import GREY, KEPT
-from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite
+from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, thinned
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MOST_DOTS = 5000
 MOST_NUMBERS = 40
@@ -27,7 +29,7 @@ def draw(source: RunSource) -> Figure:
     table = source.genotypes
     front = table[table["front"] == 1].sort_values("cost")
     some = table.iloc[thinned(len(table), MOST_DOTS)]
-    lines = source.heading_lines(_told(table, front, len(some)), WIDTH - 2 * MARGIN)
+    lines = source.heading_lines(_lines(table, front, len(some)), WIDTH - 2 * MARGIN)
     figure = new_figure(WIDTH, HEIGHT + heading_height(lines))
     lay_out_below_heading(figure, heading_height(lines))
     axes = figure.subplots()
@@ -69,11 +71,11 @@ def _label(axes: Axes, unit: str) -> None:
     axes.legend(frameon=False, loc="best")
 
 
-def _told(table: DataFrame, front: DataFrame, shown: int) -> list[str]:
+def _lines(table: DataFrame, front: DataFrame, shown: int) -> list[str]:
     return [
         f"{len(table):,} genotypes judged, {len(front):,} of them on the front of accuracy and cost",
-        *told_left_out(shown, len(table), "dots"),
-        *told_not_finite(table, ["accuracy", "cost"]),
+        *left_out_lines(shown, len(table), "dots"),
+        *not_finite_lines(table, ["accuracy", "cost"]),
     ]
 
 

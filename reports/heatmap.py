@@ -18,7 +18,7 @@ from scansearch.figures.cell_grid import CellGrid
 from scansearch.figures.colours import GREY, INK, KEPT, PALE, blues, direction_styles, readable_on
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.heatmap_rows import Rows, presentable
-from scansearch.figures.same_orders import coinciding, told_same
+from scansearch.figures.same_orders import coinciding, coinciding_lines
 from scansearch.figures.score_scale import ScoreScale, short_numbers
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import (
@@ -278,7 +278,7 @@ def _notes(genotype: Genotype, rows: Rows) -> list[Note]:
         notes.append(Note("…", f"{rows.rarer:,} that fewer layers keep not shown", GREY))
     if rows.weaker:
         notes.append(Note("…", f"{rows.weaker:,} weaker not shown", GREY))
-    return notes + [Note("" if scored else "=", line, INK) for line in told_same(genotype)]
+    return notes + [Note("" if scored else "=", line, INK) for line in coinciding_lines(genotype)]
 
 
 def applies(source: RunSource) -> str | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pandas import DataFrame, Series
 
 from scansearch.figures.colours import GREY, KEPT
-from scansearch.figures.drawable import drawable, thinned, told_left_out, told_not_finite, told_percent
+from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, percent_text, thinned
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MOST_DOTS = 5000
 WIDTH, HEIGHT = 4.6, 2.18  # inches below the heading
@@ -24,7 +26,7 @@ def draw(source: RunSource) -> Figure:
     table = source.genotypes
     number, accuracy = drawable(table["number"]), drawable(table["accuracy"]) * 100
     at = thinned(len(table), MOST_DOTS)
-    lines = source.heading_lines(_told(table, len(at)), WIDTH - 2 * MARGIN)
+    lines = source.heading_lines(_lines(table, len(at)), WIDTH - 2 * MARGIN)
     figure = new_figure(WIDTH, HEIGHT + heading_height(lines))
     lay_out_below_heading(figure, heading_height(lines))
     axes = figure.subplots()
@@ -40,13 +42,15 @@ def draw(source: RunSource) -> Figure:
     return figure
 
 
-def _told(table: DataFrame, shown: int) -> list[str]:
+def _lines(table: DataFrame, shown: int) -> list[str]:
+    from pandas import Series
+
     accuracy = Series(drawable(table["accuracy"]))
-    median, best = map(told_percent, (accuracy.median(), accuracy.max()))
+    median, best = map(percent_text, (accuracy.median(), accuracy.max()))
     return [
         f"{len(table):,} genotypes judged: median {median}, best {best}",
-        *told_left_out(shown, len(table), "dots"),
-        *told_not_finite(table, ["accuracy"]),
+        *left_out_lines(shown, len(table), "dots"),
+        *not_finite_lines(table, ["accuracy"]),
     ]
 
 

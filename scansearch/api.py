@@ -72,7 +72,7 @@ def search(
         preset=preset,
         settings=settings,
     )
-    return _watched(lambda told: start(config, out, told), out, listener, progress)
+    return _watched(lambda listener: start(config, out, listener), out, listener, progress)
 
 
 def resume(path: str | Path, *, listener: Listener | None = None, progress: bool | None = None) -> Genotype:
@@ -85,7 +85,7 @@ def resume(path: str | Path, *, listener: Listener | None = None, progress: bool
     """
     from scansearch.searching.assemble import resume as resume_run
 
-    return _watched(lambda told: resume_run(path, told), path, listener, progress)
+    return _watched(lambda listener: resume_run(path, listener), path, listener, progress)
 
 
 def _watched(

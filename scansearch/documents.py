@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scansearch.errors import ScansearchError
 from scansearch.files import read_bytes
+from scansearch.text import shortened
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -158,7 +159,6 @@ def first_problem(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(getattr(problem.get("ctx", {}).get("error"), "__cause__", None), ScansearchError):
         return f"{place + ': ' if place else ''}{message}"  # one of our own, which names the value itself
-    given = _brief.repr(problem["input"])
-    given = given if len(given) <= 60 else given[:57] + "..."
+    given = shortened(_brief.repr(problem["input"]))
     more = f" (and {error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
     return f"{place + ': ' if place else ''}{message[0].lower() + message[1:]}, got {given}{more}"

@@ -18,6 +18,7 @@ from scansearch.errors import RunFolderError, ScansearchError
 _OPENING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _TEMPORARY = re.compile(r"\..+\.scansearch-[a-z0-9_]{8}\.tmp")
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 UNFINISHED: set[str] = set()
 """Files that are being written under a temporary name: a process that leaves on the spot takes them away."""
 
@@ -154,19 +155,30 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
     """
     handle = os.open(path, flags | _OPENING, 0o666)
     try:
-        _check_regular(handle, path)
+        _check_regular(os.fstat(handle), path)
         return os.fdopen(handle, "wb" if flags & os.O_WRONLY else "rb")
     except BaseException:
         os.close(handle)
         raise
 
 
-def _check_regular(handle: int, path: Path) -> None:
-    mode = os.fstat(handle).st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is a pipe or a device and not a file", str(path))
+def check_file(path: Path) -> os.stat_result:
+    """Checks that a path is a regular file, before a library opens it: a pipe would be waited for without end.
+
+    Returns:
+        What the operating system knows about it.
+
+    Raises:
+        OSError: If it is missing or something else.
+    """
+    return _check_regular(os.stat(path), path)
+
+
+def _check_regular(found: os.stat_result, path: Path) -> os.stat_result:
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a device")
+        raise OSError(errno.EINVAL, f"it is {kind}, no file", str(path))
+    return found
 
 
 def read_bytes(path: Path, what: str, most: int, form: str = "") -> bytes:

@@ -14,16 +14,13 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     field_validator,
     model_serializer,
-    model_validator,
 )
-from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from scansearch.documents import checked, first_problem, read_json
+from scansearch.document_model import DocumentModel
+from scansearch.documents import checked, read_json
 from scansearch.errors import ScansearchError
-from scansearch.files import write_text
 from scansearch.registry import natural_key, unknown_name
 from scansearch.shape import ImageShape
 from scansearch.space import (
@@ -32,8 +29,8 @@ from scansearch.space import (
     MOST_LAYERS,
     Directions,
     Side,
+    at_most,
     check_directions,
-    few,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +70,7 @@ class LayerGenotype(_Record):
     )
     grid: tuple[Side, Side] | None = Field(None, description="Rows and columns of the layer's tokens in the search.")
     directions: Directions = Field(description="Scan orders that the layer keeps.")
-    scores: Annotated[dict[str, _Score], few(MOST_CANDIDATES, "scores")] = Field(
+    scores: Annotated[dict[str, _Score], at_most(MOST_CANDIDATES, "scores")] = Field(
         default_factory=dict, description="What the strategy gave each candidate."
     )
     margin: _Score | None = Field(
@@ -92,7 +89,7 @@ class LayerGenotype(_Record):
         return scores
 
 
-class Genotype(_Record):
+class Genotype(_Record, DocumentModel):
     """The directions of every layer, where they came from, and how sure the search was. Unknown fields are kept.
 
     Example:
@@ -118,7 +115,7 @@ class Genotype(_Record):
         description="Search space: name, candidates, keep.",
         json_schema_extra={"properties": {"candidates": _CANDIDATES_SCHEMA}},
     )
-    layers: Annotated[tuple[LayerGenotype, ...], few(MOST_LAYERS, "layers")] = Field(
+    layers: Annotated[tuple[LayerGenotype, ...], at_most(MOST_LAYERS, "layers")] = Field(
         description="One entry a layer, first layer first.", json_schema_extra={"minItems": 1, "maxItems": MOST_LAYERS}
     )
     search: dict[str, Any] = Field(
@@ -144,14 +141,6 @@ class Genotype(_Record):
             raise ValueError(f"at most {MOST_CANDIDATES:,} candidates are read, but there are {len(names):,}")
         check_directions(tuple(names))
         return space
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_one_line(cls, data: Any, handler: ModelWrapValidatorHandler[Genotype]) -> Genotype:
-        try:
-            return handler(data)
-        except ValidationError as error:
-            raise ScansearchError(first_problem(error)) from error
 
     @property
     def directions(self) -> list[list[str]]:
@@ -188,10 +177,6 @@ class Genotype(_Record):
         """The genotype as JSON text, the same for the same genotype."""
         data = _finite(self.model_dump(mode="json", by_alias=True))
         return json.dumps(data, indent=2) + "\n"
-
-    def save(self, path: str | Path) -> None:
-        """Writes the genotype as JSON, in one step."""
-        write_text(Path(path), self.to_json())
 
     def check_layers(self, count: int, owner: str) -> None:
         """Checks that the genotype fits a model of ``count`` layers.

@@ -57,3 +57,18 @@ def cut(text: str, longest: int = LONGEST_MESSAGE) -> str:
 def one_line(text: str, longest: int = LONGEST_MESSAGE) -> str:
     """The text as one line that does nothing but be read, cut in the middle if it is long."""
     return visible(" ".join(cut(text, longest).splitlines()))
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """The text if it has at most ``longest`` characters, else its beginning and ``...``."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def brief(value: object) -> str:
+    """A value for a message: a number or a text as it is, at most 40 characters, anything else by its type.
+
+    Example:
+        >>> brief("x"), brief(0.5), brief([1, 2])
+        ("'x'", '0.5', 'a list')
+    """
+    return shortened(repr(value), 40) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"

@@ -117,11 +117,6 @@ class BinaryGates(GradientStrategy):
                 new[names] = moved + torch.logsumexp(old[names], 0) - torch.logsumexp(moved, 0)
                 parameter.copy_(new.view_as(parameter))
 
-    @override
-    def evaluation(self) -> list[Selection]:
-        """The directions that would be kept now: an evaluation must not draw."""
-        return self.derived(self.choose())
-
 
 def _possible(alpha: torch.Tensor) -> torch.Tensor:
     """softmax(alpha), in which nothing has underflown to 0: as many must be drawn as are wanted."""

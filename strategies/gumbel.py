@@ -56,10 +56,6 @@ class Gumbel(GradientStrategy):
             return tuple(_largest(found, layer.least) for found, layer in zip(values, self.space, strict=True))
         return self.space.best([found.double() for found in values])
 
-    def evaluation(self) -> list[Selection]:
-        """The directions that would be kept now: an evaluation must not draw."""
-        return self.derived(self.choose())
-
 
 def _largest(values: torch.Tensor, count: int) -> tuple[int, ...]:
     """Of equals, the earlier ones, as the exact solver has it."""

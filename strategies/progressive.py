@@ -22,7 +22,7 @@ from scansearch.runs.restore import whole
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan, Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
-from scansearch.strategy.judged import choice_of
+from scansearch.strategy.judged_genotypes import choice_of
 
 
 class ProgressiveSettings(GradientSettings):

@@ -62,7 +62,6 @@ class RandomSearch(BlackBox):
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes them back."""
         super().load_state_dict(state)
         self.quick = self.memory.restored(state["quick"], "the first round")
 

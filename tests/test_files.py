@@ -1,10 +1,20 @@
 import os
+from pathlib import Path
 
 import pytest
 
 from scansearch.documents import read_json, read_toml
 from scansearch.errors import RunFolderError, ScansearchError
-from scansearch.files import append_bytes, is_temporary, own_folder, read_bytes, remove_left_overs, truncate, write_text
+from scansearch.files import (
+    append_bytes,
+    check_file,
+    is_temporary,
+    own_folder,
+    read_bytes,
+    remove_left_overs,
+    truncate,
+    write_text,
+)
 
 
 def test_write_replaces_whole_and_leaves_nothing_behind(tmp_path):
@@ -45,9 +55,7 @@ def device(path):
 def test_what_is_no_file_is_refused_at_once(tmp_path, made, read):
     """A pipe that nobody writes into, and a device that never ends, used to hang."""
     made(tmp_path / "x")
-    with pytest.raises(
-        ScansearchError, match="cannot read this .*: (is a directory|it is a pipe or a device)"
-    ) as caught:
+    with pytest.raises(ScansearchError, match="cannot read this .*: it is a (folder|pipe|device), no file") as caught:
         read(tmp_path / "x")
     assert str(caught.value).startswith(str(tmp_path / "x"))
 
@@ -132,3 +140,15 @@ def test_a_folder_of_ones_own(tmp_path):
     for name in ("link", "file"):
         with pytest.raises(RunFolderError, match="must be a folder of the run itself"):
             own_folder(tmp_path / name)
+
+
+def test_only_regular_files_are_files(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert check_file(tmp_path / "file").st_size == check_file(tmp_path / "link").st_size == 3
+    with pytest.raises(OSError, match="it is a folder, no file"):
+        check_file(tmp_path)
+    with pytest.raises(OSError, match="it is a device, no file"):
+        check_file(Path(os.devnull))
+    with pytest.raises(FileNotFoundError):
+        check_file(tmp_path / "missing")

@@ -85,6 +85,20 @@ def test_every_package_folder_is_installed():
     assert not bare, f"without an __init__.py: {', '.join(bare)}"
 
 
+SHARED_NAMES = {
+    "__init__.py",
+    "run.py",  # a file of cli/ is called as its command
+    "scan.py",  # an operation, and in a backend's folder its way to compute it
+}
+FAMILIES = ("local_vim",)  # in scansearch/models: what each family has is called alike
+
+
+def test_no_two_files_have_one_name():
+    found = sources(CORE, *(ROOT / name for name in PLUGIN_FOLDERS))
+    names = [path.name for path in found if path.parent.name not in FAMILIES and path.name not in SHARED_NAMES]
+    assert not (twice := {name for name in names if names.count(name) > 1}), f"find other names for {', '.join(twice)}"
+
+
 def test_every_entry_point_of_pyproject_is_installed_and_loads():
     """A stale installation is found here rather than in a puzzling test."""
     for group, points in PROJECT["project"]["entry-points"].items():
@@ -128,6 +142,32 @@ def test_first_contact_imports_nothing_heavy(code):
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["heavy:"]
+
+
+LISTINGS = {
+    "spaces": (),
+    "strategies": (),
+    "scans": ("networkx",),
+    "models": (),
+    "datasets": (),
+    "exporters": (),
+    "figures": ("matplotlib",),
+}
+"""What a listing needs of what takes long to import, beside torch."""
+
+
+@pytest.mark.parametrize("command", LISTINGS)
+def test_listings_import_no_more_than_they_need(command):
+    heavy = ("numba", "pandas", "matplotlib", "sklearn", "optuna", "lightning_fabric", "networkx", "torch._dynamo")
+    light = heavy if command != "exporters" else ("torch", *heavy)
+    code = (
+        "import sys; from scansearch.cli.main import app\n"
+        f"try: app(['{command}'])\nexcept SystemExit as done: assert not done.code\n"
+        f"print('heavy:', *[m for m in {light} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.splitlines()[-1].split()) <= {"heavy:", *LISTINGS[command]}
 
 
 def public_definitions(path: Path) -> Iterator[tuple[str, ast.AST]]:

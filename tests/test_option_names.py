@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Optional
 import pytest
 from pydantic import BaseModel, Field
 
-from scansearch.options import Option, takes, unknown_option
+from scansearch.option_listing import Option, takes, unknown_option
 
 SECTIONS = {
     "train": [Option("lr", 1e-3, "number > 0", "Peak learning rate."), Option("epochs", 12, "integer >= 1", "Passes.")],

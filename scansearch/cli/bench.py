@@ -159,6 +159,6 @@ def _network(costs: CostTable, layers: Sequence[LayerSpace]) -> dict[str, float]
     kept = [(layer.least, layer.most) for layer in layers]
     rest = costs.fixed + sum(layer.base for layer in costs.layers)
     low = sum(sum(cheap[:least]) for cheap, (least, _) in zip(prices, kept, strict=True))
-    high = sum(sum(dear[-most:]) for dear, (_, most) in zip(prices, kept, strict=True))
+    high = sum(sum(costly[-most:]) for costly, (_, most) in zip(prices, kept, strict=True))
     between = (low + high) / 2
     return {"cheapest": rest + low, "dearest": rest + high, "share": between / ((rest + between) or 1)}

@@ -12,7 +12,7 @@ from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
     from scansearch.cost import CostTable
-    from scansearch.cost.table import LayerCost
+    from scansearch.cost.cost_table import LayerCost
     from scansearch.space import LayerSpace
 
 MOST_SIDE = 12

@@ -49,6 +49,8 @@ def command(
 
 def _missing(spec: DatasetSpec) -> str | None:
     """Why the data cannot be read without a data root, or nothing if they can."""
+    if spec.bundled:
+        return None
     try:
         spec.read(None)
     except ScansearchError as error:

@@ -10,7 +10,7 @@ from rich.table import Table
 from scansearch.cli.console import table
 
 if TYPE_CHECKING:
-    from scansearch.options import Option
+    from scansearch.option_listing import Option
 
 WIDEST_TAKES = 18
 

@@ -19,8 +19,8 @@ def command(
     The run goes on from its newest undamaged checkpoint and ends with the same metrics.csv and the same genotype as if it
     had never stopped (on the same machine with the same number of threads).
     """
-    from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
+    from scansearch.cli.run_summary import finish
     from scansearch.display.progress import display
     from scansearch.searching.assemble import resume
 

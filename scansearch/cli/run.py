@@ -57,9 +57,9 @@ def command(
       scansearch run --data fashion-mnist --epochs 10 --set limit=12000
       scansearch run --data imagefolder --data-root photos --set image_size=64
     """
-    from scansearch.cli.dry_run import show_dry_run
-    from scansearch.cli.finish import finish
     from scansearch.cli.interrupted import resumable
+    from scansearch.cli.run_summary import finish
+    from scansearch.cli.show_dry_run import show_dry_run
     from scansearch.display.progress import display
     from scansearch.documents import read_toml
     from scansearch.errors import ScansearchError

@@ -38,15 +38,16 @@ def command(
       scansearch spaces wide32 --model local_vim_tiny --image-size 224
       scansearch spaces default8 --view nni
     """
-    from scansearch.models import ImageShape, bind_to
     from scansearch.registry import MODELS, SEARCH_SPACES
-    from scansearch.space import find_space
 
     if name is None:
         _list([SEARCH_SPACES.get(found) for found in SEARCH_SPACES.names()], json=json)
         return
     if view is not None and view not in VIEWS:
         raise ScansearchError(f"--view takes {', '.join(VIEWS)}, but got {view!r}")
+    from scansearch.models import ImageShape, bind_to
+    from scansearch.space import find_space
+
     space, shape = find_space(name), ImageShape(image_size, image_size, channels=3, classes=1000)
     bound = bind_to(space, MODELS.get(model), shape)
     if json or view is not None:

@@ -12,8 +12,8 @@ from scansearch.cli.option_table import option_rows, option_table
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
-    from scansearch.options import Sections
-    from scansearch.strategy.base import Strategy
+    from scansearch.option_listing import Sections
+    from scansearch.strategy.strategy import Strategy
 
 
 @guarded
@@ -29,12 +29,12 @@ def command(
       scansearch strategies
       scansearch strategies darts --model local_vim_tiny --data cifar10
     """
-    from scansearch.registry import DATASETS, MODELS, STRATEGIES
-    from scansearch.searching.known_settings import known_settings
-
     if name is None:
         _list(json=json)
         return
+    from scansearch.registry import DATASETS, MODELS, STRATEGIES
+    from scansearch.searching.known_settings import known_settings
+
     kind = STRATEGIES.get(name)
     known = known_settings(kind, MODELS.get(model), DATASETS.get(data).augment)
     if json:

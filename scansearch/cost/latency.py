@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scansearch.cost.table import CostTable, LayerCost
+from scansearch.cost.cost_table import CostTable, LayerCost
 from scansearch.errors import ScansearchError
 from scansearch.models import Directions, ImageShape, ModelSpec
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scansearch.data.augment import Augmentation
     from scansearch.data.augment_settings import AugmentSettings
-    from scansearch.data.base import DatasetSpec, ImageData
+    from scansearch.data.dataset import DatasetSpec, ImageData
     from scansearch.data.dense import DenseSplit
     from scansearch.data.file_split import FileSplit
     from scansearch.data.holdout import SPLIT_SEED
@@ -36,7 +36,7 @@ __all__ = [
 _FILES = {
     "augment": ("Augmentation",),
     "augment_settings": ("AugmentSettings",),
-    "base": ("DatasetSpec", "ImageData"),
+    "dataset": ("DatasetSpec", "ImageData"),
     "dense": ("DenseSplit",),
     "file_split": ("FileSplit",),
     "holdout": ("SPLIT_SEED",),

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.mixing import mix, mixing_draws
+from scansearch.data.mixup import mix, mixing_draws
 from scansearch.data.random_boxes import box_mask, uniform
 from scansearch.errors import ScansearchError
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec
+from scansearch.data.dataset import DatasetSpec
 from scansearch.data.parts import Parts, check_labels
-from scansearch.data.roots import check_file, check_root
+from scansearch.data.roots import check_root
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
+from scansearch.files import check_file
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32

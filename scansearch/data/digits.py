@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec
+from scansearch.data.dataset import DatasetSpec
 from scansearch.data.parts import Parts
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
@@ -40,6 +40,7 @@ DIGITS = DatasetSpec(
     description="1,797 handwritten digits, 8x8, grey, 10 classes",
     read=read_digits,
     where="comes with scikit-learn",
+    bundled=True,
     # A mirrored digit is no digit; one pixel is an eighth of the image.
     augment=AugmentSettings(shift=0.125),
 )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec
+from scansearch.data.dataset import DatasetSpec
 from scansearch.data.idx import read_idx
 from scansearch.data.parts import Parts, check_labels
 from scansearch.data.roots import check_root

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scansearch.data.roots import check_file
 from scansearch.errors import ScansearchError
+from scansearch.files import check_file
 
 UNSIGNED_BYTE = 0x08
 MOST_BYTES = 2**30

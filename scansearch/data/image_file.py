@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 
 from scansearch.data.grey_numbers import Numbers, number_reader
 from scansearch.data.pixels import covering
-from scansearch.data.roots import check_file
 from scansearch.errors import ScansearchError
+from scansearch.files import check_file
 
 MOST_PIXELS = 175_000_000
 MOST_BYTES = 2**30

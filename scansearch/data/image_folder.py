@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec
+from scansearch.data.dataset import DatasetSpec
 from scansearch.data.examine import examine
 from scansearch.data.file_split import FileSplit
 from scansearch.data.parts import Parts

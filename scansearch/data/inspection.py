@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scansearch.data.image_file import DamagedImageError, pixels_of, read_file
-from scansearch.data.remembered import Remembered, stamp_of
+from scansearch.data.inspection_cache import InspectionCache, stamp_of
 from scansearch.data.threads import MOST_THREADS, each
 
 BLOCK = 16 * MOST_THREADS
@@ -49,25 +49,25 @@ def inspect(
     Returns:
         One inspection a file, and what the user should know, a line each.
     """
-    remembered = Remembered(root)
+    cache = InspectionCache(root)
     found: list[Inspection] = []
     try:
         for start in range(0, len(files), BLOCK):
-            found += each(lambda file: _inspect(root, file, remembered), files[start : start + BLOCK])
+            found += each(lambda file: _inspect(root, file, cache), files[start : start + BLOCK])
             progress(len(found))
     finally:  # an interrupted check goes on where it was
-        notes = remembered.save()
+        notes = cache.save()
     return tuple(found), notes
 
 
-def _inspect(root: Path, file: str, remembered: Remembered) -> Inspection:
+def _inspect(root: Path, file: str, cache: InspectionCache) -> Inspection:
     stamp = stamp_of(root / file)
-    known = remembered.get(file, stamp)
+    known = cache.get(file, stamp)
     if known is not None:
         return Inspection(*known)
     found = inspect_file(root / file)
     if found.data:  # what could not even be read may be readable tomorrow
-        remembered.put(file, stamp, found)
+        cache.put(file, stamp, found)
     return found
 
 

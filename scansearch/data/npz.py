@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.base import DatasetSpec
+from scansearch.data.dataset import DatasetSpec
 from scansearch.data.npz_archive import list_arrays, read_arrays
 from scansearch.data.npz_images import CHANNEL_AXIS, channel_axis, to_pixels
 from scansearch.data.parts import Parts

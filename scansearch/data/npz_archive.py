@@ -15,8 +15,8 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from scansearch.data.roots import check_file
 from scansearch.errors import ScansearchError
+from scansearch.files import check_file
 from scansearch.machine.memory_size import machine_memory
 
 MOST_DEFLATED = 1100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from scansearch.errors import ScansearchError
@@ -18,7 +17,6 @@ LITTER = {
     "desktop.ini",
 }
 """What systems leave among one's own files; @eaDir holds small copies of images."""
-KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
 def check_root(root: Path, name: str) -> Path:
@@ -51,22 +49,6 @@ def check_root(root: Path, name: str) -> Path:
     if empty:
         raise ScansearchError(f"{name}: the data root {root} is empty; put the data there or give another --data-root")
     return root
-
-
-def check_file(path: Path) -> os.stat_result:
-    """Checks that a path is a regular file, before it is opened: a pipe would be waited for without end.
-
-    Returns:
-        What the operating system knows about it.
-
-    Raises:
-        OSError: If it is missing or something else.
-    """
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode):
-        kind = KINDS.get(stat.S_IFMT(found.st_mode), "a device")
-        raise OSError(0, f"it is {kind}, no file", str(path))
-    return found
 
 
 def is_hidden(name: str) -> bool:

@@ -9,14 +9,6 @@ from pathlib import Path
 from scansearch.export.derived import DerivedNetwork
 
 
-def _always(_: DerivedNetwork) -> str | None:
-    return None
-
-
-def _nothing(_: Path) -> bool:
-    return False
-
-
 @dataclass(frozen=True)
 class Exporter:
     """Writes a derived network in the form that some other code loads.
@@ -35,9 +27,9 @@ class Exporter:
     name: str
     description: str
     write: Callable[[DerivedNetwork, Path], list[Path]]
-    applies: Callable[[DerivedNetwork], str | None] = _always
+    applies: Callable[[DerivedNetwork], str | None] = lambda network: None
     of_run: bool = True
-    owns: Callable[[Path], bool] = _nothing
+    owns: Callable[[Path], bool] = lambda path: False
 
     def refresh(self, network: DerivedNetwork, folder: Path) -> tuple[list[Path], list[Path]]:
         """Makes what this exporter has in the ``export/`` of a run that of the run's network.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from scansearch.errors import UnsupportedError
 from scansearch.export.derived import DerivedNetwork
-from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
 from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
+    from scansearch.genotype import Genotype
     from scansearch.models import Official
 
 CODE = "LocalMamba"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pandas import DataFrame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 LARGEST = 1e100
 """Beyond it, the arithmetic of axes overflows."""
@@ -22,18 +25,18 @@ def thinned(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
-def told_percent(share: float) -> str:
+def percent_text(share: float) -> str:
     """A share as ``81.2 %``, or ``1e+100 %`` where a table holds nonsense."""
     value = float(drawable([share])[0]) * 100
     return f"{value:.1f} %" if abs(value) < 1e6 else f"{value:.3g} %"
 
 
-def told_left_out(shown: int, count: int, what: str) -> list[str]:
+def left_out_lines(shown: int, count: int, what: str) -> list[str]:
     """Says how many are drawn, if not all."""
     return [f"{shown:,} of {count:,} {what} drawn"] if shown < count else []
 
 
-def told_not_finite(table: DataFrame, columns: Iterable[str]) -> list[str]:
+def not_finite_lines(table: DataFrame, columns: Iterable[str]) -> list[str]:
     """Says how many values of a table have no place in a figure, if any."""
     count = sum(int((~np.isfinite(table[column].to_numpy(dtype=np.float64))).sum()) for column in columns)
     return [f"{count:,} value{'s' * (count != 1)} not finite, left out"] if count else []

@@ -42,8 +42,8 @@ class SearchFacts:
         """Model and data, strategy, space, seed and epochs: as many as are known, each a few words."""
         model, data, epochs = self._model, self._data, self._epochs
         where = f"{model} on {data}" if model and data else model or data
-        told = {"seed {}": self._seed, "space {}": self._space}
-        parts = [where, self.strategy, *(form.format(value) for form, value in told.items() if value)]
+        known = {"seed {}": self._seed, "space {}": self._space}
+        parts = [where, self.strategy, *(form.format(value) for form, value in known.items() if value)]
         parts.append(f"{epochs} epoch{'s' * (epochs != '1')}" if epochs else "")
         return [part for part in (*parts, _word(self._search.get("source"))) if part]
 

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=FigureSource)
 
 
-def _always(_: Any) -> str | None:
-    return None
-
-
 @dataclass(frozen=True)
 class FigureSpec(Generic[S]):
     """A figure by name. Packages offer one under the entry-point group ``scansearch.figures``.
@@ -43,7 +39,7 @@ class FigureSpec(Generic[S]):
     of: type[S]
     description: str
     draw: Callable[..., Figure]
-    applies: Callable[[S], str | None] = _always
+    applies: Callable[[S], str | None] = lambda source: None
 
     def refusal(self, source: FigureSource) -> str | None:
         """Why the figure cannot be drawn of any source, or ``None`` if it can."""

@@ -18,7 +18,7 @@ def coinciding(genotype: Genotype) -> list[list[tuple[str, str]]]:
     return [[(name, other) for name, other in first.items() if name != other] for first in firsts]
 
 
-def told_same(genotype: Genotype) -> list[str]:
+def coinciding_lines(genotype: Genotype) -> list[str]:
     """The same in words, a pair each; or that it was not looked for."""
     if _too_many(genotype):
         return ["orders not compared: their grids are too large"]

@@ -36,8 +36,8 @@ class ScanSource(FigureSource):
     def file_name(self, figure: str, options: Sequence[str]) -> str:
         # For example scan-hilbert-14x14; a figure of several orders is called by its own name.
         subject = self.names[0] if len(self.names) == 1 else figure
-        told = "-".join(["scan", subject, *options, f"{self.grid[0]}x{self.grid[1]}"])
-        return re.sub(r"[^\w.+-]", "-", told)
+        stem = "-".join(["scan", subject, *options, f"{self.grid[0]}x{self.grid[1]}"])
+        return re.sub(r"[^\w.+-]", "-", stem)
 
     def too_large(self, most: int, what: str) -> str | None:
         """Why so many tokens cannot be drawn, or compared, in bounded time; ``None`` if they are at most ``most`` in all."""

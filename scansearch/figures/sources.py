@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from scansearch.errors import ScansearchError
 from scansearch.figures.facts import SearchFacts
-from scansearch.figures.tables import COLUMNS, empty_table, read_table
+from scansearch.figures.run_tables import COLUMNS, empty_table, read_table
 from scansearch.genotype import Genotype
 
 if TYPE_CHECKING:

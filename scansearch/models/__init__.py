@@ -2,9 +2,9 @@
 
 from scansearch.models.backbone import BackboneSpec
 from scansearch.models.exchange import make_searchable
-from scansearch.models.options import ModelOptions
+from scansearch.models.model_options import ModelOptions
+from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official, bind_to
 from scansearch.models.searchable import SearchableModel, SearchableScan
-from scansearch.models.spec import Directions, LayerInfo, ModelSpec, Official, bind_to
 from scansearch.models.supernet import Selection, Supernet
 from scansearch.shape import ImageShape
 

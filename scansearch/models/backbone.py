@@ -12,9 +12,9 @@ from torch import nn
 
 from scansearch.errors import ScansearchError
 from scansearch.models.exchange import Layers, find_grids, layer_names, make_searchable
-from scansearch.models.options import ModelOptions
+from scansearch.models.model_options import ModelOptions
+from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec
 from scansearch.models.searchable import SearchableModel, SearchableScan
-from scansearch.models.spec import Directions, LayerInfo, ModelSpec
 from scansearch.shape import ImageShape
 
 

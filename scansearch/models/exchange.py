@@ -102,8 +102,8 @@ def find_grids(model: nn.Module, names: Sequence[str], example: torch.Tensor) ->
 
     def watch(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            told = kwargs.get("grid", args[1] if len(args) > 1 else None) or getattr(module, "grid", None)
-            seen[name] = told or _factor(name, args[0].shape[1], example.shape[-2:])
+            given = kwargs.get("grid", args[1] if len(args) > 1 else None) or getattr(module, "grid", None)
+            seen[name] = given or _factor(name, args[0].shape[1], example.shape[-2:])
 
         return hook
 

@@ -13,7 +13,7 @@ from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
 from scansearch.models.mixer_options import MixerOptions
 from scansearch.models.order_tables import order_tables
-from scansearch.models.supernet import Selection, check_selection, mixture_of
+from scansearch.models.supernet import Selection, check_selection, initial_alpha, mixture_of
 from scansearch.ops import BranchParameters, Orders, direction_branches, mixed_branches, mixture
 
 PER_DIRECTION = ("A_log", "D", "conv_weight", "conv_bias", "x_proj_weight", "dt_proj_weight", "dt_proj_bias")
@@ -59,13 +59,15 @@ class ScanMixer(nn.Module):
             else SCAttn(inner, config.reduction, config.attention, config.scan_backend)
         )
         if searchable:
-            self.alpha = nn.Parameter(1e-3 * torch.randn(groups, 1, 1, 1))
+            self.alpha = initial_alpha(groups)
         padded, class_token = config.windows == "padded", config.class_token == "middle"
         self._orders = order_tables(directions, grid, padded=padded, class_token=class_token)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draws the initial weights: Mamba's, with step sizes log-uniform in [1e-3, 0.1]."""
+        if self.A_log.is_meta:  # nothing to draw, and arithmetic on the meta device imports the compiler: a second
+            return
         taps, fan_in, low, high = self.config.d_conv**-0.5, self.config.inner**-0.5, math.log(DT_MIN), math.log(DT_MAX)
         with torch.no_grad():
             self.A_log.copy_(torch.arange(1, self.states + 1).log().expand_as(self.A_log))

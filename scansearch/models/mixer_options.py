@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from scansearch.models.options import ModelOptions
+from scansearch.models.model_options import ModelOptions
 from scansearch.ops.backends import check_name
 
 MAX_RANK = 2**14

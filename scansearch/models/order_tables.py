@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from scansearch.ops import Orders
 from scansearch.registry import SCAN_ORDERS
 from scansearch.scans import ScanOrder, invert
-from scansearch.scans.apart import apart
+from scansearch.scans.own_thread import in_own_thread
 
 
 def order_tables(
@@ -36,7 +36,7 @@ def order_tables(
 def _tables(
     directions: tuple[str, ...], grid: tuple[int, int], padded: bool, class_token: bool, changes: int
 ) -> Orders:
-    return apart(lambda: _laid_out(directions, grid, padded, class_token))
+    return in_own_thread(lambda: _laid_out(directions, grid, padded, class_token))
 
 
 def _laid_out(directions: tuple[str, ...], grid: tuple[int, int], padded: bool, class_token: bool) -> Orders:

@@ -24,13 +24,15 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, channels: int, grid: tuple[int, int]) -> None:
         super().__init__()
-        rows, columns = (self._angles(side, channels // 2) for side in grid)
         height, width = grid
-        angles = torch.cat(
-            [rows[:, None].expand(height, width, -1), columns[None].expand(height, width, -1)], dim=-1
-        ).reshape(height * width, channels)
-        self.register_buffer("freqs_cos", angles.cos().to(torch.get_default_dtype()))
-        self.register_buffer("freqs_sin", angles.sin().to(torch.get_default_dtype()))
+        with torch.device("cpu"):  # on the meta device, arange imports the compiler: a second for a count of parameters
+            rows, columns = (self._angles(side, channels // 2) for side in grid)
+            angles = torch.cat(
+                [rows[:, None].expand(height, width, -1), columns[None].expand(height, width, -1)], dim=-1
+            ).reshape(height * width, channels)
+        device, dtype = torch.get_default_device(), torch.get_default_dtype()
+        self.register_buffer("freqs_cos", angles.cos().to(device, dtype))
+        self.register_buffer("freqs_sin", angles.sin().to(device, dtype))
 
     @staticmethod
     def _angles(side: int, channels: int) -> torch.Tensor:

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from scansearch.errors import ScansearchError, UnsupportedError
-from scansearch.models.supernet import Selection, Supernet, check_selection, mixture_of
+from scansearch.models.supernet import Selection, Supernet, check_selection, initial_alpha, mixture_of
 from scansearch.ops import mixture
 from scansearch.scans import ScanOrder, invert
-from scansearch.scans.apart import apart
+from scansearch.scans.own_thread import in_own_thread
 
 Size = tuple[int, int]
 _RECORDED = SimpleNamespace()
@@ -45,7 +45,7 @@ class SearchableScan(nn.Module):
         self.candidates, self.grid, self.share = tuple(ScanOrder(name).name for name in candidates), grid, share
         make = (lambda: copy.deepcopy(mixer)) if isinstance(mixer, nn.Module) else mixer
         self.mixers = nn.ModuleList(make() for _ in range(1 if share else len(self.candidates)))
-        self.alpha = nn.Parameter(1e-3 * torch.randn(len(self.candidates), 1, 1, 1))
+        self.alpha = initial_alpha(len(self.candidates))
         self.selection: Selection | None = None
         self._orders: dict[tuple[str, Size, torch.device], torch.Tensor] = {}
 
@@ -133,7 +133,7 @@ def _table(name: str, size: Size, device: torch.device) -> torch.Tensor:
         order = ScanOrder(name).indices(*size)
         return torch.stack([order, invert(order, len(order))]).to(device)
 
-    return apart(make)
+    return in_own_thread(make)
 
 
 def _record(name: str, height: int, width: int, device: torch.device) -> str:

@@ -39,6 +39,13 @@ class Selection(NamedTuple):
 Run = Callable[[Selection, Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
 
 
+def initial_alpha(count: int) -> nn.Parameter:
+    """Alpha (N, 1, 1, 1) of a layer of so many candidates, as it starts: normal, with standard deviation 1e-3."""
+    alpha = torch.empty(count, 1, 1, 1)
+    # Random numbers on the meta device import the compiler: a second for a count of parameters.
+    return nn.Parameter(alpha if alpha.is_meta else alpha.normal_().mul_(1e-3))
+
+
 def check_selection(selection: Selection, count: int) -> None:
     """Checks a selection against a layer of ``count`` candidates.
 

@@ -22,9 +22,9 @@ import scansearch.ops.backends.torch  # noqa: F401  (a saved graph finds its ope
 from scansearch.ops.backends import BackendStatus, backend_report, resolve_backend
 from scansearch.ops.branches import direction_branches, mixed_branches
 from scansearch.ops.mixing import mixture, norm_reduce, weigh
-from scansearch.ops.order import reorder_conv_silu, restore_gate, restore_order
 from scansearch.ops.parameters import BranchParameters, Orders
 from scansearch.ops.scan import selective_scan, selective_scan_grouped
+from scansearch.ops.token_order import reorder_conv_silu, restore_gate, restore_order
 
 __all__ = [
     "BackendStatus",

@@ -9,10 +9,10 @@ import torch
 from scansearch.ops.backends import coarse_backend
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.mixing import mixture
-from scansearch.ops.order import reorder_conv_silu, restore_gate, restore_order
 from scansearch.ops.parameters import BranchParameters, Orders
 from scansearch.ops.scan import selective_scan_grouped
 from scansearch.ops.shapes import check_branches, expect, expect_tensors, floating, same_device
+from scansearch.ops.token_order import reorder_conv_silu, restore_gate, restore_order
 
 
 def direction_branches(

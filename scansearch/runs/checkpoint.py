@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from scansearch.errors import RunFolderError
 from scansearch.files import open_regular, write_bytes
+from scansearch.text import brief
 
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.safetensors")
 KEPT = 2
@@ -46,18 +47,18 @@ def unpack(packed: Any, tensors: dict[str, torch.Tensor]) -> Any:
         ValueError: If the tree is none that ``pack`` makes: of another kind, or a key or a tensor named twice.
     """
     if not isinstance(packed, dict) or len(packed) != 1:
-        raise ValueError(f"a node of its tree is one of {', '.join(KINDS)}, but there is {_short(packed)}")
+        raise ValueError(f"a node of its tree is one of {', '.join(KINDS)}, but there is {brief(packed)}")
     ((kind, content),) = packed.items()
     if kind == "tensor":
         if not isinstance(content, str) or content not in tensors:  # two names of one tensor would share its memory
-            raise ValueError(f"its tree names the tensor {_short(content)}, which is missing or was named before")
+            raise ValueError(f"its tree names the tensor {brief(content)}, which is missing or was named before")
         return tensors.pop(content)
     if kind == "value":
         if content is not None and not isinstance(content, (bool, int, float, str)):
-            raise ValueError(f"a value of its tree is a number, a text or nothing, but there is {_short(content)}")
+            raise ValueError(f"a value of its tree is a number, a text or nothing, but there is {brief(content)}")
         return content
     if kind not in KINDS or not isinstance(content, list):
-        raise ValueError(f"a node of its tree is one of {', '.join(KINDS)}, but there is {_short(packed)}")
+        raise ValueError(f"a node of its tree is one of {', '.join(KINDS)}, but there is {brief(packed)}")
     if kind == "dict":
         return _dict(content, tensors)
     items = [unpack(value, tensors) for value in content]
@@ -68,9 +69,9 @@ def unpack_all(packed: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     """A whole state: a dict, that has every tensor there is; errors as ``unpack``."""
     state, left = unpack(packed, tensors), next(iter(tensors), None)
     if left is not None:
-        raise ValueError(f"its tree does not name the tensor {_short(left)}")
+        raise ValueError(f"its tree does not name the tensor {brief(left)}")
     if type(state) is not dict:
-        raise ValueError(f"its tree is {_short(state)} and not a dict")
+        raise ValueError(f"its tree is {brief(state)} and not a dict")
     return state
 
 
@@ -79,15 +80,10 @@ def _dict(content: list[Any], tensors: dict[str, torch.Tensor]) -> dict[Any, Any
     for item in content:
         if not isinstance(item, list) or len(item) != 2 or type(item[0]) not in (int, str) or item[0] in found:
             raise ValueError(
-                f"a dict of its tree has pairs of a key, once each, and a value, but there is {_short(item)}"
+                f"a dict of its tree has pairs of a key, once each, and a value, but there is {brief(item)}"
             )
         found[item[0]] = unpack(item[1], tensors)
     return found
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:

@@ -15,7 +15,7 @@ from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderErr
 from scansearch.files import check_own, is_temporary, own_folder, remove_left_overs, write_text, writing
 from scansearch.runs.checkpoint import checkpoints, drop_old, load_checkpoint, newest_checkpoint, save_checkpoint
 from scansearch.runs.config import RunConfig, read_config
-from scansearch.runs.environment import read_environment, write_environment
+from scansearch.runs.environment_json import read_environment, write_environment
 from scansearch.runs.origin import Origin, check_origin, origin
 from scansearch.runs.table import Row, Table
 from scansearch.runs.table_files import TableFiles

@@ -12,6 +12,7 @@ from typing import Any
 
 from scansearch.errors import RunFolderError
 from scansearch.runs.config import RunConfig
+from scansearch.text import shortened
 
 CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "precision", "data")
 SHOWN = 3
@@ -58,7 +59,7 @@ def compare(says: Mapping[str, Any], made: Mapping[Any, Any], first: str, second
     if not wrong:
         return
     shown, more = wrong[:SHOWN], len(wrong) - SHOWN
-    one, other = (" and ".join(f"{key} = {_told(side.get(key))}" for key in shown) for side in (says, made))
+    one, other = (" and ".join(f"{key} = {_shown(side.get(key))}" for key in shown) for side in (says, made))
     also = f" (and {more} more differ)" if more > 0 else ""
     raise RunFolderError(f"{first} {one}, but {second} {other}{also}; restore it or start a new run")
 
@@ -71,6 +72,5 @@ def _canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=repr)
 
 
-def _told(value: Any) -> str:
-    text = "nothing" if value is None else _canonical(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else shortened(_canonical(value))

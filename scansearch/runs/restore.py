@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from scansearch.errors import RunFolderError
+from scansearch.text import brief
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def restoring(folder: Path) -> Iterator[None]:
 def check_keys(found: object, keys: Sequence[str], where: str) -> None:
     """Checks that ``found`` is a dict with just these keys."""
     if type(found) is not dict:
-        raise ValueError(f"{where} is {told(found)} and not a dict")
+        raise ValueError(f"{where} is {described(found)} and not a dict")
     for key in {*found} ^ {*keys}:
         raise ValueError(f"{where} {'lacks' if key in keys else 'has the unknown'} {key!r}")
 
@@ -46,21 +47,21 @@ def check_keys(found: object, keys: Sequence[str], where: str) -> None:
 def a_list(found: object, where: str, count: int | None = None) -> list[Any]:
     """Checks a list, of ``count`` entries if given, and returns it."""
     if type(found) is not list or count not in (None, len(found)):
-        raise ValueError(f"{where} is {told(found)} and not a list{'' if count is None else f' of {count}'}")
+        raise ValueError(f"{where} is {described(found)} and not a list{'' if count is None else f' of {count}'}")
     return found
 
 
 def whole(value: object, least: int, most: int, where: str) -> int:
     """Checks an integer from ``least`` to ``most`` and returns it."""
     if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{where} is {told(value)} and not an integer from {least} to {most}")
+        raise ValueError(f"{where} is {described(value)} and not an integer from {least} to {most}")
     return value
 
 
 def check_tensor(found: object, like: torch.Tensor, where: str) -> torch.Tensor:
     """Checks shape and type against a tensor of the fresh run."""
     if not isinstance(found, torch.Tensor) or found.shape != like.shape or found.dtype != like.dtype:
-        raise ValueError(f"{where} is {told(found)}, but this run has {told(like)}")
+        raise ValueError(f"{where} is {described(found)}, but this run has {described(like)}")
     return found
 
 
@@ -92,7 +93,7 @@ def check_like(found: object, fresh: Mapping[str, Any], where: str) -> None:
         ValueError: Naming the entry.
     """
     if type(found) is not dict:
-        raise ValueError(f"{where} is {told(found)} and not a dict")
+        raise ValueError(f"{where} is {described(found)} and not a dict")
     for key, like in fresh.items():
         if key not in found:
             raise ValueError(f"{where} lacks {key!r}")
@@ -102,7 +103,7 @@ def check_like(found: object, fresh: Mapping[str, Any], where: str) -> None:
         else:
             alike = like is None or _kind(value) is _kind(like)
         if not alike:
-            raise ValueError(f"{key!r} of {where} is {told(value)}, but this run has {told(like)}")
+            raise ValueError(f"{key!r} of {where} is {described(value)}, but this run has {described(like)}")
 
 
 def _kind(value: object) -> type:
@@ -138,9 +139,8 @@ def restore_generators(found: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state(found["cuda"][number], number)
 
 
-def told(value: object) -> str:
+def described(value: object) -> str:
     """A value for a message."""
     if isinstance(value, torch.Tensor):
         return f"a tensor {list(value.shape)} of {value.dtype}"
-    text = repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
-    return text if len(text) <= 40 else text[:37] + "..."
+    return brief(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scansearch.genotype import Genotype
 from scansearch.runs.checkpoint import checkpoints
 from scansearch.runs.config import Kind, RunConfig, read_config
-from scansearch.runs.environment import read_environment
+from scansearch.runs.environment_json import read_environment
 from scansearch.runs.table import Row, Table
 from scansearch.runs.tables import TABLES
 

@@ -12,9 +12,9 @@ import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.registry import SCAN_ORDERS
-from scansearch.scans.apart import apart
 from scansearch.scans.family import MAX_TOKENS, ScanFamily
 from scansearch.scans.grammar import Parsed, parse
+from scansearch.scans.own_thread import in_own_thread
 from scansearch.scans.symmetry import Symmetry
 
 MAX_REMEMBERED = 1 << 16  # tokens of a grid: a thousand orders on it take half a gigabyte
@@ -154,7 +154,7 @@ def _indices(name: str, height: int, width: int, padded: bool, changes: int) -> 
 
 @lru_cache(maxsize=1 << 10)
 def _laid_out(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:
-    return apart(lambda: _lay_out(name, height, width, padded, changes))
+    return in_own_thread(lambda: _lay_out(name, height, width, padded, changes))
 
 
 def _lay_out(name: str, height: int, width: int, padded: bool, changes: int) -> torch.Tensor:

@@ -18,11 +18,11 @@ from scansearch.machine.environment import describe
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import ModelSpec, Supernet, bind_to
-from scansearch.models.spec import LayerInfo
+from scansearch.models.model_spec import LayerInfo
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
-from scansearch.runs.environment import differences, read_environment
+from scansearch.runs.environment_json import differences, read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
@@ -32,7 +32,7 @@ from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import BoundSpace, Costs, SearchSpace
-from scansearch.strategy.base import Strategy
+from scansearch.strategy.strategy import Strategy
 from scansearch.training.events import Listener, Silent
 from scansearch.training.log import Logged
 

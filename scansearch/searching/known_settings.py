@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.models import ModelSpec
-from scansearch.options import Option, takes
+from scansearch.option_listing import Option, takes
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.space import SearchSpace
-from scansearch.strategy.base import Strategy
+from scansearch.strategy.strategy import Strategy
 
 SPACE = {"keep": "N | [LEAST, MOST]", "budget": "{limit = X, formula = NAME} | {limit = X, table = FILE}"}
 """What of a space can be set, and what each takes."""

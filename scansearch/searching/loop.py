@@ -44,9 +44,10 @@ from scansearch.space import BoundSpace
 from scansearch.strategy import Strategy
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Plan, Step
+from scansearch.training.batch import Batch
 from scansearch.training.evaluate import Measured, correct, evaluate
 from scansearch.training.events import Listener, Progress
-from scansearch.training.feed import Batch, Feed
+from scansearch.training.feed import Feed
 from scansearch.training.interrupt import StopRequest
 from scansearch.training.meter import LOG_STEPS, Meter
 from scansearch.training.optimizer import load_optimizer

@@ -6,7 +6,7 @@ from typing import Any
 
 from scansearch.documents import parse_toml
 from scansearch.errors import ScansearchError
-from scansearch.options import Sections, unknown_option
+from scansearch.option_listing import Sections, unknown_option
 from scansearch.registry import unknown_name
 
 SECTIONS = ("machine", "data", "train", "augment", "model", "space", "strategy")

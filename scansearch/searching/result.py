@@ -8,7 +8,7 @@ from typing import Any
 
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.models.spec import LayerInfo
+from scansearch.models.model_spec import LayerInfo
 from scansearch.runs.config import RunConfig
 from scansearch.searching.certainty import margin
 from scansearch.searching.loop import SearchLoop
@@ -51,7 +51,7 @@ class Result:
             )
         search = {**self._facts, **self._accuracies(kept), **self._ending}
         if self.space.budget is not None:
-            search["cost"] = self.space.told_cost(kept)
+            search["cost"] = self.space.cost_text(kept)
         return self._written(kept, self._sureness(kept), search)
 
     def front(self) -> dict[int, Genotype]:
@@ -62,7 +62,7 @@ class Result:
         found = {}
         for choice, number in pareto_front(self.space, judged).items():
             by = "derived_accuracy" if self.strategy.traits.trains_supernet else "standalone_accuracy"
-            figures = {by: round(judged[choice], 9), "cost": self.space.told_cost(choice)}
+            figures = {by: round(judged[choice], 9), "cost": self.space.cost_text(choice)}
             search = {**self._facts, **figures, **self._ending}
             found[number] = self._written(choice, [{}] * len(choice), search)
         return found

@@ -1,20 +1,20 @@
 """Search spaces: what each layer may choose from, and everything that searches do in them."""
 
-from scansearch.space.bound import BoundSpace, Choice
+from scansearch.space.bound_space import BoundSpace, Choice
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
-from scansearch.space.find import find_space
-from scansearch.space.layer import LayerSpace
-from scansearch.space.names import (
+from scansearch.space.directions import (
     JSON_SCHEMA_DIALECT,
     MOST_CANDIDATES,
     MOST_LAYERS,
     Directions,
     Side,
+    at_most,
     check_directions,
-    few,
 )
-from scansearch.space.space import Override, SearchSpace
+from scansearch.space.find import find_space
+from scansearch.space.layer import LayerSpace
+from scansearch.space.search_space import Override, SearchSpace
 
 __all__ = [
     "JSON_SCHEMA_DIALECT",
@@ -31,7 +31,7 @@ __all__ = [
     "Override",
     "SearchSpace",
     "Side",
+    "at_most",
     "check_directions",
-    "few",
     "find_space",
 ]

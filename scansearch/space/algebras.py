@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scansearch.space.paths import Option
+from scansearch.space.paths import Subset
 
 Counts = dict[int, int]
 """Number of subsets by their cost."""
-Best = dict[int, tuple[int, Option]]
+Best = dict[int, tuple[int, Subset]]
 """For a cost, in ascending order: the largest value that it buys, and the subset of that value."""
 
 
@@ -29,7 +29,7 @@ class Counting:
         """One way to decide nothing, free of charge."""
         return {0: 1}
 
-    def extend(self, option: Option, rest: Counts) -> Counts:
+    def extend(self, option: Subset, rest: Counts) -> Counts:
         """Adds the cost of ``option``."""
         more = sum(self.costs[i] for i in option)
         return {cost + more: n for cost, n in rest.items() if self.limit is None or cost + more <= self.limit}
@@ -53,7 +53,7 @@ class Cheapest:
         """Nothing costs nothing."""
         return 0
 
-    def extend(self, option: Option, rest: int) -> int:
+    def extend(self, option: Subset, rest: int) -> int:
         """Adds the cost of ``option``."""
         return rest + sum(self.costs[i] for i in option)
 
@@ -80,7 +80,7 @@ class Maximum:
         """Nothing, worth nothing."""
         return {0: (0, ())}
 
-    def extend(self, option: Option, rest: Best) -> Best:
+    def extend(self, option: Subset, rest: Best) -> Best:
         """Adds ``option`` to every subset."""
         more, gain = sum(self.costs[i] for i in option), sum(self.values[i] for i in option)
         return {
@@ -99,13 +99,13 @@ class Maximum:
             if cost not in merged or better(found, merged[cost]):
                 merged[cost] = found
         front: Best = {}
-        last: tuple[int, Option] | None = None
+        last: tuple[int, Subset] | None = None
         for cost in sorted(merged):
             if last is None or better(merged[cost], last):
                 front[cost] = last = merged[cost]
         return front
 
 
-def better(found: tuple[int, Option], than: tuple[int, Option]) -> bool:
+def better(found: tuple[int, Subset], than: tuple[int, Subset]) -> bool:
     """Whether the first is worth more, or as much with earlier candidates."""
     return found[0] > than[0] or (found[0] == than[0] and found[1] < than[1])

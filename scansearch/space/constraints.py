@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scansearch.scans import distinct
 from scansearch.scans.grammar import MAX_NAME
-from scansearch.space.names import few
+from scansearch.space.directions import at_most
 from scansearch.space.paths import Rule
 
 Size = tuple[int, int]
@@ -57,7 +57,7 @@ class Count(_Constraint):
     kind: Literal["count"]
     of: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=MAX_NAME)], ...],
-        few(MOST_PATTERNS, "directions or patterns"),
+        at_most(MOST_PATTERNS, "directions or patterns"),
     ] = Field(
         description="Directions, or patterns such as 'w*' and '*_flip'.",
         json_schema_extra={"minItems": 1, "maxItems": MOST_PATTERNS},

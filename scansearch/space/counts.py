@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from scansearch.space.algebras import Counts
 
-MOST_DIGITS = 1 << 14  # costs up to which the numbers are laid out one after the other, those of nothing too
+MOST_DENSE = 1 << 14  # costs up to which the numbers are laid out one after the other, those of nothing too
 
 
 def convolve(one: Counts, other: Counts, limit: int | None) -> Counts:
@@ -16,7 +16,7 @@ def convolve(one: Counts, other: Counts, limit: int | None) -> Counts:
     if not one or not other:
         return {}
     highest = max(one) + max(other)
-    product = _dense(one, other, highest) if highest < MOST_DIGITS else _sparse(one, other)
+    product = _dense(one, other, highest) if highest < MOST_DENSE else _sparse(one, other)
     return {cost: n for cost, n in product if n and (limit is None or cost <= limit)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scansearch.errors import ScansearchError
 from scansearch.registry import SEARCH_SPACES
-from scansearch.space.space import SearchSpace
+from scansearch.space.search_space import SearchSpace
 
 
 def find_space(space: str | Path | SearchSpace) -> SearchSpace:

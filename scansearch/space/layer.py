@@ -11,7 +11,7 @@ import torch
 from scansearch.scans import ScanOrder
 from scansearch.space.algebras import Best, Cheapest, Counting, Counts, Maximum
 from scansearch.space.draws import pick
-from scansearch.space.paths import Option, Pass, Paths, Rule, State, paths_of
+from scansearch.space.paths import Pass, Paths, Rule, State, Subset, paths_of
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ class LayerSpace:
             and (self.limit is None or self.cost(chosen) <= self.limit)
         )
 
-    def choices(self) -> Iterator[Option]:
+    def choices(self) -> Iterator[Subset]:
         """Every choice, in a fixed order."""
         return (tuple(sorted(choice)) for choice in self._walk(0, self.paths.start, self.limit))
 
-    def _walk(self, level: int, state: State, left: int | None) -> Iterator[Option]:
+    def _walk(self, level: int, state: State, left: int | None) -> Iterator[Subset]:
         if level == len(self.paths.levels):
             yield ()
             return
@@ -104,7 +104,7 @@ class LayerSpace:
             if rest and (still is None or min(rest) <= still):
                 yield from ((*option, *chosen) for chosen in self._walk(level + 1, after, still))
 
-    def sample(self, generator: torch.Generator | None = None, *, cost: int | None = None) -> Option:
+    def sample(self, generator: torch.Generator | None = None, *, cost: int | None = None) -> Subset:
         """A uniformly drawn choice, or one of those of exactly ``cost``; at least one must exist.
 
         Args:
@@ -114,7 +114,7 @@ class LayerSpace:
         if cost is None:
             cost = pick(sorted(self.counts), [self.counts[c] for c in sorted(self.counts)], generator)
         state, left = self.paths.start, cost
-        chosen: Option = ()
+        chosen: Subset = ()
         for level in range(len(self.paths.levels)):
             steps = [(option, after, rest) for option, after, rest in self._counted.steps(level, state)]
             weights = [rest.get(left - self.cost(option), 0) for option, _, rest in steps]
@@ -127,7 +127,7 @@ class LayerSpace:
         """The most valuable choice for every cost; costs at which a cheaper choice is as good are left out."""
         return Pass(self.paths, Maximum(self._prices, values, self.limit)).total or {}
 
-    def neighbours(self, choice: Sequence[int]) -> Iterator[Option]:
+    def neighbours(self, choice: Sequence[int]) -> Iterator[Subset]:
         """The choices one move away: a direction swapped for another, added, or dropped."""
         inside, outside = sorted(choice), [i for i in range(len(self.candidates)) if i not in choice]
         moves = [

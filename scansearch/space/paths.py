@@ -18,7 +18,7 @@ from scansearch.errors import ScansearchError
 
 MOST_STEPS = 200_000  # 4 of 1,000 candidates take 10,000, 100 of 1,000 take 190,000
 
-Option = tuple[int, ...]
+Subset = tuple[int, ...]
 State = tuple[int, ...]
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Rule:
     least: int = 0
     most: int | None = None
 
-    def gain(self, option: Option) -> int:
+    def gain(self, option: Subset) -> int:
         """Sets that ``option`` completes."""
         return sum(1 for members in self.sets if members.issubset(option))
 
@@ -56,7 +56,7 @@ class Algebra(Protocol[T]):
     def end(self) -> T:
         """Value of a state in which nothing is left to decide and every rule is content."""
 
-    def extend(self, option: Option, rest: T) -> T:
+    def extend(self, option: Subset, rest: T) -> T:
         """Value of taking ``option`` and then what ``rest`` stands for."""
 
     def merge(self, one: T, other: T) -> T:
@@ -77,7 +77,7 @@ class Paths:
     def __init__(self, candidates: int, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
         self.options = [_subsets(unit) for unit in _units(candidates, rules)]
-        self.levels: list[dict[State, dict[Option, State]]] = []
+        self.levels: list[dict[State, dict[Subset, State]]] = []
         self.size = 0  # steps from a state to another
         states: set[State] = {(0,) * len(rules)}
         for options in self.options:
@@ -93,7 +93,7 @@ class Paths:
         """The state before anything is decided."""
         return (0,) * len(self.rules)
 
-    def _count(self, level: dict[State, dict[Option, State]], candidates: int) -> None:
+    def _count(self, level: dict[State, dict[Subset, State]], candidates: int) -> None:
         self.size += sum(map(len, level.values()))
         if self.size > MOST_STEPS:
             raise ScansearchError(
@@ -101,7 +101,7 @@ class Paths:
                 f"{candidates:,} candidates; lower keep, or take fewer candidates or constraints"
             )
 
-    def _steps(self, state: State, gains: list[tuple[Option, list[int]]]) -> Iterator[tuple[Option, State]]:
+    def _steps(self, state: State, gains: list[tuple[Subset, list[int]]]) -> Iterator[tuple[Subset, State]]:
         for option, gained in gains:
             after = [rule.count(n, gain) for n, gain, rule in zip(state, gained, self.rules, strict=True)]
             if None not in after:
@@ -127,7 +127,7 @@ class Pass(Generic[T]):
         """The value of the start; ``None`` if there is no subset at all."""
         return self.values[0].get(self.paths.start)
 
-    def steps(self, level: int, state: State) -> Iterator[tuple[Option, State, T]]:
+    def steps(self, level: int, state: State) -> Iterator[tuple[Subset, State, T]]:
         """The options at a state from which the rules can still be satisfied, where they lead, and its value."""
         for option, after in self.paths.levels[level][state].items():
             if after in self.values[level + 1]:
@@ -135,7 +135,7 @@ class Pass(Generic[T]):
 
 
 def _backward(
-    level: dict[State, dict[Option, State]], after: dict[State, T], algebra: Algebra[T]
+    level: dict[State, dict[Subset, State]], after: dict[State, T], algebra: Algebra[T]
 ) -> Iterator[tuple[State, T]]:
     for state, steps in level.items():
         value: T | None = None
@@ -147,7 +147,7 @@ def _backward(
             yield state, value
 
 
-def _units(candidates: int, rules: tuple[Rule, ...]) -> list[Option]:
+def _units(candidates: int, rules: tuple[Rule, ...]) -> list[Subset]:
     """Candidates that must be decided together, since a rule counts them as one set; the others alone."""
     together = {members for rule in rules for members in rule.sets if len(members) > 1}
     units = {tuple(sorted(members)) for members in together}
@@ -155,7 +155,7 @@ def _units(candidates: int, rules: tuple[Rule, ...]) -> list[Option]:
     return sorted([*units, *((i,) for i in range(candidates) if i not in bound)])
 
 
-def _subsets(unit: Option) -> list[Option]:
+def _subsets(unit: Subset) -> list[Subset]:
     """All subsets, the larger ones first."""
     return [option for size in range(len(unit), -1, -1) for option in combinations(unit, size)]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scansearch.errors import ScansearchError
-from scansearch.space.bound import BoundSpace, Choice
+from scansearch.space.bound_space import BoundSpace, Choice
 from scansearch.space.layer import LayerSpace
 
 if TYPE_CHECKING:

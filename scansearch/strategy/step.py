@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from scansearch.models import Selection
-from scansearch.training.feed import Batch
+from scansearch.training.batch import Batch
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ Example:
     >>> check_family(SPIRAL, largest=6)
 """
 
-from scansearch.testing.orders import check_family
-from scansearch.testing.spaces import check_space
-from scansearch.testing.strategies import StrategySuite, check_strategy
+from scansearch.testing.order_suite import check_family
+from scansearch.testing.space_suite import check_space
+from scansearch.testing.strategy_suite import StrategySuite, check_strategy
 
 __all__ = ["StrategySuite", "check_family", "check_space", "check_strategy"]

@@ -33,7 +33,7 @@ from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.standalone import StandAlone
 from scansearch.space import SearchSpace
-from scansearch.strategy.base import Strategy
+from scansearch.strategy.strategy import Strategy
 from scansearch.testing.requirement import in_one_line, require
 from scansearch.testing.strategy_runs import Moment, Watch, registered
 from scansearch.training.events import Silent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -12,16 +11,9 @@ from lightning_fabric import Fabric
 from scansearch.data import Augmentation, AugmentSettings, ImageData, Split, TensorSplit, normalise
 from scansearch.data.augment import Draws
 from scansearch.training.ahead import Ahead
+from scansearch.training.batch import Batch
 from scansearch.training.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN, Batches, generator, split_off
 from scansearch.training.processes import Processes
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images (B, C, H, W), normalised and augmented, and targets: int64 (B,), or float (B, classes) when mixed."""
-
-    images: torch.Tensor
-    targets: torch.Tensor
 
 
 class _Raw(NamedTuple):

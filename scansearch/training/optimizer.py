@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from scansearch.models import Supernet
-from scansearch.runs.restore import check_keys, check_numbers, check_tensor, told, whole
+from scansearch.runs.restore import check_keys, check_numbers, check_tensor, described, whole
 from scansearch.runs.settings import TrainSettings
 
 WARMUP_START = 1e-4
@@ -82,7 +82,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: object) -> None:
             raise ValueError("the optimiser's groups have other parameters")
         rate = group.get("lr")
         if type(rate) not in (int, float) or not 0 <= rate <= LARGEST_RATE:
-            raise ValueError(f"a learning rate is {told(rate)}")
+            raise ValueError(f"a learning rate is {described(rate)}")
         own["lr"] = rate
     _check_memory(optimizer, memory)
     optimizer.load_state_dict({"state": memory, "param_groups": fresh})
@@ -92,7 +92,7 @@ def _check_memory(optimizer: torch.optim.Optimizer, memory: object) -> None:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     keys = MEMORY.get(type(getattr(optimizer, "optimizer", optimizer)))
     if type(memory) is not dict:
-        raise ValueError(f"the optimiser's memory is {told(memory)} and not a dict")
+        raise ValueError(f"the optimiser's memory is {described(memory)} and not a dict")
     for number, entry in memory.items():
         where = f"the optimiser's memory of parameter {number!r}"
         parameter = parameters[whole(number, 0, len(parameters) - 1, "the number of a parameter")]

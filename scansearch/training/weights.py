@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from scansearch.runs.config import TrainSettings
-from scansearch.training.feed import Batch
+from scansearch.training.batch import Batch
 from scansearch.training.meter import Meter
 from scansearch.training.optimizer import schedule, set_lr, trained_parameters, weight_optimizer
 

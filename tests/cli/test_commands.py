@@ -95,7 +95,7 @@ def test_a_result_that_cannot_be_shown_costs_no_status(call, finished, monkeypat
     def show(genotype):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("scansearch.cli.finish.show_genotype", show)
+    monkeypatch.setattr("scansearch.cli.run_summary.show_genotype", show)
     result = call("resume", finished.path)
     assert result.status == 0
     assert result.err.startswith("note: showing the result failed (OSError: [Errno 28] No space left on device); `")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scansearch.data import Augmentation, AugmentSettings
-from scansearch.data.mixing import symmetric_beta
+from scansearch.data.mixup import symmetric_beta
 from scansearch.data.random_boxes import box_mask
 
 EVERYTHING = AugmentSettings(

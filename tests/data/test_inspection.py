@@ -10,7 +10,7 @@ from PIL import Image
 
 from scansearch.data import inspection
 from scansearch.data.inspection import inspect, inspect_file
-from scansearch.data.remembered import Remembered
+from scansearch.data.inspection_cache import InspectionCache
 
 OLD = 1_600_000_000
 
@@ -36,7 +36,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if all files had been there for a while."""
-    monkeypatch.setattr("scansearch.data.remembered.SETTLED_NS", -(10**12))
+    monkeypatch.setattr("scansearch.data.inspection_cache.SETTLED_NS", -(10**12))
 
 
 def test_what_is_found(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_what_changed_just_now_is_not_remembered(tmp_path: Path, counted: list[s
 def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path, counted: list[str], settled: None, damage) -> None:
     files = [picture(tmp_path / "0.bmp", 0)]
     first = inspect(tmp_path, files)
-    path = Remembered(tmp_path).path
+    path = InspectionCache(tmp_path).path
     path.write_bytes(damage(path.read_bytes()))
     assert inspect(tmp_path, files) == first
     assert counted == ["0.bmp"] * 2
@@ -130,7 +130,7 @@ def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path, counted: list[str], 
 def test_a_cache_that_is_no_file(tmp_path: Path, settled: None, cache: Path) -> None:
     files = [picture(tmp_path / "0.bmp", 0)]
     cache.mkdir()
-    os.mkfifo(Remembered(tmp_path).path)
+    os.mkfifo(InspectionCache(tmp_path).path)
     assert inspect(tmp_path, files)[0][0].damage == ""
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scansearch.data.roots import check_file, check_root, list_folder
+from scansearch.data.roots import check_root, list_folder
 from scansearch.errors import ScansearchError
 
 
@@ -35,15 +35,3 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(ScansearchError, match="cannot be read: Permission denied"):
         check_root(tmp_path, "data")
-
-
-def test_only_regular_files_are_files(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"abc")
-    (tmp_path / "link").symlink_to(tmp_path / "file")
-    assert check_file(tmp_path / "file").st_size == check_file(tmp_path / "link").st_size == 3
-    with pytest.raises(OSError, match="it is a folder, no file"):
-        check_file(tmp_path)
-    with pytest.raises(OSError, match="it is a device, no file"):
-        check_file(Path(os.devnull))
-    with pytest.raises(FileNotFoundError):
-        check_file(tmp_path / "missing")

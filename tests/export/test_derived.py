@@ -12,7 +12,7 @@ from scansearch.shape import ImageShape
 
 def test_its_model_has_the_options_of_the_genotype():
     genotype = Genotype.from_directions([["h"]] * 3, model="local_vim_tiny", options={"depth": 3})
-    assert len(DerivedNetwork(genotype).spec.layers(ImageShape(224, 224, 3, 10))) == 3
+    assert len(DerivedNetwork(genotype).spec.layers(ImageShape(224, 224, 3, 1000))) == 3
     assert DerivedNetwork(genotype).shape is None
 
 

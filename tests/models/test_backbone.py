@@ -12,7 +12,7 @@ import scansearch
 from scansearch.data import DatasetSpec, DenseSplit, Parts
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.models import BackboneSpec, LayerInfo
-from scansearch.options import Option
+from scansearch.option_listing import Option
 from scansearch.registry import DATASETS, MODELS
 from scansearch.shape import ImageShape
 from scansearch.training.events import Silent

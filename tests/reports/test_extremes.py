@@ -9,7 +9,7 @@ import pytest
 from matplotlib.text import Text
 
 from scansearch.errors import ScansearchError
-from scansearch.figures.drawable import LARGEST, drawable, told_percent
+from scansearch.figures.drawable import LARGEST, drawable, percent_text
 from scansearch.figures.render import render
 from scansearch.figures.score_scale import ScoreScale, short_numbers
 from scansearch.figures.sources import RunSource
@@ -91,7 +91,7 @@ def test_numbers_are_cut_to_what_axes_hold():
     assert drawable([1e308, -1e308, 1.0]).tolist() == [LARGEST, -LARGEST, 1.0]
     assert np.isnan(drawable([math.inf, -math.inf, math.nan])).all(), "a gap"
     assert short_numbers([1e308, -0.25, 3.0]) == ["1e+308", "-.25", "3.00"]
-    assert (told_percent(0.5), told_percent(1e308)) == ("50.0 %", "1e+102 %")
+    assert (percent_text(0.5), percent_text(1e308)) == ("50.0 %", "1e+102 %")
 
 
 def test_scores_that_are_all_alike_have_the_middle_shade():

@@ -37,7 +37,7 @@ def test_rows_tell_costs_in_the_budgets_unit_or_as_the_number_of_directions():
         (2, 0.5, 1030.0, "FLOPs", 1, "h; w2"),
     ]
     assert [row[2:5] for row in judged_rows(PLAIN, judged)] == [(3.0, "directions", 0), (2.0, "directions", 1)]
-    assert SPACE.told_cost(((0, 1), (2,))) == "1,060 FLOPs"
+    assert SPACE.cost_text(((0, 1), (2,))) == "1,060 FLOPs"
 
 
 def test_of_equals_the_front_has_the_one_judged_first():

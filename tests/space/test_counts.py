@@ -5,10 +5,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scansearch.space.counts import MOST_DIGITS, RunningSums, convolve
+from scansearch.space.counts import MOST_DENSE, RunningSums, convolve
 
 near = st.integers(0, 40)
-anywhere = near | st.integers(MOST_DIGITS - 2, MOST_DIGITS + 2) | st.integers(0, 2**80)
+anywhere = near | st.integers(MOST_DENSE - 2, MOST_DENSE + 2) | st.integers(0, 2**80)
 numbers = st.integers(1, 3) | st.integers(1, 2**200)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from scansearch.errors import ScansearchError
-from scansearch.space import SearchSpace, binding, paths
+from scansearch.space import SearchSpace, bind, paths
 
 RANDOM = [f"random:{i}" for i in range(1001)]
 MINE = {"name": "mine", "candidates": ["h", "v", "w2", "w2_flip"], "keep": 2}
@@ -83,7 +83,7 @@ def test_a_number_of_genotypes_that_nobody_could_print():
 
 def test_layers_that_are_alike_are_laid_out_once(monkeypatch):
     laid_out = []
-    monkeypatch.setattr(binding, "_layer", lambda *a, real=binding._layer: laid_out.append(a) or real(*a))
+    monkeypatch.setattr(bind, "_layer", lambda *a, real=bind._layer: laid_out.append(a) or real(*a))
     bound = space(layers={"3": {"keep": 1}}).bind([(8, 8), (4, 4)] * 100)
     assert len(laid_out) == 3
     assert bound[3].most == 1

@@ -1,10 +1,10 @@
-"""FLOPs of a LocalVim: the terms of the table in ``scansearch.models.flops``."""
+"""FLOPs of a LocalVim: the terms of the table in ``scansearch.models.flop_formulas``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scansearch.models.flops import Flops, Formula, LayerFlops
+from scansearch.models.flop_formulas import Flops, Formula, LayerFlops
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.scans import ScanOrder
 from scansearch.shape import ImageShape, Size

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from scansearch.errors import ScansearchError
-from scansearch.models.limits import check_tokens
 from scansearch.models.mixer_options import MixerOptions
+from scansearch.models.size_limits import check_tokens
 from scansearch.shape import MAX_SIDE, ImageShape, Size
 
 MAX_AUTO_TOKENS = 256

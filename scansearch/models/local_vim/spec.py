@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from scansearch.errors import ScansearchError, UnsupportedError
-from scansearch.models.flops import Flops, Formula
-from scansearch.models.limits import check_parameters
+from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vim.flops import count_flops
 from scansearch.models.local_vim.network import LocalVim, LocalVimSupernet
 from scansearch.models.local_vim.official_names import load_official, official_state_dict
 from scansearch.models.local_vim.options import LocalVimOptions
-from scansearch.models.spec import Directions, LayerInfo, ModelSpec, Official
+from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
+from scansearch.models.size_limits import check_parameters
 from scansearch.shape import ImageShape
 
 OFFICIAL_MIXER = {"d_state": 16, "expand": 2, "d_conv": 4, "dt_rank": "auto"}

@@ -19,11 +19,11 @@ from typing_extensions import override
 from scansearch.models import Selection, Supernet
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy.base import Strategy, StrategySettings
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
-from scansearch.strategy.judged import Judged, choice_of
+from scansearch.strategy.judged_genotypes import Judged, choice_of
 from scansearch.strategy.step import Plan
+from scansearch.strategy.strategy import Strategy, StrategySettings
 from scansearch.strategy.traits import Traits
 
 TOP = 10
@@ -129,7 +129,7 @@ class BlackBox(Strategy):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """The accuracies so far: they are dear."""
+        """The accuracies so far: each cost a pass over validation images."""
         return {"best": self.best, "accuracies": self.memory.state(self.accuracies)}
 
     @override

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scansearch.runs.restore import a_list, check_keys, check_numbers, check_tensor, told
+from scansearch.runs.restore import a_list, check_keys, check_numbers, check_tensor, described
 from scansearch.strategy.gradient.random_state import RandomState
 
 PUBLISHED_EPOCHS = 50
@@ -150,7 +150,7 @@ class Curvature:
         """
         check_keys(state, ["values", "alphas", "sharpened"], "the curvature")
         if not isinstance(values := state["values"], torch.Tensor) or (values.ndim, values.dtype) != (1, torch.float64):
-            raise ValueError(f"the curvature's values are {told(values)} and not float64 (epochs,)")
+            raise ValueError(f"the curvature's values are {described(values)} and not float64 (epochs,)")
         layers = a_list(state["alphas"], "the curvature's alphas", len(alphas) if len(values) else 0)
         for old, alpha in zip(layers, alphas, strict=False):
             check_tensor(old, alpha.new_empty(len(values), *alpha.shape), "earlier alphas")

@@ -18,9 +18,9 @@ import torch
 from scansearch.models import Selection
 from scansearch.runs.restore import check_keys, check_tensor
 from scansearch.space import BoundSpace, Choice
-from scansearch.space.bound import Threshold
+from scansearch.space.bound_space import Threshold
 from scansearch.strategy.hooks import Judge
-from scansearch.strategy.judged import Judged, choice_of
+from scansearch.strategy.judged_genotypes import Judged, choice_of
 
 Derived = Callable[[Choice], list[Selection]]
 SPREAD = 1e-12
@@ -158,7 +158,7 @@ class Derivation:
         return {choice: accuracy for (_, choice), accuracy in self.accuracies.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """The accuracies so far: they are dear."""
+        """The accuracies so far: each cost a pass over validation images."""
         decided = torch.tensor([decided for decided, _ in self.accuracies], dtype=torch.int64)
         judged = self.memory.state_of((choice for _, choice in self.accuracies), self.accuracies.values())
         return {"chosen": self.chosen, "decided": decided, "judged": judged}

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from scansearch.runs.limits import MOST_JUDGED
-from scansearch.strategy.base import StrategySettings
+from scansearch.strategy.strategy import StrategySettings
 
 Level = Literal["joint", "bilevel", "unrolled"]
 LARGEST_SHORT_RATE = 3e-2

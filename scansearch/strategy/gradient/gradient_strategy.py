@@ -19,8 +19,7 @@ from typing_extensions import override
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.space.bound import Threshold
-from scansearch.strategy.base import Strategy
+from scansearch.space.bound_space import Threshold
 from scansearch.strategy.gradient.curvature import BATCHES, Curvature
 from scansearch.strategy.gradient.derive import Derivation
 from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
@@ -28,6 +27,7 @@ from scansearch.strategy.gradient.regularise import Regulariser
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Batch, Plan, Step
+from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
 from scansearch.training.optimizer import load_optimizer, set_lr
 
@@ -140,8 +140,8 @@ class GradientStrategy(Strategy):
 
     @override
     def evaluation(self) -> list[Selection]:
-        """The mixture alone, without perturbation or shortcut."""
-        return self.mixture(self.alphas(), 0)
+        """The mixture alone, without perturbation or shortcut; it must not draw: then the directions that would be kept now."""
+        return self.derived(self.choose()) if self.draws else self.mixture(self.alphas(), 0)
 
     @override
     def before_weights(self, step: Step) -> None:

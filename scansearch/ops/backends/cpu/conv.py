@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from scansearch.ops.backends.cpu.backend import TAPS
 from scansearch.ops.backends.cpu.blocked import blocked, unblocked
 from scansearch.ops.backends.cpu.conv_kernels import conv_backward, conv_forward
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, index_panel, whole_vectors
 from scansearch.ops.backends.cpu.simd import LANES
 from scansearch.ops.shapes import expect, expect_float32, expect_range
 
@@ -25,7 +25,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor, order: Tensor) -> Tensor:
     tokens, sizes = whole_vectors(x), _sizes(x, order)
     y = x.new_empty(groups, x.shape[0], length, tokens.shape[2])
     if y.numel():
-        conv_forward(groups * sizes.batch, sizes, tokens[None], _panel(order), _taps(weight, bias), y)
+        conv_forward(groups * sizes.batch, sizes, tokens[None], index_panel(order), _taps(weight, bias), y)
     return cut(y, x.shape[2])
 
 
@@ -35,14 +35,10 @@ def backward(dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor, order: Tensor)
     dx = torch.zeros_like(tokens, memory_format=torch.contiguous_format)
     dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * LANES)
     if dy.numel():
-        conv_backward(sizes.batch, sizes, tokens[None], _panel(order), taps, whole_vectors(dy), dx[None], dtaps)
+        conv_backward(sizes.batch, sizes, tokens[None], index_panel(order), taps, whole_vectors(dy), dx[None], dtaps)
     total = unblocked(dtaps, sizes, TAPS + 1)[..., : x.shape[2]]
     dweight = total[:, TAPS - weight.shape[2] : TAPS].transpose(1, 2).contiguous()
     return cut(dx, x.shape[2]), dweight, total[:, TAPS].contiguous()
-
-
-def _panel(order: Tensor) -> Tensor:
-    return order.contiguous()[:, None, None]
 
 
 def _taps(weight: Tensor, bias: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.backends.cpu.gate_kernels import gate_backward, gate_forward
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, index_panel, whole_vectors
 from scansearch.ops.backends.cpu.simd import LANES
 from scansearch.ops.shapes import expect, expect_float32, expect_range
 
@@ -21,7 +21,7 @@ def forward(y: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
     whole, sizes = whole_vectors(y), _sizes(y, inverse)
     out = y.new_empty(*y.shape[:2], sizes.tokens, whole.shape[3])
     if out.numel():
-        gate_forward(sizes.batch, sizes, whole, whole_vectors(z)[None], _panel(inverse), out)
+        gate_forward(sizes.batch, sizes, whole, whole_vectors(z)[None], index_panel(inverse), out)
     return cut(out, y.shape[3])
 
 
@@ -34,12 +34,8 @@ def backward(dout: Tensor, y: Tensor, z: Tensor, inverse: Tensor) -> tuple[Tenso
     make = torch.zeros_like if sizes.length > sizes.tokens else torch.empty_like
     dy = make(whole, memory_format=torch.contiguous_format)
     dz = torch.empty_like(gates, memory_format=torch.contiguous_format)
-    gate_backward(sizes.batch, sizes, whole, gates[None], _panel(inverse), whole_vectors(dout), dy, dz[None])
+    gate_backward(sizes.batch, sizes, whole, gates[None], index_panel(inverse), whole_vectors(dout), dy, dz[None])
     return cut(dy, y.shape[3]), cut(dz, y.shape[3])
-
-
-def _panel(inverse: Tensor) -> Tensor:
-    return inverse.contiguous()[:, None, None]
 
 
 def _sizes(y: Tensor, inverse: Tensor) -> Sizes:

@@ -70,6 +70,11 @@ def cut(tensor: torch.Tensor, channels: int) -> torch.Tensor:
     return tensor if tensor.shape[-1] == channels else tensor[..., :channels].contiguous()
 
 
+def index_panel(indices: torch.Tensor) -> torch.Tensor:
+    """Integers (G, L) as ``index_of`` reads them: (G, 1, 1, L), contiguous."""
+    return indices.contiguous()[:, None, None]
+
+
 def panels_of(tensors: Sequence[torch.Tensor | None]) -> list[int]:
     """The five integers of each 4-d tensor's Panel, in a row; zeros for one that is not there.
 

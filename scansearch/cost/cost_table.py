@@ -13,17 +13,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
-from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from scansearch.documents import checked, first_problem, read_json
+from scansearch.document_model import DocumentModel
+from scansearch.documents import checked, read_json
 from scansearch.errors import ScansearchError
-from scansearch.files import write_text
-from scansearch.space import JSON_SCHEMA_DIALECT, MOST_CANDIDATES, MOST_LAYERS, Costs, Side, few
+from scansearch.space import JSON_SCHEMA_DIALECT, MOST_CANDIDATES, MOST_LAYERS, Costs, Side, at_most
 
 MOST_COST = 2**63  # so that sums over all layers stay far within the range of floats
 COST_SCHEMA: Literal["scansearch/cost/1"] = "scansearch/cost/1"
@@ -53,7 +50,7 @@ class LayerCost(BaseModel):
 
     grid: tuple[Side, Side] = Field(description="Rows and columns of the layer's tokens.")
     base: Amount = Field(description="Cost of the layer without any direction.")
-    directions: Annotated[dict[Annotated[str, Field(min_length=1)], Amount], few(MOST_CANDIDATES, "costs")] = Field(
+    directions: Annotated[dict[Annotated[str, Field(min_length=1)], Amount], at_most(MOST_CANDIDATES, "costs")] = Field(
         description="Cost of each direction.", json_schema_extra={"minProperties": 1, "maxProperties": MOST_CANDIDATES}
     )
 
@@ -65,7 +62,7 @@ class LayerCost(BaseModel):
         return directions
 
 
-class CostTable(BaseModel):
+class CostTable(DocumentModel):
     """Cost of a genotype = fixed + sum over layers of (base + sum over the directions that the layer keeps).
 
     Example:
@@ -93,7 +90,7 @@ class CostTable(BaseModel):
     model: str = Field(min_length=1, description="Model that it is the cost of.")
     image_size: tuple[Side, Side] = Field(description="Height and width of the images.")
     fixed: Amount = Field(description="Cost of everything outside of the layers.")
-    layers: Annotated[tuple[LayerCost, ...], few(MOST_LAYERS, "layers")] = Field(
+    layers: Annotated[tuple[LayerCost, ...], at_most(MOST_LAYERS, "layers")] = Field(
         description="One entry a layer, first layer first.", json_schema_extra={"minItems": 1, "maxItems": MOST_LAYERS}
     )
     spread: Amount | None = Field(
@@ -109,14 +106,6 @@ class CostTable(BaseModel):
         if not layers:
             raise ValueError("a cost table has at least one layer")
         return layers
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_one_line(cls, data: Any, handler: ModelWrapValidatorHandler[CostTable]) -> CostTable:
-        try:
-            return handler(data)
-        except ValidationError as error:
-            raise ScansearchError(first_problem(error)) from error
 
     def cost(self, directions: Sequence[Sequence[str]]) -> float:
         """Cost of the network that runs these directions, in ``unit``; an integer if the table holds integers.
@@ -158,10 +147,6 @@ class CostTable(BaseModel):
     def to_json(self) -> str:
         """The table as JSON text."""
         return json.dumps(self.to_dict(), indent=2) + "\n"
-
-    def save(self, path: str | Path) -> None:
-        """Writes the table as JSON, in one step."""
-        write_text(Path(path), self.to_json())
 
     @classmethod
     def from_dict(cls, data: object, source: str = "cost table") -> CostTable:

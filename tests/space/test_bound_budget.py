@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scansearch.errors import ScansearchError
-from scansearch.space import Budget, Costs, SearchSpace, binding, budget
+from scansearch.space import Budget, Costs, SearchSpace, bound_budget
 from scansearch.space.algebras import better
 
 NAMES = ("h", "h_flip", "v", "w2")
@@ -51,8 +51,8 @@ def test_whole_costs_whose_sums_are_few_are_exact_whatever_their_size(given_budg
 def test_rounded_costs_never_exceed_the_budget_and_miss_no_more_than_is_told(given_budget, steps):
     limit, costs = given_budget
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(budget, "STEPS", steps)
-        patch.setattr(budget, "MOST_SUMS", 0)
+        patch.setattr(bound_budget, "STEPS", steps)
+        patch.setattr(bound_budget, "MOST_SUMS", 0)
         try:
             space, bound = bind(limit, costs)
         except ScansearchError as error:
@@ -125,8 +125,8 @@ def test_a_budget_beyond_the_dearest_genotype_leaves_nothing_out():
 
 
 def test_rounding_is_refused_where_it_would_leave_too_little_of_the_budget(monkeypatch):
-    monkeypatch.setattr(budget, "MOST_SUMS", 0)
-    monkeypatch.setattr(budget, "MOST_ROUNDED", 10)
+    monkeypatch.setattr(bound_budget, "MOST_SUMS", 0)
+    monkeypatch.setattr(bound_budget, "MOST_ROUNDED", 10)
     names, costs = six_digits(6, 4)
     with pytest.raises(ScansearchError, match="at most 10 directions, but this budget allows 12; lower keep, or give"):
         bind(1e9, costs, keep=2, names=names)
@@ -137,7 +137,7 @@ def test_rounding_is_refused_where_it_would_leave_too_little_of_the_budget(monke
 
 def test_work_is_refused_before_it_is_begun(monkeypatch):
     names, costs = six_digits(2, 40)
-    monkeypatch.setattr(binding, "MOST_WORK", 1000)
+    monkeypatch.setattr("scansearch.space.bind.MOST_WORK", 1000)
     with pytest.raises(ScansearchError, match="and at most 1,000 are looked at; lower keep, or take fewer candidates"):
         bind(1e6, costs, keep=4, names=names)
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
-from scansearch.options import Option, in_words, takes
+from scansearch.option_listing import Option, in_words, takes
 from scansearch.registry import unknown_name
 
 

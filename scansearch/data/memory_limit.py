@@ -9,7 +9,7 @@ from scansearch.errors import ScansearchError
 from scansearch.machine.memory_size import machine_memory
 
 
-def check_room(splits: Mapping[str, Split], height: int, width: int) -> None:
+def check_memory(splits: Mapping[str, Split], height: int, width: int) -> None:
     """Refuses a size at which the images that are kept in memory would need more than the machine has.
 
     Raises:

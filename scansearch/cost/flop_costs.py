@@ -1,10 +1,10 @@
-"""FLOPs as a cost table; ``scansearch.models.flops`` says what each formula counts."""
+"""FLOPs as a cost table; ``scansearch.models.flop_formulas`` says what each formula counts."""
 
 from __future__ import annotations
 
-from scansearch.cost.table import CostTable, LayerCost
+from scansearch.cost.cost_table import CostTable, LayerCost
 from scansearch.models import Directions, ImageShape, ModelSpec
-from scansearch.models.flops import FORMULAS
+from scansearch.models.flop_formulas import FORMULAS
 from scansearch.registry import unknown_name
 
 

@@ -7,18 +7,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from scansearch.documents import checked, first_problem, read_json, read_toml
+from scansearch.document_model import DocumentModel
+from scansearch.documents import checked, read_json, read_toml
 from scansearch.errors import ScansearchError
-from scansearch.files import write_text
 from scansearch.registry import unknown_name
-from scansearch.space.binding import bind
-from scansearch.space.bound import BoundSpace
+from scansearch.space.bind import bind
+from scansearch.space.bound_space import BoundSpace
 from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import MOST_CONSTRAINTS, Constraint, Count
-from scansearch.space.names import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, few
+from scansearch.space.directions import JSON_SCHEMA_DIALECT, MOST_LAYERS, Directions, at_most
 from scansearch.text import FILE_NAME_RULE, LONGEST_NAME, is_file_name
 
 SPACE_SCHEMA: Literal["scansearch/space/1"] = "scansearch/space/1"
@@ -53,7 +52,7 @@ class Override(BaseModel):
     keep: Annotated[Keep | None, BeforeValidator(lambda v: v if v is None else _stated(v)), _KEEP] = None
 
 
-class SearchSpace(BaseModel):
+class SearchSpace(DocumentModel):
     """Candidates of every layer, how many of them each layer keeps, and what else a genotype must satisfy.
 
     Example:
@@ -81,13 +80,13 @@ class SearchSpace(BaseModel):
     )
     candidates: Directions = Field(description="Directions a layer may choose, in order.")
     keep: Annotated[Keep, BeforeValidator(_stated)] = _KEEP
-    stages: Annotated[dict[Annotated[int, Field(ge=0)], Override], few(MOST_LAYERS, "stages")] = Field(
+    stages: Annotated[dict[Annotated[int, Field(ge=0)], Override], at_most(MOST_LAYERS, "stages")] = Field(
         default_factory=dict, description="What is different in some stages of a hierarchical model, by number."
     )
-    layers: Annotated[dict[Annotated[int, Field(ge=0)], Override], few(MOST_LAYERS, "layers")] = Field(
+    layers: Annotated[dict[Annotated[int, Field(ge=0)], Override], at_most(MOST_LAYERS, "layers")] = Field(
         default_factory=dict, description="What is different in some layers, by number; stronger than stages."
     )
-    constraints: Annotated[tuple[Constraint, ...], few(MOST_CONSTRAINTS, "constraints")] = Field(
+    constraints: Annotated[tuple[Constraint, ...], at_most(MOST_CONSTRAINTS, "constraints")] = Field(
         (), description="What the directions of each layer must satisfy."
     )
     budget: Budget | None = Field(None, description="What the network may cost.")
@@ -98,7 +97,7 @@ class SearchSpace(BaseModel):
         for where, override in [("", Override()), *self._overrides()]:
             candidates, (_, most) = override.candidates or self.candidates, pair(override.keep or self.keep)
             if most > len(candidates):
-                raise ValueError(
+                raise ScansearchError(
                     f"keep must be at most the number of candidates, but {where}space {self.name!r} keeps {most} of "
                     f"{len(candidates)}; lower keep or add candidates"
                 )
@@ -107,23 +106,20 @@ class SearchSpace(BaseModel):
             patterns = constraint.of if isinstance(constraint, Count) else ()
             for pattern in patterns:
                 if not any(fnmatchcase(name, pattern) for name in names):
-                    raise ValueError(
+                    raise ScansearchError(
                         f"a constraint counts {pattern!r}, but no candidate of space {self.name!r} matches it; its "
                         f"candidates are {', '.join(names)}"
                     )
         return self
 
-    @model_validator(mode="wrap")
+    @model_validator(mode="before")
     @classmethod
-    def _in_one_line(cls, data: Any, handler: ModelWrapValidatorHandler[SearchSpace]) -> SearchSpace:
+    def _known_keys(cls, data: Any) -> Any:
         if isinstance(data, Mapping):
             known = [field.alias or name for name, field in cls.model_fields.items()]
             if foreign := [key for key in data if key not in known and key not in cls.model_fields]:
                 raise unknown_name("key of a search space", str(foreign[0]), known)
-        try:
-            return handler(data)
-        except ValidationError as error:
-            raise ScansearchError(first_problem(error)) from error
+        return data
 
     def _overrides(self) -> Iterator[tuple[str, Override]]:
         yield from ((f"stages.{number} of ", override) for number, override in self.stages.items())
@@ -169,14 +165,6 @@ class SearchSpace(BaseModel):
         """The space as JSON data, without what it leaves at its default."""
         data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return {"schema": self.schema_, **data}
-
-    def to_json(self) -> str:
-        """The space as JSON text."""
-        return self.model_dump_json(indent=2, by_alias=True, exclude_defaults=False) + "\n"
-
-    def save(self, path: str | Path) -> None:
-        """Writes the space as JSON."""
-        write_text(Path(path), self.to_json())
 
     @classmethod
     def from_dict(cls, data: object, source: str = "search space") -> SearchSpace:

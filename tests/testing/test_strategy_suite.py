@@ -6,8 +6,8 @@ import torch
 
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.testing.capabilities.behaved import Pure
-from scansearch.testing.strategies import StrategySuite, check_strategy
 from scansearch.testing.strategy_runs import NAME
+from scansearch.testing.strategy_suite import StrategySuite, check_strategy
 
 EVOLUTION = {"population": 4, "generations": 1, "parents": 2, "mutations": 2, "crossovers": 1}
 BUDGETS = {

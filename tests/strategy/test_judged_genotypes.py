@@ -13,7 +13,7 @@ from safetensors import safe_open
 from scansearch.registry import SEARCH_SPACES
 from scansearch.runs.checkpoint import load_checkpoint, save_checkpoint
 from scansearch.space import SearchSpace
-from scansearch.strategy.judged import Judged
+from scansearch.strategy.judged_genotypes import Judged
 
 SPACE = SearchSpace(name="five", candidates=("h", "v", "w2", "w7", "h_flip"), keep=(1, 5)).bind([(14, 14)] * 3)
 subsets = st.sets(st.integers(0, 4), min_size=1).map(lambda found: tuple(sorted(found)))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError, UnsupportedError
-from scansearch.models.flops import Flops, Formula
-from scansearch.models.options import ModelOptions
+from scansearch.models.flop_formulas import Flops, Formula
+from scansearch.models.model_options import ModelOptions
 from scansearch.registry import unknown_name
 from scansearch.shape import ImageShape, Size
 from scansearch.space import BoundSpace, Costs, SearchSpace

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def apart(make: Callable[[], T]) -> T:
+def in_own_thread(make: Callable[[], T]) -> T:
     """What ``make`` returns, computed in a thread of its own.
 
     A tensor that is kept must not belong to what its first caller is about: ``torch.inference_mode``, a trace, an export

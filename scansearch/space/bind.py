@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 from scansearch.errors import ScansearchError
 from scansearch.scans import distinct
-from scansearch.space.bound import BoundSpace
-from scansearch.space.budget import STEPS, Budget, Budgeted, Costs
+from scansearch.space.bound_budget import STEPS, BoundBudget
+from scansearch.space.bound_space import BoundSpace
+from scansearch.space.budget import Budget, Costs
 from scansearch.space.constraints import Count, FlipPairs
+from scansearch.space.directions import MOST_LAYERS
 from scansearch.space.layer import LayerSpace
-from scansearch.space.names import MOST_LAYERS
 
 MOST_VISITS = 1 << 27  # tokens of all candidates on all grids: each order is laid out once, 8 bytes a token
 MOST_DIGITS = 4000  # of the number of genotypes: Python prints no number of more than 4,300
@@ -54,7 +55,7 @@ def bind(space: _Unbound, grids: Sequence[tuple[int, int]], stages: Sequence[int
         )
     if space.budget is None or costs is None:
         return BoundSpace(space.name, layers)
-    budget = Budgeted.of(space.budget.limit, costs, [(layer.candidates, layer.most) for layer in layers])
+    budget = BoundBudget.of(space.budget.limit, costs, [(layer.candidates, layer.most) for layer in layers])
     bound = BoundSpace(space.name, _priced(layers, budget), budget)
     _check_work(bound, budget)
     if bound.size == 0:
@@ -78,7 +79,7 @@ def _layers(space: _Unbound, grids: Sequence[tuple[int, int]], stages: Sequence[
     return tuple(found)
 
 
-def _priced(layers: Sequence[LayerSpace], budget: Budgeted) -> tuple[LayerSpace, ...]:
+def _priced(layers: Sequence[LayerSpace], budget: BoundBudget) -> tuple[LayerSpace, ...]:
     made: dict[object, LayerSpace] = {}
     found = []
     for number, layer in enumerate(layers):
@@ -107,7 +108,7 @@ def _check_size(space: _Unbound, grids: Sequence[tuple[int, int]], stages: Seque
         )
 
 
-def _check_work(bound: BoundSpace, budget: Budgeted) -> None:
+def _check_work(bound: BoundSpace, budget: BoundBudget) -> None:
     units = min(budget.limit, STEPS) + 1
     work = sum(layer.paths.size for layer in {id(layer): layer for layer in bound}.values()) * units
     if work > MOST_WORK:

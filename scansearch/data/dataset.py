@@ -11,8 +11,8 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.division import divide
 from scansearch.data.duplicates import describe_shared
 from scansearch.data.holdout import NOUN, SPLIT_SEED
+from scansearch.data.memory_limit import check_memory
 from scansearch.data.parts import Parts, Progress, check_splits
-from scansearch.data.room import check_room
 from scansearch.data.splits import Split, TensorSplit
 from scansearch.data.statistics import SAMPLE, channel_statistics
 from scansearch.errors import ScansearchError
@@ -81,6 +81,8 @@ class DatasetSpec:
         read: From the data root (or None) to the parts; raises ScansearchError with one clear line.
         where: Where the data come from and how to get them, one line.
         augment: The augmentation that suits these images.
+        bundled: Whether the data come with an installed package: then they are there without a data root, and listings need
+            not read them to find that out.
     """
 
     name: str
@@ -88,6 +90,7 @@ class DatasetSpec:
     read: Callable[[Path | None], Parts]
     where: str
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    bundled: bool = False
 
     def load(
         self,
@@ -137,7 +140,7 @@ class DatasetSpec:
         notes += describe_shared(splits, portions, refuse_duplicates)
         fingerprints = {role: split.digest() for role, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
-        check_room(splits, *size)
+        check_memory(splits, *size)
         splits = {name: split.resized(*size) for name, split in splits.items()}
         mean, std = channel_statistics(splits["train"], None if isinstance(splits["train"], TensorSplit) else SAMPLE)
         names = parts.class_names

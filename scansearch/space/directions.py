@@ -16,7 +16,7 @@ MOST_LAYERS = 1000
 MOST_SIDE = MAX_TOKENS  # of a grid or an image
 
 
-def few(most: int, what: str) -> BeforeValidator:
+def at_most(most: int, what: str) -> BeforeValidator:
     """A validator that refuses a list of more than ``most`` entries before any of them is looked at."""
 
     def check(value: object) -> object:
@@ -55,7 +55,7 @@ Directions = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
     Field(json_schema_extra={"minItems": 1, "maxItems": MOST_CANDIDATES, "uniqueItems": True}),
     AfterValidator(check_directions),
-    few(MOST_CANDIDATES, "directions"),
+    at_most(MOST_CANDIDATES, "directions"),
 ]
 """One to 1,000 scan orders, each known, none twice."""
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE, strict=True)]

@@ -11,9 +11,8 @@ from typing import Any
 
 import PIL
 
-from scansearch.data.roots import check_file
 from scansearch.errors import RunFolderError
-from scansearch.files import write_bytes
+from scansearch.files import check_file, write_bytes
 
 MADE_BY = f"scansearch/images/2, pillow {PIL.__version__}"
 """Changes whenever the same bytes may give other findings."""
@@ -38,7 +37,7 @@ def cache_folder() -> Path:
     return Path(chosen if os.path.isabs(chosen) else os.path.expanduser("~/.cache")) / "scansearch"
 
 
-class Remembered:
+class InspectionCache:
     """Findings by file, each valid as long as size and times of the file stay.
 
     They lie in one file a folder, which carries its checksum; a damaged one is as good as none.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scansearch.cost.flops import flops_table
-from scansearch.cost.table import CostTable
+from scansearch.cost.cost_table import CostTable
+from scansearch.cost.flop_costs import flops_table
 from scansearch.models import ImageShape, ModelSpec
 from scansearch.space import Costs, SearchSpace
 

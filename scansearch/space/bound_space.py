@@ -14,7 +14,7 @@ import torch
 
 from scansearch.errors import ScansearchError
 from scansearch.space.algebras import Best, Counts
-from scansearch.space.budget import Budgeted
+from scansearch.space.bound_budget import BoundBudget
 from scansearch.space.counts import RunningSums, convolve
 from scansearch.space.draws import below, chance, pick
 from scansearch.space.layer import LayerSpace
@@ -39,7 +39,7 @@ class BoundSpace(Sequence[LayerSpace]):
 
     name: str
     layers: tuple[LayerSpace, ...]
-    budget: Budgeted | None = None
+    budget: BoundBudget | None = None
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -113,9 +113,9 @@ class BoundSpace(Sequence[LayerSpace]):
             for number, (layer, found, limit) in enumerate(zip(self.layers, scores, limits, strict=True))
         ]
         if among is not None:
-            dear = 1 + 2 * sum(abs(value) for layer in values for value in layer)
+            penalty = 1 + 2 * sum(abs(value) for layer in values for value in layer)
             values = [
-                [value if i in wanted else value - dear for i, value in enumerate(layer)]
+                [value if i in wanted else value - penalty for i, value in enumerate(layer)]
                 for layer, wanted in zip(values, among, strict=True)
             ]
         fronts = [layer.best_by_cost(found) for layer, found in zip(self.layers, values, strict=True)]
@@ -143,7 +143,7 @@ class BoundSpace(Sequence[LayerSpace]):
         """Cost of the whole network, in ``cost_unit``."""
         return float(sum(map(len, choice))) if self.budget is None else self.budget.exact(self.directions(choice))
 
-    def told_cost(self, choice: Choice) -> str:
+    def cost_text(self, choice: Choice) -> str:
         """The same in words."""
         cost = self.total_cost(choice)
         return f"{int(cost):,} {self.cost_unit}" if cost.is_integer() else f"{cost:,.6g} {self.cost_unit}"

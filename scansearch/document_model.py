@@ -1,0 +1,34 @@
+"""What genotype, space and cost table have in common as pydantic models: errors of one line, and how they become a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic.functional_validators import ModelWrapValidatorHandler
+from typing_extensions import Self
+
+from scansearch.documents import first_problem
+from scansearch.errors import ScansearchError
+from scansearch.files import write_text
+
+
+class DocumentModel(BaseModel):
+    """A model whose every problem is a ScansearchError of one line."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_line(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise ScansearchError(first_problem(error)) from error
+
+    def to_json(self) -> str:
+        """The document as JSON text."""
+        return self.model_dump_json(indent=2, by_alias=True) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Writes the document as JSON, in one step."""
+        write_text(Path(path), self.to_json())
