@@ -30,7 +30,7 @@ from scansearch.searching.configure import model_of
 from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
-from scansearch.searching.standalone import StandAlone
+from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.space import BoundSpace, Costs, SearchSpace
 from scansearch.strategy.base import Strategy
 from scansearch.training.events import Listener, Silent
@@ -180,9 +180,9 @@ def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: List
     torch.manual_seed(config.seed)
     spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
     supernet = _supernet(spec, bound, data)
-    alone = StandAlone(spec, bound, data, config, fabric, folder.path)
+    train = TrainedFromScratch(spec, bound, data, config, fabric, folder.path)
     return SearchLoop(
-        fabric, supernet, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, alone)
+        fabric, supernet, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, train)
     )
 
 

@@ -138,18 +138,18 @@ class SearchLoop:
             self.listener.stepped(self.progress())
             due = self.step % self.checkpoint_steps == 0
             if self.step < end and (stop.asked(self.processes, self.step) or due):
-                self.save_and_heed(stop)
+                self.save_and_stop(stop)
         seconds = time.perf_counter() - began
         self.weights.module.eval()  # what a strategy measures here has no dropped paths in it
         self.strategy.after_epoch(self.last)
         self._log_epoch(seconds, (end - start) * self.feed.batches.size / seconds)
-        self.save_and_heed(stop)
+        self.save_and_stop(stop)
 
-    def save_and_heed(self, stop: StopRequest) -> None:
+    def save_and_stop(self, stop: StopRequest) -> None:
         """Saves, and stops if that was asked for."""
         self.save()
         stop.asked(self.processes)
-        stop.heed(f"after step {self.step} of {self.plan.steps}", self.folder.path)
+        stop.raise_if_asked(f"after step {self.step} of {self.plan.steps}", self.folder.path)
 
     def _guarded_step(self) -> None:
         try:

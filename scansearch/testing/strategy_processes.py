@@ -31,7 +31,7 @@ from scansearch.searching.assemble import resume, start
 from scansearch.searching.configure import model_of
 from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
-from scansearch.searching.standalone import StandAlone
+from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.space import SearchSpace
 from scansearch.strategy.base import Strategy
 from scansearch.testing.requirement import in_one_line, require
@@ -162,7 +162,7 @@ def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
     torch.manual_seed(config.seed)
     supernet = spec.supernet([layer.candidates for layer in bound], data.shape)
     strategy = kind(validated(kind.Settings, config.strategy.settings, "strategy"))
-    judge = partial(SearchJudge, StandAlone(spec, bound, data, config, fabric, folder))
+    judge = partial(SearchJudge, TrainedFromScratch(spec, bound, data, config, fabric, folder))
     return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), judge)
 
 

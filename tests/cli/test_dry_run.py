@@ -40,7 +40,7 @@ def test_a_number_of_genotypes_beyond_64_bits_is_told_in_words(call, tiny, here)
 
 
 def test_networks_that_are_trained_alone_need_no_steps(call, tiny, here):
-    result = call(*tiny, "--strategy", "random_search", "--set", "judge=standalone", "--dry-run")
+    result = call(*tiny, "--strategy", "random_search", "--set", "judge=training", "--dry-run")
     assert "no supernet is trained, 100 genotypes judged at most" in result.out
 
 
