@@ -27,10 +27,10 @@ from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
 from scansearch.searching.configure import model_of
+from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
-from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.space import BoundSpace, Costs, SearchSpace
 from scansearch.strategy.base import Strategy
 from scansearch.training.events import Listener, Silent

@@ -29,9 +29,9 @@ from scansearch.runs.folder import RunFolder
 from scansearch.runs.table import Row, Table
 from scansearch.searching.assemble import resume, start
 from scansearch.searching.configure import model_of
+from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
-from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.space import SearchSpace
 from scansearch.strategy.base import Strategy
 from scansearch.testing.requirement import in_one_line, require
