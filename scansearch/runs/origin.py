@@ -13,7 +13,17 @@ from typing import Any
 from scansearch.errors import RunFolderError
 from scansearch.runs.config import RunConfig
 
-CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "precision", "data")
+CIRCUMSTANCES = (
+    "versions",
+    "processor",
+    "device",
+    "processes",
+    "threads",
+    "scan_backend",
+    "mixture",
+    "precision",
+    "data",
+)
 SHOWN = 3
 Origin = dict[str, dict[str, Any]]
 

@@ -251,15 +251,17 @@ class SearchLoop:
         """
         self.meter.check()
         self.weights.check_finite(self.meter, self.step)
+        state = self._state()
         if self.processes.is_first:
-            self.folder.save(self.step + self.judged + self.tuned, self._state())
+            self.folder.save(self.step + self.judged + self.tuned, state)
+        self.processes.wait()  # a process that ends ends the others, which must not be before the first has saved
 
     def _state(self) -> dict[str, Any]:
         return {
             "step": self.step,
             "judged": self.judged,
             "tuned": self.tuned,
-            "sums": self.meter.sums,
+            "sums": self.meter.sums_of_all(),
             "supernet": dict(self.supernet.state_dict()),
             "optimizer": self.weights.optimizer.state_dict(),
             "strategy": self.strategy.state_dict(),
@@ -277,7 +279,7 @@ class SearchLoop:
             check_keys(state, STATE, "its state")
             self.step = whole(state["step"], 0, self.plan.steps, "the step")
             self.judged, self.tuned = (whole(state[key], 0, LARGEST_COUNT, key) for key in ("judged", "tuned"))
-            self.meter.sums = numbers(state["sums"], 3, "sums")
+            self.meter.restore(numbers(state["sums"], "sums"))
             check_weights(state["supernet"], self.supernet)
             check_generators(state["random"])
             self.history.load_state_dict(state["history"], self.step // self.plan.steps_per_epoch)
