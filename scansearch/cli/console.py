@@ -22,7 +22,7 @@ from scansearch.cli.interrupted import NOTHING_BEGUN, ignore
 from scansearch.cli.program import runnable
 from scansearch.display.plain import PlainConsole, plain
 from scansearch.errors import ScansearchError
-from scansearch.machine.launched import is_first, launched, reported
+from scansearch.machine.launched import LOST, is_first, launched, reported
 from scansearch.masking import masked
 from scansearch.text import one_line
 
@@ -65,14 +65,14 @@ def complain(message: str, status: int) -> None:
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """One line about an error, and the exit status: 2 for bad input, 130 for an interruption, 1 for a defect."""
+    """One line about an error, and the exit status: 2 for bad input, 130 for an interruption, 1 for a defect, 3 if another process failed."""
     if isinstance(error, ScansearchError):
         return str(error), error.exit_status
     if isinstance(error, KeyboardInterrupt):
         return NOTHING_BEGUN, 130
     text = (str(error).splitlines() or [""])[0]
     if launched() and ("gloo" in text or type(error).__module__.startswith("torch.distributed")):
-        return "another process of this run ended, and this one with it", 1
+        return "another process of this run ended, and this one with it", LOST
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
         return (
             f"out of memory ({text or 'no memory left'}); use a smaller --batch-size, fewer candidates or a smaller model",

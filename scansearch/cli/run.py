@@ -96,7 +96,8 @@ def command(
     folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{strategy}-{data}")
     with resumable(folder):
         if made.machine.devices > 1 and not launched():
-            launch_command(made.machine, folder, made.train.batch_size, "--out", str(folder))
+            named = [] if out_folder else ["--out", str(folder)]
+            launch_command(made.machine, folder, made.train.batch_size, *named)
             return
         with display(out) as listener:
             genotype = start(made, folder, listener)

@@ -12,6 +12,9 @@ RUN_ID, ERROR_FILE = "TORCHELASTIC_RUN_ID", "TORCHELASTIC_ERROR_FILE"
 OURS = "scansearch-"
 """How the launcher's name begins if it is ours; it then says itself why the processes ended."""
 
+LOST = 3
+"""Exit status of a process that ended only because another one did."""
+
 
 def launched() -> bool:
     """Whether this process was started as one of several, by ``torchrun`` or by ``--devices``."""

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 import torch
 
 from scansearch.errors import InterruptedRunError, ScansearchError
-from scansearch.machine.launched import OURS
+from scansearch.machine.launched import LOST, OURS
 
 GRACE_S = 600
 """How long processes that were asked to stop may take to finish their step and save."""
+INTERRUPTED = InterruptedRunError.exit_status
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -86,7 +87,7 @@ def launch(
             statuses = {rank: failure.exitcode for rank, failure in error.failures.items()}
             raise _why(statuses, _reports(Path(f.error_file) for f in error.failures.values()), processes) from error
         except SignalException as error:
-            stopped = [report for report in _reports(Path(logs).rglob("error.json")) if report.status == 130]
+            stopped = [report for report in _reports(Path(logs).rglob("error.json")) if report.status == INTERRUPTED]
             if stopped:
                 raise InterruptedRunError(stopped[0].line) from error
             raise KeyboardInterrupt from error
@@ -126,13 +127,13 @@ def _reports(paths: Iterable[Path]) -> list[Report]:
 
 
 def _why(statuses: dict[int, int], reports: Sequence[Report], processes: int) -> ScansearchError:
-    """Why the processes ended: bad input or an interruption before a kill, and a kill before what the others stumbled over."""
-    known = next((report for report in reports if report.status != 1), None)
-    killed = {rank: status for rank, status in statuses.items() if status < 0}
-    told = known or (None if killed else next(iter(reports), None))
-    if told is not None:
-        error = ScansearchError(told.line)
-        error.exit_status = told.status
+    """Why they ended. The launcher stops those that are left: that they were ended by SIGTERM or say so explains nothing."""
+    errors = [report for report in reports if report.status not in (INTERRUPTED, LOST)]
+    killed = {rank: status for rank, status in statuses.items() if status < 0 and status != -signal.SIGTERM}
+    stopped = [report for report in reports if report.status == INTERRUPTED]
+    if told := errors or ([] if killed else stopped):
+        error = ScansearchError(told[0].line)
+        error.exit_status = told[0].status
         return error
     rank, status = next(iter((killed or statuses).items()))
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
