@@ -65,7 +65,7 @@ def complain(message: str, status: int) -> None:
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """One line about an error, and the exit status: 2 for bad input, 130 for an interruption, 1 for a defect, 3 if another process failed."""
+    """One line about an error, and the status: 2 bad input, 130 interrupted, 1 a defect, 3 another process ended first."""
     if isinstance(error, ScansearchError):
         return str(error), error.exit_status
     if isinstance(error, KeyboardInterrupt):
