@@ -15,7 +15,7 @@ def command(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     devices: Annotated[
         int | None,
-        typer.Option(help="Processes that share every batch, each with a device.", show_default="as it began"),
+        typer.Option(min=1, help="Processes that share every batch, each with a device.", show_default="as it began"),
     ] = None,
 ) -> None:
     """Continue an interrupted run, bit for bit.

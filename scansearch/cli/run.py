@@ -22,7 +22,7 @@ def command(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="12")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
     devices: Annotated[
-        int | None, typer.Option(help="Processes that share every batch, each with a device.", show_default="1")
+        int | None, typer.Option(min=1, help="Processes that share every batch, each with a device.", show_default="1")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out_folder: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import json
 import multiprocessing
@@ -125,6 +126,7 @@ def _end_of(folder: Path, rank: int) -> Path:
 
 def _run_as_one_of_them(path: str, config: RunConfig, folder: Path) -> None:
     _write_to(Path(f"{folder}-{rank()}.log"))
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True)  # processes that wait for each other would wait for long
     remembered: list[Strategy] = []
 
     class Remembered(_imported(path)):  # type: ignore[misc]

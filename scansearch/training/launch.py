@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,9 +110,10 @@ def _prepared(processes: int) -> Iterator[list[str]]:
         chatter.setLevel(level)
         os.environ.clear()
         os.environ.update(environment)
-        for number, handler in handlers.items():
-            if handler is not None:
-                signal.signal(number, handler)
+        if threading.current_thread() is threading.main_thread():  # elsewhere nobody has changed them
+            for number, handler in handlers.items():
+                if handler is not None:
+                    signal.signal(number, handler)
 
 
 def _reports(paths: Iterable[Path]) -> list[Report]:
