@@ -101,13 +101,12 @@ def _prepared(processes: int) -> Iterator[list[str]]:
     handlers = {number: signal.getsignal(number) for number in numbers}
     environment = dict(os.environ)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // processes)))
-    chatter = logging.getLogger("torch.distributed.elastic")
-    level = chatter.level
-    chatter.setLevel(logging.CRITICAL + 1)  # it says in pages what is said here in a line
+    disabled = logging.root.manager.disable
+    logging.disable()  # torch says in pages what is said here in a line, by loggers that each have a level of their own
     try:
         yield [number.name for number, handler in handlers.items() if handler is not signal.SIG_IGN]
     finally:
-        chatter.setLevel(level)
+        logging.disable(disabled)
         os.environ.clear()
         os.environ.update(environment)
         if threading.current_thread() is threading.main_thread():  # elsewhere nobody has changed them

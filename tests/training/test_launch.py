@@ -95,7 +95,9 @@ for number in (signal.SIGINT, signal.SIGTERM):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_goes_to_all(tmp_path, prepare, said, number):
     code = f"{SAY}{prepare}\nopen({str(tmp_path)!r} + f'/{{rank}}', 'w')\ntime.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", PARENT, code], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     while len(list(tmp_path.iterdir())) < 2:
         assert process.poll() is None
         time.sleep(0.02)
