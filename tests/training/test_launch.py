@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from scansearch.errors import ScansearchError
-from scansearch.training.launch import LostProcessError, launch
+from scansearch.machine.launched import LOST
+from scansearch.training.launch import LostProcessError, Report, _why, launch
 
 SAY = """
 import json, os, signal, sys, time
@@ -51,19 +52,42 @@ def test_an_error_of_one_ends_the_others(status):
     assert time.monotonic() - began < 20
 
 
-@pytest.mark.parametrize("status", [1, 2])
-def test_what_follows_from_an_error_is_not_said(status):
-    with pytest.raises(ScansearchError, match="^first$") as caught:
-        run(f"say('first', {status}) if rank else time.sleep(0.02); say('connection lost', 1)")
-    assert caught.value.exit_status == status
+def reports(*told):
+    return [Report(line, status, time) for time, (line, status) in enumerate(told)]
 
 
-def test_what_follows_from_a_kill_is_not_said():
-    with pytest.raises(
-        LostProcessError, match="^process 2 of 2 was ended by SIGKILL, and the others with it$"
-    ) as caught:
-        run("os.kill(os.getpid(), signal.SIGKILL) if rank else time.sleep(0.02); say('connection lost', 3)")
-    assert caught.value.exit_status == 1
+KILLED, ENDED = -signal.SIGKILL, -signal.SIGTERM  # by somebody, and by the launcher as it ends those that are left
+CASES = {
+    "the first error": ({0: 2, 1: 1}, reports(("damaged", 2), ("KeyError", 1)), "damaged", 2),
+    "not the error that follows from it": ({0: 3, 1: 1}, reports(("lost", LOST), ("KeyError", 1)), "KeyError", 1),
+    "not those that the launcher ends": ({0: ENDED, 1: 2}, reports(("damaged", 2), ("stopped", 130)), "damaged", 2),
+    "an interruption of one": ({0: ENDED, 1: 130}, reports(("stopped", 130)), "stopped", 130),
+    "a kill": (
+        {0: 3, 1: KILLED},
+        reports(("lost", LOST)),
+        "process 2 of 2 was ended by SIGKILL, and the others with it",
+        1,
+    ),
+    "a kill, whatever the others say of their end": (
+        {0: KILLED, 1: 130},
+        reports(("stopped", 130)),
+        "process 1 of 2 was ended by SIGKILL, and the others with it",
+        1,
+    ),
+    "nothing": ({1: ENDED}, [], "process 2 of 2 was ended by SIGTERM, and the others with it", 1),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_of_all_ends_the_cause_is_told(case):
+    statuses, told, line, status = CASES[case]
+    error = _why(statuses, told, 2)
+    assert (str(error), error.exit_status) == (line, status)
+
+
+def test_a_kill_ends_the_others():
+    with pytest.raises(LostProcessError, match="^process 2 of 2 was ended by SIGKILL, and the others with it$"):
+        run("os.kill(os.getpid(), signal.SIGKILL) if rank else time.sleep(60)")
 
 
 def test_an_end_without_a_word():
@@ -87,10 +111,11 @@ def stop(number, frame):
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, stop)
 """
+SILENT = "signal.signal(signal.SIGINT, signal.SIG_DFL)"
 
 
 @pytest.mark.parametrize(
-    ("prepare", "said"), [(STOP, "InterruptedRunError('stopped by {}')"), ("", "KeyboardInterrupt()")]
+    ("prepare", "said"), [(STOP, "InterruptedRunError('stopped by {}')"), (SILENT, "KeyboardInterrupt()")]
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_goes_to_all(tmp_path, prepare, said, number):
