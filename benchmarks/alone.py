@@ -29,7 +29,7 @@ from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
 from scansearch.registry import DATASETS, SEARCH_SPACES
 from scansearch.searching.configure import make_config, model_of
-from scansearch.searching.standalone import shortened, train_alone
+from scansearch.searching.from_scratch import shortened, train_from_scratch
 from scansearch.space import find_space
 from scansearch.training.evaluate import evaluate
 from scansearch.training.events import Silent
@@ -125,7 +125,7 @@ def accuracy(directions: Directions, seed: int, **settings: Any) -> float:
         torch.set_num_threads(config.machine.threads)
         data = DATASETS.get(NAME).load()
         feed = Feed(data, config.augment, config.train.batch_size, seed, Fabric(accelerator="cpu", devices=1))
-        network = train_alone(model_of(config), directions, config, feed, Silent())
+        network = train_from_scratch(model_of(config), directions, config, feed, Silent())
         return evaluate(network, data.test, feed).accuracy
 
 

@@ -53,6 +53,9 @@ def search(
         progress: Whether to show a progress bar; by default in a notebook only.
         **settings: Settings of any section, for example ``epochs=5``, ``alpha_lr=0.01``.
 
+    Several processes: start the script with ``torchrun --nproc-per-node N``; then all of them return the genotype, and the first
+    writes.
+
     Raises:
         ScansearchError: For bad input, in one line.
 
@@ -75,17 +78,20 @@ def search(
     return _watched(lambda listener: start(config, out, listener), out, listener, progress)
 
 
-def resume(path: str | Path, *, listener: Listener | None = None, progress: bool | None = None) -> Genotype:
+def resume(
+    path: str | Path, *, listener: Listener | None = None, progress: bool | None = None, devices: int | None = None
+) -> Genotype:
     """Continues an interrupted run; a finished one only gets its exports and figures anew, and returns its genotype.
 
     Args:
         path: The run folder.
         listener: Told about progress, in the place of a display.
         progress: Whether to show a progress bar; by default in a notebook only.
+        devices: Processes on each node, if not as many as the run began with.
     """
     from scansearch.searching.assemble import resume as resume_run
 
-    return _watched(lambda listener: resume_run(path, listener), path, listener, progress)
+    return _watched(lambda listener: resume_run(path, listener, devices), path, listener, progress)
 
 
 def _watched(
@@ -93,7 +99,10 @@ def _watched(
 ) -> Genotype:
     """Runs a search under somebody's eyes, and finishes its folder."""
     from scansearch.finish import finish
+    from scansearch.machine.launched import is_first
 
+    if not is_first():
+        return run(None)
     if listener is not None or not _shows(progress):
         genotype = run(listener)
     else:

@@ -22,6 +22,7 @@ from scansearch.cli.interrupted import NOTHING_BEGUN, ignore
 from scansearch.cli.program import runnable
 from scansearch.display.plain import PlainConsole, plain
 from scansearch.errors import ScansearchError
+from scansearch.machine.launched import LOST, is_first, launched, reported
 from scansearch.masking import masked
 from scansearch.text import one_line
 
@@ -30,8 +31,8 @@ R = TypeVar("R")
 DEBUG_VARIABLE = "SCANSEARCH_DEBUG"
 
 
-out = PlainConsole(highlight=False, emoji=False)
-err = PlainConsole(stderr=True, highlight=False, emoji=False)
+out = PlainConsole(highlight=False, emoji=False, quiet=not is_first())
+err = PlainConsole(stderr=True, highlight=False, emoji=False, quiet=not is_first())
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -56,18 +57,22 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 
 def complain(message: str, status: int) -> None:
     """One line on standard error; the status says it too if nothing can be written there."""
+    if status and reported(one_line(masked(message)), status):
+        return
     prefix = {0: "[yellow]note:[/] ", 130: ""}.get(status, "[bold red]error:[/] ")
     with suppress(OSError):
         err.print(prefix + escape(one_line(masked(runnable(message)))), soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """One line about an error, and the exit status: 2 for bad input, 130 for an interruption, 1 for a defect."""
+    """One line about an error, and the status: 2 bad input, 130 interrupted, 1 a defect, 3 another process ended first."""
     if isinstance(error, ScansearchError):
         return str(error), error.exit_status
     if isinstance(error, KeyboardInterrupt):
         return NOTHING_BEGUN, 130
     text = (str(error).splitlines() or [""])[0]
+    if launched() and ("gloo" in text or type(error).__module__.startswith("torch.distributed")):
+        return "another process of this run ended, and this one with it", LOST
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
         return (
             f"out of memory ({text or 'no memory left'}); use a smaller --batch-size, fewer candidates or a smaller model",

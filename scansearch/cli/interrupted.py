@@ -18,6 +18,7 @@ from types import FrameType
 
 from scansearch.cli.program import runnable
 from scansearch.errors import InterruptedRunError
+from scansearch.machine.launched import reported
 
 NOTHING_BEGUN = "stopped before anything was begun; nothing is lost"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -61,13 +62,18 @@ def resumable(folder: Path) -> Iterator[None]:
     """An interruption inside the block names the command that continues the run in ``folder``, once there is one."""
 
     def line() -> str:
-        if not (folder / "config.toml").exists():
-            return NOTHING_BEGUN
-        resume = f"scansearch resume {shlex.quote(str(folder))}"
-        return f"stopped; all up to the last checkpoint is kept: continue with `{resume}`"
+        way_on = kept(folder)
+        return f"stopped; {way_on}" if way_on else NOTHING_BEGUN
 
     with saying(line):
         yield
+
+
+def kept(folder: Path) -> str:
+    """What is kept of a run and the command that continues it; nothing if it has not begun."""
+    if not (folder / "config.toml").exists():
+        return ""
+    return f"all up to the last checkpoint is kept: continue with `scansearch resume {shlex.quote(str(folder))}`"
 
 
 def _signals() -> list[signal.Signals]:
@@ -75,8 +81,9 @@ def _signals() -> list[signal.Signals]:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    line = runnable(_last_words[-1]()).encode(errors="backslashreplace") + b"\n"
-    for stream, text in ((1, b""), (2, line)):
+    words = runnable(_last_words[-1]())
+    said = b"" if reported(words, InterruptedRunError.exit_status) else words.encode(errors="backslashreplace") + b"\n"
+    for stream, text in ((1, b""), (2, said)):
         try:
             terminal = os.isatty(stream) and os.environ.get("TERM", "dumb") != "dumb"
             os.write(stream, (CLEAN_LINE if terminal else b"") + text)

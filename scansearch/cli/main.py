@@ -29,6 +29,7 @@ from scansearch.cli import (
 from scansearch.cli.console import DEBUG_VARIABLE
 from scansearch.cli.program import program
 from scansearch.cli.usage import OneLineGroup, unwrapped
+from scansearch.machine.launched import launched
 
 EPILOG = (
     f"Start here: [bold]{program()} run --space default8 --strategy darts[/bold] searches on real images, without a GPU and "
@@ -81,6 +82,8 @@ def main() -> None:
     # Threads that wait for each other keep their core busy. Where another program wants it, as on any laptop, they then
     # wait for each other's turns: a step took three times as long. About 30 microseconds cost nothing otherwise.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch loads GNU's OpenMP
+    if launched():  # that no branch happened to rest in the first step is no news, and there it is said once a process
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     arguments = sys.argv[1:]
     if "--debug" in arguments:
         os.environ[DEBUG_VARIABLE] = "1"

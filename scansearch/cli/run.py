@@ -21,6 +21,9 @@ def command(
     data_root: Annotated[str, typer.Option(help="Folder (or file) of the data; digits needs none.")] = "",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="12")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share every batch, each with a device.", show_default="1")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="The run folder.", show_default="runs/SPACE-STRATEGY-DATA")
@@ -58,11 +61,13 @@ def command(
       scansearch run --data imagefolder --data-root photos --set image_size=64
     """
     from scansearch.cli.interrupted import resumable
+    from scansearch.cli.launching import launch_command
     from scansearch.cli.run_summary import finish
     from scansearch.cli.show_dry_run import show_dry_run
     from scansearch.display.progress import display
     from scansearch.documents import read_toml
     from scansearch.errors import ScansearchError
+    from scansearch.machine.launched import is_first, launched
     from scansearch.runs.folder import new_folder
     from scansearch.searching.assemble import start
     from scansearch.searching.configure import make_config
@@ -73,6 +78,7 @@ def command(
     flags = {"epochs": epochs, "batch_size": batch_size}
     layers = [(str(path), read_toml(path)) for path in config or []]
     layers.append(("flags", {"train": {key: value for key, value in flags.items() if value is not None}}))
+    layers.append(("flags", {"machine": {"devices": devices}} if devices else {}))
     made = make_config(
         space=find_space(space),
         strategy=strategy,
@@ -89,6 +95,11 @@ def command(
         return
     folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{strategy}-{data}")
     with resumable(folder):
+        if made.machine.devices > 1 and not launched():
+            named = [] if out_folder else ["--out", str(folder)]
+            launch_command(made.machine, folder, made.train.batch_size, *named)
+            return
         with display(out) as listener:
             genotype = start(made, folder, listener)
-        finish(folder, genotype, listener)
+        if is_first():
+            finish(folder, genotype, listener)

@@ -49,9 +49,11 @@ def _show(folder: Path, genotype: Genotype, done: Finished) -> None:
 
 
 def _show_accuracy(search: dict[str, Any]) -> None:
-    supernet, derived, alone = (search.get(f"{of}_accuracy") for of in ("supernet", "derived", "standalone"))
-    if alone is not None:
-        out.print(f"\nthis network, trained alone, reached {alone:.1%} on validation images: the best that was judged")
+    supernet, derived, trained = (search.get(f"{of}_accuracy") for of in ("supernet", "derived", "trained"))
+    if trained is not None:
+        out.print(
+            f"\nthis network, trained from scratch, reached {trained:.1%} on validation images: the best that was judged"
+        )
     elif supernet is not None and supernet == derived:
         out.print(
             f"\nthis sub-network of the supernet reaches {supernet:.1%} on validation images, without further training"
@@ -67,7 +69,7 @@ def _show_front(folder: Path) -> None:
     found = []
     for path in folder.glob("*.json"):
         search = Genotype.load(path).search
-        found.append((search.get("derived_accuracy", search.get("standalone_accuracy")), search["cost"], path.name))
+        found.append((search.get("derived_accuracy", search.get("trained_accuracy")), search["cost"], path.name))
     if found:
         out.print("\n[bold]the front: no other genotype that was judged is as accurate and cheaper[/]")
     for accuracy, cost, name in sorted(found):

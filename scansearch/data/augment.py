@@ -72,17 +72,12 @@ class Augmentation:
             Images of the same shape and type; targets, which are ``labels``, or float32 probabilities of shape
             (B, num_classes) if the settings mix images.
         """
-        draws = self.draw(images.shape, generator, dense=labels.ndim > 1)
+        self.check_targets(labels)
+        draws = self.draw(images.shape, generator)
         return self.apply(images, labels, draws.map(lambda tensor: tensor.to(images.device)))
 
-    def draw(self, shape: Sequence[int], generator: torch.Generator, *, dense: bool = False) -> Draws:
-        """The random numbers for images of ``shape`` (B, C, H, W), on the generator's device.
-
-        Raises:
-            ScansearchError: If the targets are dense and the settings move pixels.
-        """
-        if dense:
-            self._check_dense()
+    def draw(self, shape: Sequence[int], generator: torch.Generator) -> Draws:
+        """The random numbers for images of ``shape`` (B, C, H, W), on the generator's device."""
         batch, _, height, width = shape
         rows, columns = _moves(batch, height, width, self.settings, generator)
         contrast, brightness = _jitters(batch, self.settings, generator)
@@ -100,7 +95,14 @@ class Augmentation:
             return images, labels
         return mix(images, functional.one_hot(labels, self.num_classes).float(), draws.own, draws.partner)
 
-    def _check_dense(self) -> None:
+    def check_targets(self, labels: torch.Tensor) -> None:
+        """Checks that the settings leave pixels in their places if ``labels`` have a class for each pixel, (B, H, W).
+
+        Raises:
+            ScansearchError: If they do not.
+        """
+        if labels.ndim == 1:
+            return
         off = {"shift": 0.0, "flip": 0.0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
         if wrong := [name for name in off if getattr(self.settings, name)]:
             raise ScansearchError(

@@ -18,7 +18,12 @@ PACKAGES = ("scansearch", "torch", "numpy", "numba", "lightning-fabric", "scikit
 
 
 def describe(
-    data: Mapping[str, str], device: torch.device, backend: str, mixture: str = "auto", precision: str = "32-true"
+    data: Mapping[str, str],
+    device: torch.device,
+    backend: str,
+    mixture: str = "auto",
+    precision: str = "32-true",
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Facts about this process, as JSON data.
 
@@ -28,6 +33,7 @@ def describe(
         backend: Backend of the selective scan.
         mixture: How a layer runs its directions, as the model was told.
         precision: Number format, by its name in Fabric.
+        processes: How many share the run.
     """
     return {
         "command": command(),
@@ -36,6 +42,7 @@ def describe(
         "processor": processor(),
         "versions": versions(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "processes": processes,
         "threads": torch.get_num_threads(),
         "scan_backend": backend,
         "mixture": mixture,

@@ -24,6 +24,7 @@ class _Facts(BaseModel):
     command: str
     device: str
     threads: Annotated[int, Field(ge=1, strict=True)]
+    processes: Annotated[int, Field(ge=1, strict=True)]
     scan_backend: str
     processor: str
     mixture: str
@@ -57,7 +58,7 @@ def read_environment(folder: Path) -> dict[str, Any]:
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What a resumed run finds changed, one line each: such a run continues, but not bit for bit."""
     lines = []
-    for key in ("versions", "processor", "device", "threads", "scan_backend", "mixture", "precision"):
+    for key in ("versions", "processor", "device", "processes", "threads", "scan_backend", "mixture", "precision"):
         if before.get(key) != now.get(key):
             lines.append(f"{key.replace('_', ' ')} changed since the run began: {before.get(key)} -> {now.get(key)}")
     return lines

@@ -14,7 +14,17 @@ from scansearch.errors import RunFolderError
 from scansearch.runs.config import RunConfig
 from scansearch.text import shortened
 
-CIRCUMSTANCES = ("versions", "processor", "device", "threads", "scan_backend", "mixture", "precision", "data")
+CIRCUMSTANCES = (
+    "versions",
+    "processor",
+    "device",
+    "processes",
+    "threads",
+    "scan_backend",
+    "mixture",
+    "precision",
+    "data",
+)
 SHOWN = 3
 Origin = dict[str, dict[str, Any]]
 

@@ -110,21 +110,21 @@ def _kind(value: object) -> type:
     return float if isinstance(value, (bool, int)) else type(value)
 
 
-def numbers(value: object, count: int, where: str) -> list[float]:
-    """Checks a list of so many finite floats and returns it."""
-    found = a_list(value, where, count)
+def numbers(value: object, where: str) -> list[float]:
+    """Checks a list of finite floats and returns it."""
+    found = a_list(value, where)
     if not all(type(v) is float and isfinite(v) for v in found):
         raise ValueError(f"{where} is no list of finite numbers")
     return found
 
 
 def generators() -> dict[str, Any]:
-    """The states of torch's random generators, of the CPU and of all CUDA devices."""
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+    """The states of torch's random generators, of the CPU and of this process's CUDA device."""
+    return {"cpu": torch.get_rng_state(), "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []}
 
 
 def check_generators(found: Any) -> None:
-    """Checks such states; there may be those of more or fewer CUDA devices than here."""
+    """Checks such states; there may be that of a CUDA device where none is, or none where one is."""
     check_keys(found, ["cpu", "cuda"], "the random generators")
     check_tensor(found["cpu"], torch.get_rng_state(), "the CPU's random generator")
     cuda = a_list(found["cuda"], "the random generators of CUDA devices")
@@ -133,10 +133,10 @@ def check_generators(found: Any) -> None:
 
 
 def restore_generators(found: Mapping[str, Any]) -> None:
-    """Sets the generators; those of CUDA devices as far as there are as many."""
+    """Sets the generators; that of the CUDA device if there was one."""
     torch.set_rng_state(found["cpu"])
-    for number, _ in enumerate(generators()["cuda"][: len(found["cuda"])]):
-        torch.cuda.set_rng_state(found["cuda"][number], number)
+    for state in found["cuda"][: len(generators()["cuda"])]:
+        torch.cuda.set_rng_state(state)
 
 
 def described(value: object) -> str:

@@ -22,8 +22,14 @@ class MachineSettings(Settings):
     """Where, how exactly and how fast a run computes. Runs that differ in nothing else are comparable."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to run.")
-    devices: int = Field(1, ge=1, le=4096, description="Processes, each with a device of its own; so far one.")
-    threads: int = Field(0, ge=0, description=f"CPU threads, at most {THREADS_A_CPU} a CPU; 0 leaves PyTorch's choice.")
+    devices: int = Field(
+        1, ge=1, le=4096, description="Processes on each node that share every batch, each with a device of its own."
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        description=f"CPU threads of all processes of a node together, at most {THREADS_A_CPU} a CPU; 0 leaves PyTorch's choice.",
+    )
     precision: Literal["auto", "32", "bf16"] = Field(
         "auto", description="Number format: auto is 32 on a CPU and bf16 mixed precision on a GPU."
     )
@@ -43,13 +49,6 @@ class MachineSettings(Settings):
     @classmethod
     def _number_as_name(cls, value: Any) -> Any:
         return str(value) if value in (16, 32) else value  # --set precision=32 is a number to TOML
-
-    @field_validator("devices")
-    @classmethod
-    def _one_process(cls, value: int) -> int:
-        if value > 1:
-            raise ValueError("a run has one process so far; leave devices at 1")
-        return value
 
     @field_validator("threads")
     @classmethod

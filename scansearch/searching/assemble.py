@@ -15,6 +15,7 @@ from scansearch.data import ImageData
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.environment import describe
+from scansearch.machine.launched import launched
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import ModelSpec, Supernet, bind_to
@@ -27,14 +28,18 @@ from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
 from scansearch.searching.configure import model_of
+from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
-from scansearch.searching.standalone import StandAlone
+from scansearch.searching.shared_folder import Past, new_run, old_run
 from scansearch.space import BoundSpace, Costs, SearchSpace
 from scansearch.strategy.strategy import Strategy
+from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
+from scansearch.training.join import join, precision
 from scansearch.training.log import Logged
+from scansearch.training.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,13 @@ class Parts:
     environment: dict[str, Any]
 
 
-def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
-    """Runs a search in a new folder.
+def start(config: RunConfig, out: str | Path | None = None, listener: Listener | None = None) -> Genotype:
+    """Runs a search in a new folder, with the processes that this one was launched with.
 
     Args:
         config: The run's settings.
-        out: The run folder; it must be new or empty.
-        listener: Told about progress.
+        out: The run folder; it must be new or empty. ``None`` takes the first that is free of ``runs/SPACE-STRATEGY-DATA``.
+        listener: Told about progress; only that of the first process is.
 
     Returns:
         The genotype, also written to ``genotype.json``.
@@ -77,51 +82,77 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
         ScansearchError: For bad input; before anything is written if it can be known by then.
     """
     with run_numerics():
-        listener = listener or Silent()
-        parts = assemble(config, listener)
-        with RunFolder.new(out, config, parts.environment) as folder:
-            listener = Logged(listener, folder.path / "log.txt")
-            return _run(parts, config, folder, listener, folder.load(listener.warned))
+        machine, fabric = join(config.machine)
+        config, processes = config.model_copy(update={"machine": machine}), Processes(fabric)
+        told = listener if listener is not None and processes.is_first else Silent()
+        parts = processes.together(lambda: assemble(config, fabric, told))
+        with new_run(processes, out, config, parts.environment) as folder:
+            told = Logged(told, folder.path / "log.txt") if processes.is_first else told
+            return _run(parts, config, folder, told, processes.from_first(lambda: Past.of(folder, told)))
 
 
-def resume(path: str | Path, listener: Listener | None = None) -> Genotype:
+def resume(path: str | Path, listener: Listener | None = None, devices: int | None = None) -> Genotype:
     """Continues a run from its newest good checkpoint, bit for bit; a finished run only returns its genotype.
+
+    Args:
+        path: The run folder.
+        listener: Told about progress; only that of the first process is.
+        devices: Processes on each node, if not as many as the run began with; then it goes on, but not bit for bit.
 
     Raises:
         ScansearchError: If what made the checkpoint has changed since, in all but where and how fast the run goes.
     """
-    with run_numerics(), RunFolder.open(path).locked() as folder:
-        listener = Logged(listener or Silent(), folder.path / "log.txt")
-        config, environment = folder.config, read_environment(folder.path)
-        if (folder.path / "genotype.json").exists():
-            folder.check_origin(listener.warned)
-            genotype = Genotype.load(folder.path / "genotype.json")
-            check_result(genotype, config, environment, folder.path)
-            return genotype
-        state = folder.load(listener.warned)
-        if not config.machine.threads and environment["threads"] <= most_threads():
-            torch.set_num_threads(environment["threads"])
-        return _run(assemble(config, listener), config, folder, listener, state)
+    with run_numerics():
+        machine, fabric = join(_machine_of(path, devices))
+        processes = Processes(fabric)
+        with old_run(processes, path) as folder:
+            told = Logged(listener or Silent(), folder.path / "log.txt") if processes.is_first else Silent()
+            if (done := processes.from_first(lambda: _finished(folder, told))) is not None:
+                return done
+            past = processes.from_first(lambda: Past.of(folder, told))
+            config = past.config.model_copy(update={"machine": machine})
+            same = past.environment["processes"] == processes.size
+            if same and not machine.threads and past.environment["threads"] <= most_threads():
+                torch.set_num_threads(past.environment["threads"])
+            parts = processes.together(lambda: assemble(config, fabric, told))
+            return _run(parts, config, folder, told, past)
 
 
-def assemble(config: RunConfig, listener: Listener) -> Parts:
+def _machine_of(path: str | Path, devices: int | None) -> MachineSettings:
+    """The settings of a run's machine; where processes were launched, their number counts."""
+    machine = RunFolder.open(path).config.machine
+    return machine.model_copy(update={"devices": devices or (1 if launched() else machine.devices)})
+
+
+def _finished(folder: RunFolder, listener: Listener) -> Genotype | None:
+    """The genotype of a run that has ended, once it was checked."""
+    path = folder.path / "genotype.json"
+    if not path.exists():
+        return None
+    folder.check_origin(listener.warned)
+    genotype = Genotype.load(path)
+    check_result(genotype, folder.config, read_environment(folder.path), folder.path)
+    return genotype
+
+
+def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
     """Makes the parts of a search, the supernet excepted.
 
     Raises:
         ScansearchError: If they do not fit each other, or this machine. Nothing is written.
     """
     machine = config.machine
-    if machine.threads:
-        torch.set_num_threads(machine.threads)
+    check_shares(config.train.batch_size, fabric.world_size)
+    _check_alone(config, fabric.world_size)
     spec, data = model_of(config), _images(config.data, listener)
     space = SearchSpace.from_dict(config.space)
     infos = spec.layers(data.shape)
     kind = STRATEGIES.get(config.strategy.name)
-    fabric = _fabric(machine)
     backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     images = {"name": data.name, "fingerprint": data.fingerprint}
+    facts = describe(images, fabric.device, backend, machine.mixture, precision(machine), fabric.world_size)
     return Parts(
         spec=spec,
         data=data,
@@ -130,8 +161,16 @@ def assemble(config: RunConfig, listener: Listener) -> Parts:
         bound=bound,
         strategy=kind(validated(kind.Settings, config.strategy.settings, "strategy")),
         fabric=fabric,
-        environment=describe(images, fabric.device, backend, machine.mixture, _precision(machine)),
+        environment=facts,
     )
+
+
+def _check_alone(config: RunConfig, processes: int) -> None:
+    if processes > 1 and config.strategy.settings.get("storage"):
+        raise ScansearchError(
+            f"a study in a storage is shared by searches of one process each, but this one has {processes}; leave devices or "
+            "storage out"
+        )
 
 
 def _images(settings: DataSettings, listener: Listener) -> ImageData:
@@ -159,30 +198,14 @@ def _costs(space: SearchSpace, spec: ModelSpec, data: ImageData) -> Costs | None
     return costs_of(space, spec, data.shape)
 
 
-def _fabric(machine: MachineSettings) -> Fabric:
-    if machine.accelerator == "cuda" and not torch.cuda.is_available():
-        raise ScansearchError("accelerator=cuda needs a CUDA GPU, but torch finds none here; use --set accelerator=cpu")
-    if machine.accelerator == "mps" and not torch.backends.mps.is_available():
-        raise ScansearchError(
-            "accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu"
-        )
-    return Fabric(accelerator=machine.accelerator, devices=machine.devices, precision=_precision(machine))  # type: ignore[arg-type]
-
-
-def _precision(machine: MachineSettings) -> str:
-    on_gpu = machine.accelerator == "cuda" or (machine.accelerator == "auto" and torch.cuda.is_available())
-    return {"auto": "bf16-mixed" if on_gpu else "32-true", "32": "32-true", "bf16": "bf16-mixed"}[machine.precision]
-
-
 def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener) -> SearchLoop:
     """The search before its first step, with a new supernet."""
-    parts.fabric.launch()
     torch.manual_seed(config.seed)
     spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
     supernet = _supernet(spec, bound, data)
-    alone = StandAlone(spec, bound, data, config, fabric, folder.path)
+    train = TrainedFromScratch(spec, bound, data, config, fabric, folder.path)
     return SearchLoop(
-        fabric, supernet, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, alone)
+        fabric, supernet, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, train)
     )
 
 
@@ -191,25 +214,26 @@ def notes_of(parts: Parts, config: RunConfig) -> list[str]:
     return [*parts.data.notes, *parts.bound.notes(), *parts.strategy.notes(), *config.train.notes()]
 
 
-def _run(
-    parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, state: dict[str, Any] | None
-) -> Genotype:
-    loop = make_loop(parts, config, folder, listener)
-    environment = _environment(parts, config, folder, listener)
+def _run(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, past: Past) -> Genotype:
+    loop, processes = make_loop(parts, config, folder, listener), Processes(parts.fabric)
+    processes.together(lambda: _check_environment(parts, config, folder, listener, past.environment))
     for note in notes_of(parts, config):
         listener.warned(note)
-    if state is not None:
-        loop.restore(state)
-    folder.rewind()
-    if state is None:
+    if past.state is not None:
+        loop.restore(past.state)
+    if processes.is_first:
+        folder.rewind()
+    if past.state is None:
         loop.save()
-    listener.started(_facts(parts, config, loop, environment, resumed=state is not None), loop.progress())
+    facts = _facts(parts, config, loop, past.environment, resumed=past.state is not None)
+    listener.started(facts, loop.progress())
     loop.run()
-    result = Result(config, parts.space, parts.infos, loop, environment)
+    result = Result(config, parts.space, parts.infos, loop, past.environment)
     genotype = result.genotype()
-    for number, other in result.front().items():
-        other.save(folder.path / "front" / f"{number}.json")
-    genotype.save(folder.path / "genotype.json")  # last: with it the run has ended
+    if processes.is_first:
+        for number, other in result.front().items():
+            other.save(folder.path / "front" / f"{number}.json")
+        genotype.save(folder.path / "genotype.json")  # last: with it the run has ended
     return genotype
 
 
@@ -233,8 +257,10 @@ def _facts(
     }
 
 
-def _environment(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener) -> dict[str, Any]:
-    now, before = parts.environment, read_environment(folder.path)
+def _check_environment(
+    parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, before: dict[str, Any]
+) -> None:
+    now = parts.environment
     if before.get("data") != now["data"]:
         raise ScansearchError(
             f"the images of {config.data.name} changed since the run began: their fingerprint is not that of "
@@ -242,4 +268,3 @@ def _environment(parts: Parts, config: RunConfig, folder: RunFolder, listener: L
         )
     for line in differences(before, now):
         listener.warned(f"{line}; the run continues, but not bit for bit")
-    return before

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scansearch.machine.launched import launched
 from scansearch.machine.numerics import run_numerics
 from scansearch.runs.config import PLACES, Part, RunConfig
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import Parts, assemble, make_loop, notes_of
 from scansearch.searching.loop import SearchLoop
 from scansearch.training.events import Listener, Silent
+from scansearch.training.join import join
 
 BYTES = 4  # of a float32 number
 MOMENTS = {"adamw": 2, "sgd": 1}
@@ -32,9 +34,11 @@ def dry_run(config: RunConfig, listener: Listener | None = None) -> dict[str, An
     """
     listener = listener or Silent()
     with run_numerics():
-        alone = _without_places(config)
-        parts = assemble(alone, listener)
-        loop = make_loop(parts, alone, RunFolder(Path()), listener)
+        own = _without_places(config)
+        machine, fabric = join(own.machine.model_copy(update={} if launched() else {"devices": 1}))
+        own = own.model_copy(update={"machine": machine})
+        parts = assemble(own, fabric, listener)
+        loop = make_loop(parts, own, RunFolder(Path()), listener)
         return {
             "settings": config.model_dump(mode="json", exclude_none=True),
             "images": _images(parts),
@@ -42,7 +46,7 @@ def dry_run(config: RunConfig, listener: Listener | None = None) -> dict[str, An
             "work": _work(loop),
             "memory": _memory(loop, config),
             "seconds": None,
-            "notes": notes_of(parts, alone),
+            "notes": notes_of(parts, own),
         }
 
 

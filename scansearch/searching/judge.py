@@ -10,20 +10,20 @@ from scansearch.searching.loop import SearchLoop
 from scansearch.space import Choice
 from scansearch.training.interrupt import StopRequest
 
-Alone = Callable[[Choice, int, StopRequest], float]
+FromScratch = Callable[[Choice, int, StopRequest], float]
 
 
 class SearchJudge:
-    """Gives validation accuracies: with the supernet's weights, or of a network that is trained alone.
+    """Gives validation accuracies: with the supernet's weights, or of a network that is trained from scratch.
 
     Args:
-        alone: ``alone(choice, epochs, stop)`` trains the derived network of a genotype and gives its accuracy.
+        train: ``train(choice, epochs, stop)`` trains the derived network of a genotype and gives its accuracy.
         loop: The search; its supernet judges.
         stop: Asked before every evaluation.
     """
 
-    def __init__(self, alone: Alone, loop: SearchLoop, stop: StopRequest) -> None:
-        self.loop, self.alone, self.stop = loop, alone, stop
+    def __init__(self, train: FromScratch, loop: SearchLoop, stop: StopRequest) -> None:
+        self.loop, self.train, self.stop = loop, train, stop
         self.asked = 0  # updates of fine-tuning, those before an interruption among them
 
     def __call__(self, selections: Sequence[Selection]) -> float:
@@ -40,10 +40,10 @@ class SearchJudge:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
         self._save_if(self.loop.judged > 0)
         try:
-            return self._count(self.alone(choice, epochs, self.stop))
+            return self._count(self.train(choice, epochs, self.stop))
         except InterruptedRunError:  # it tells the steps of that training, not of the search
-            where = f"while genotype {self.loop.judged + 1} of at most {self.loop.strategy.traits.judgements} was trained alone"
-            self.stop.heed(where, self.loop.folder.path, "that training begins again, all else is kept")
+            where = f"while genotype {self.loop.judged + 1} of at most {self.loop.strategy.traits.judgements} was trained from scratch"
+            self.stop.raise_if_asked(where, self.loop.folder.path, "that training begins again, all else is kept")
             raise
 
     def tune(self, selections: Sequence[Selection], updates: int) -> None:
@@ -51,7 +51,9 @@ class SearchJudge:
         self.asked += updates
         while self.loop.tuned < self.asked:
             due = self.loop.tuned > 0 and self.loop.tuned % self.loop.checkpoint_steps == 0
-            self._heed(due, f"after update {self.loop.tuned} of {self.loop.strategy.traits.tunings} of fine-tuning")
+            self._save_and_stop(
+                due, f"after update {self.loop.tuned} of {self.loop.strategy.traits.tunings} of fine-tuning"
+            )
             self.loop.tune(selections)
             self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.traits.tunings)
 
@@ -62,12 +64,14 @@ class SearchJudge:
 
     def _save_if(self, due: bool) -> None:
         judged = f"after {self.loop.judged} of at most {self.loop.strategy.traits.judgements} genotypes were judged"
-        self._heed(due, judged if self.loop.judged else f"after step {self.loop.step} of {self.loop.plan.steps}")
+        self._save_and_stop(
+            due, judged if self.loop.judged else f"after step {self.loop.step} of {self.loop.plan.steps}"
+        )
 
-    def _heed(self, due: bool, where: str) -> None:
+    def _save_and_stop(self, due: bool, where: str) -> None:
         if self.stop.asked(self.loop.processes) or due:
             self.loop.save()
-            self.stop.heed(where, self.loop.folder.path)
+            self.stop.raise_if_asked(where, self.loop.folder.path)
 
     def _count(self, accuracy: float) -> float:
         self.loop.judged += 1

@@ -139,18 +139,18 @@ class SearchLoop:
             self.listener.stepped(self.progress())
             due = self.step % self.checkpoint_steps == 0
             if self.step < end and (stop.asked(self.processes, self.step) or due):
-                self.save_and_heed(stop)
+                self.save_and_stop(stop)
         seconds = time.perf_counter() - began
         self.weights.module.eval()  # what a strategy measures here has no dropped paths in it
         self.strategy.after_epoch(self.last)
         self._log_epoch(seconds, (end - start) * self.feed.batches.size / seconds)
-        self.save_and_heed(stop)
+        self.save_and_stop(stop)
 
-    def save_and_heed(self, stop: StopRequest) -> None:
+    def save_and_stop(self, stop: StopRequest) -> None:
         """Saves, and stops if that was asked for."""
         self.save()
         stop.asked(self.processes)
-        stop.heed(f"after step {self.step} of {self.plan.steps}", self.folder.path)
+        stop.raise_if_asked(f"after step {self.step} of {self.plan.steps}", self.folder.path)
 
     def _guarded_step(self) -> None:
         try:
@@ -252,15 +252,17 @@ class SearchLoop:
         """
         self.meter.check()
         self.weights.check_finite(self.meter, self.step)
+        state = self._state()
         if self.processes.is_first:
-            self.folder.save(self.step + self.judged + self.tuned, self._state())
+            self.folder.save(self.step + self.judged + self.tuned, state)
+        self.processes.wait()  # a process that ends ends the others, which must not be before the first has saved
 
     def _state(self) -> dict[str, Any]:
         return {
             "step": self.step,
             "judged": self.judged,
             "tuned": self.tuned,
-            "sums": self.meter.sums,
+            "sums": self.meter.sums_of_all(),
             "supernet": dict(self.supernet.state_dict()),
             "optimizer": self.weights.optimizer.state_dict(),
             "strategy": self.strategy.state_dict(),
@@ -278,7 +280,7 @@ class SearchLoop:
             check_keys(state, STATE, "its state")
             self.step = whole(state["step"], 0, self.plan.steps, "the step")
             self.judged, self.tuned = (whole(state[key], 0, LARGEST_COUNT, key) for key in ("judged", "tuned"))
-            self.meter.sums = numbers(state["sums"], 3, "sums")
+            self.meter.restore(numbers(state["sums"], "sums"))
             check_weights(state["supernet"], self.supernet)
             check_generators(state["random"])
             self.history.load_state_dict(state["history"], self.step // self.plan.steps_per_epoch)

@@ -52,7 +52,7 @@ class Result:
         search = {**self._facts, **self._accuracies(kept), **self._ending}
         if self.space.budget is not None:
             search["cost"] = self.space.cost_text(kept)
-        return self._written(kept, self._sureness(kept), search)
+        return self._written(kept, self._certainty(kept), search)
 
     def front(self) -> dict[int, Genotype]:
         """The judged genotypes on the front of accuracy and cost, by number; none if all that were judged cost the same."""
@@ -61,7 +61,7 @@ class Result:
             return {}
         found = {}
         for choice, number in pareto_front(self.space, judged).items():
-            by = "derived_accuracy" if self.strategy.traits.trains_supernet else "standalone_accuracy"
+            by = "derived_accuracy" if self.strategy.traits.trains_supernet else "trained_accuracy"
             figures = {by: round(judged[choice], 9), "cost": self.space.cost_text(choice)}
             search = {**self._facts, **figures, **self._ending}
             found[number] = self._written(choice, [{}] * len(choice), search)
@@ -77,7 +77,7 @@ class Result:
         model = {"model": self.config.model.name, "options": self.config.model.settings, "shape": self.loop.data.shape}
         return Genotype.from_dict({**model, "space": space, "layers": layers, "search": search})
 
-    def _sureness(self, choice: Choice) -> list[dict[str, Any]]:
+    def _certainty(self, choice: Choice) -> list[dict[str, Any]]:
         """Scores and margins of each layer."""
         found = []
         for i, (layer, kept, scores) in enumerate(zip(self.space, choice, self.strategy.scores(), strict=True)):
@@ -120,7 +120,7 @@ class Result:
         """Those of the supernet; or, where none was trained, that of the chosen network."""
         if not self.strategy.traits.trains_supernet:
             judged = self.strategy.judged_genotypes().get(kept)
-            return {} if judged is None else {"standalone_accuracy": round(judged, 9)}
+            return {} if judged is None else {"trained_accuracy": round(judged, 9)}
         loss, accuracy = self.loop.evaluate(self.strategy.evaluation())
         derived = self.loop.evaluate(self.strategy.derived(kept)).accuracy
         figures = {"supernet_accuracy": accuracy, "supernet_loss": loss, "derived_accuracy": derived}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import json
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from functools import partial
+from collections.abc import Mapping
 from importlib import import_module
 from multiprocessing.connection import Connection
 from operator import attrgetter
@@ -18,25 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
 
-from scansearch.machine.numerics import run_numerics
-from scansearch.models import bind_to
-from scansearch.registry import DATASETS, STRATEGIES
-from scansearch.runs.config import RunConfig, validated
-from scansearch.runs.folder import RunFolder
-from scansearch.runs.table import Row, Table
+from scansearch.machine.launched import rank
+from scansearch.runs.config import RunConfig
 from scansearch.searching.assemble import resume, start
-from scansearch.searching.configure import model_of
-from scansearch.searching.judge import SearchJudge
-from scansearch.searching.loop import SearchLoop
-from scansearch.searching.standalone import StandAlone
-from scansearch.space import SearchSpace
+from scansearch.strategy.hooks import Judge
 from scansearch.strategy.strategy import Strategy
 from scansearch.testing.requirement import in_one_line, require
 from scansearch.testing.strategy_runs import Moment, Watch, registered
-from scansearch.training.events import Silent
+from scansearch.training.launch import launch
 
 # What a process needs is imported once, in a server that forks: it takes longer than the searches.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -70,16 +59,13 @@ class Child:
     Args:
         path: Import path of the strategy.
         config: The search.
-        folder: The run folder; with ``rank``, where ``rank-0.json`` and ``rank-1.json`` go.
+        folder: The run folder.
         moment: When the process kills itself with SIGKILL, if it does.
-        rank: Which of two processes this is, and the port where they meet.
     """
 
-    def __init__(
-        self, path: str, config: RunConfig, folder: Path, moment: Moment | None = None, rank: tuple[int, int] | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, path: str, config: RunConfig, folder: Path, moment: Moment | None = None) -> None:
         self.problem, there = PROCESSES.Pipe(duplex=False)
-        arguments = (path, config, folder, moment, rank, there)
+        arguments = (path, config, folder, moment, there)
         self.process = PROCESSES.Process(target=_child, args=arguments)
         self.process.start()
         there.close()
@@ -105,65 +91,64 @@ class Child:
         return status != 0
 
 
-def _child(
-    path: str, config: RunConfig, folder: Path, moment: Moment | None, rank: tuple[int, int] | None, problem: Connection
-) -> None:
-    with Path(f"{folder}-{rank[0] if rank else 0}.log").open("w") as log:
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(log.fileno(), stream.fileno())
+def _child(path: str, config: RunConfig, folder: Path, moment: Moment | None, problem: Connection) -> None:
+    _write_to(Path(f"{folder}.log"))
     try:
         with registered(_imported(path)):
-            if rank is None:
-                if folder.exists():
-                    resume(folder)
-                else:
-                    start(config, folder, Watch(moment, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+            if folder.exists():
+                resume(folder)
             else:
-                _run_as_rank(config, folder, *rank)
+                start(config, folder, Watch(moment, lambda: os.kill(os.getpid(), signal.SIGKILL)))
     except Exception as error:
         problem.send(in_one_line(error))
         raise
 
 
-class _Unwritten(RunFolder):
-    """A run folder that nothing is written to."""
+def run_together(path: str, config: RunConfig, folder: Path, processes: int) -> list[dict[str, Any]]:
+    """A search whose batches several processes share, started as ``scansearch run --devices`` starts them.
 
-    def append(self, table: Table[Row], rows: Sequence[Row]) -> None:
-        """Nothing."""
+    Args:
+        path: Import path of the strategy.
+        config: The search.
+        folder: The run folder.
+        processes: How many.
 
-    def save(self, step: int, state: dict[str, Any]) -> None:
-        """Nothing."""
-
-
-def _run_as_rank(config: RunConfig, folder: Path, rank: int, port: int) -> None:
-    """One of two processes that share the batches of a search; writes what it ends with."""
-    os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    ddp = DDPStrategy(find_unused_parameters=True, process_group_backend="gloo", timeout=timedelta(seconds=LIMIT_S))
-    fabric = Fabric(accelerator="cpu", devices=2, strategy=ddp)
-    with run_numerics():
-        torch.set_num_threads(1)
-        fabric.launch()
-        loop = _loop(fabric, config, folder)
-        loop.run()
-        result = {
-            "genotype": loop.strategy.choose(),
-            "scores": [scores.tolist() for scores in loop.strategy.scores()],
-            "weights": digest(loop.supernet.state_dict()),
-            "random numbers": digest(torch.get_rng_state()),
-        }
-        (folder / f"rank-{rank}.json").write_text(json.dumps(result))
+    Returns:
+        What each ends with: genotype, scores, and digests of the weights and the random numbers.
+    """
+    launch(_run_as_one_of_them, (path, config, folder), processes, start="forkserver")
+    return [json.loads(_end_of(folder, rank).read_text()) for rank in range(processes)]
 
 
-def _loop(fabric: Fabric, config: RunConfig, folder: Path) -> SearchLoop:
-    spec = model_of(config)
-    data, kind = DATASETS.get(config.data.name).load(limit=config.data.limit), STRATEGIES.get(config.strategy.name)
-    bound = bind_to(SearchSpace.from_dict(config.space), spec, data.shape)
-    torch.manual_seed(config.seed)
-    supernet = spec.supernet([layer.candidates for layer in bound], data.shape)
-    strategy = kind(validated(kind.Settings, config.strategy.settings, "strategy"))
-    judge = partial(SearchJudge, StandAlone(spec, bound, data, config, fabric, folder))
-    return SearchLoop(fabric, supernet, strategy, bound, data, config, _Unwritten(folder), Silent(), judge)
+def _end_of(folder: Path, rank: int) -> Path:
+    return Path(f"{folder}-{rank}.json")
+
+
+def _run_as_one_of_them(path: str, config: RunConfig, folder: Path) -> None:
+    _write_to(Path(f"{folder}-{rank()}.log"))
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True)  # processes that wait for each other would wait for long
+    remembered: list[Strategy] = []
+
+    class Remembered(_imported(path)):  # type: ignore[misc]
+        def finish(self, evaluate: Judge) -> None:
+            super().finish(evaluate)
+            remembered.append(self)
+            end["random numbers"] = digest(torch.get_rng_state())
+
+    end: dict[str, Any] = {}
+    with registered(Remembered):
+        start(config, folder)
+    (strategy,) = remembered
+    end["genotype"] = strategy.choose()
+    end["scores"] = [scores.tolist() for scores in strategy.scores()]
+    end["weights"] = digest(strategy.supernet.state_dict())
+    _end_of(folder, rank()).write_text(json.dumps(end))
+
+
+def _write_to(path: Path) -> None:
+    with path.open("w") as log:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(log.fileno(), stream.fileno())
 
 
 def digest(state: Any) -> str:

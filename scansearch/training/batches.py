@@ -30,16 +30,12 @@ class Batches:
         processes: How many share a batch.
 
     Raises:
-        ScansearchError: If they cannot share it equally: their random numbers and their mean gradient would be wrong.
+        ScansearchError: If they cannot share it equally.
     """
 
     def __init__(self, samples: torch.Tensor, size: int, seed: int, stream: int, processes: int = 1) -> None:
         self.samples, self.size, self.seed, self.stream = samples, min(size, len(samples)), seed, stream
-        if self.size % processes:
-            raise ScansearchError(
-                f"{processes} processes share each batch, so its size must be a multiple of {processes}, but got {self.size}; "
-                "choose another --batch-size"
-            )
+        check_shares(self.size, processes)
         self.steps_per_epoch = len(samples) // self.size
         self._shuffled = lru_cache(maxsize=2)(self._shuffle)
 
@@ -51,6 +47,19 @@ class Batches:
     def _shuffle(self, epoch: int) -> torch.Tensor:
         order = torch.randperm(len(self.samples), generator=generator(self.seed, self.stream, epoch))
         return self.samples[order]
+
+
+def check_shares(size: int, processes: int) -> None:
+    """Checks that processes can share a batch equally.
+
+    Raises:
+        ScansearchError: If not: their mean gradient would not be that of the batch.
+    """
+    if size % processes:
+        raise ScansearchError(
+            f"{processes} processes share each batch, so its size must be a multiple of {processes}, but got {size}; choose another "
+            "--batch-size"
+        )
 
 
 def split_off(count: int, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,6 +14,7 @@ from scansearch.training.ahead import Ahead
 from scansearch.training.batch import Batch
 from scansearch.training.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN, Batches, generator, split_off
 from scansearch.training.processes import Processes
+from scansearch.training.share import share_of
 
 
 class _Raw(NamedTuple):
@@ -22,6 +23,8 @@ class _Raw(NamedTuple):
     images: torch.Tensor
     targets: torch.Tensor
     draws: Draws = Draws()
+    size: int | None = None
+    """How many images are this process's share; those behind are only mixed into them."""
 
 
 class Feed:
@@ -87,28 +90,35 @@ class Feed:
         return samples[self.processes.rank :: self.processes.size]
 
     def _read_train(self, number: int) -> _Raw:
-        return self._read(self.data.train, self._share(self.batches[number]), (AUGMENT, number))
+        return self._read_augmented(self.batches[number], AUGMENT, number)
 
     def _read_held_out(self, number: int) -> _Raw:
         assert self.held_out_batches is not None
-        return self._read(self.data.train, self._share(self.held_out_batches[number]), (HELD_OUT_AUGMENT, number))
+        return self._read_augmented(self.held_out_batches[number], HELD_OUT_AUGMENT, number)
 
-    def _read(self, split: Split, samples: torch.Tensor, stream: tuple[int, int] | None = None) -> _Raw:
-        images, targets = split.batch(samples)
-        if stream is None:
-            return self._pinned(_Raw(images, targets))
-        randomness = generator(self.seed, *stream, self.processes.rank)
-        return self._pinned(_Raw(images, targets, self.augment.draw(images.shape, randomness, dense=targets.ndim > 1)))
+    def _read_augmented(self, samples: torch.Tensor, stream: int, number: int) -> _Raw:
+        """This process's share, with the random numbers that it would have in a single process."""
+        shape = (len(samples), *self.data.train.image_shape)
+        draws = self.augment.draw(shape, generator(self.seed, stream, number, 0))
+        share = share_of(draws, len(samples), self.processes.rank, self.processes.size)
+        images, targets = self.data.train.batch(samples[share.rows])
+        self.augment.check_targets(targets)
+        return self._pinned(_Raw(images, targets, share.draws, share.size))
+
+    def _read(self, split: Split, samples: torch.Tensor) -> _Raw:
+        return self._pinned(_Raw(*split.batch(samples)))
 
     def _pinned(self, raw: _Raw) -> _Raw:
         """In memory that a GPU reads by itself, so that nobody waits for the copy."""
         if self.fabric.device.type != "cuda":
             return raw
-        return _Raw(raw.images.pin_memory(), raw.targets.pin_memory(), raw.draws.map(torch.Tensor.pin_memory))
+        draws = raw.draws.map(torch.Tensor.pin_memory)
+        return raw._replace(images=raw.images.pin_memory(), targets=raw.targets.pin_memory(), draws=draws)
 
     def _batch(self, raw: _Raw) -> Batch:
         def over(tensor: torch.Tensor) -> torch.Tensor:
             return tensor.to(self.fabric.device, non_blocking=True)
 
         images = normalise(over(raw.images), self.mean, self.std)
-        return Batch(*self.augment.apply(images, over(raw.targets), raw.draws.map(over)))
+        images, targets = self.augment.apply(images, over(raw.targets), raw.draws.map(over))
+        return Batch(images[: raw.size], targets[: raw.size])

@@ -54,7 +54,7 @@ class StopRequest:
             self.requested = self.requested or "another process"
         return self.requested is not None
 
-    def heed(self, where: str, folder: Path, kept: str = "nothing is lost") -> None:
+    def raise_if_asked(self, where: str, folder: Path, kept: str = "nothing is lost") -> None:
         """Stops a run that has saved, if that was asked for.
 
         Args:

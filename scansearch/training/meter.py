@@ -72,18 +72,35 @@ class Meter:
         self.sums = [0.0, 0.0, 0.0]
         return loss / images, right / images
 
+    def sums_of_all(self) -> list[float]:
+        """The sums of all processes, one after the other, in all of them."""
+        return [value for sums in self.processes.gather(self.sums) for value in sums]
+
+    def restore(self, sums: list[float]) -> None:
+        """Takes back what ``sums_of_all`` gave; of another number of processes, the first takes it all.
+
+        Raises:
+            ValueError: If it is not what any number of processes gave.
+        """
+        every = len(self.sums)
+        if not sums or len(sums) % every:
+            raise ValueError(f"sums are {every} numbers for each process, but there are {len(sums)}")
+        parts = [sums[start : start + every] for start in range(0, len(sums), every)]
+        if len(parts) != self.processes.size:
+            total = [math.fsum(column) for column in zip(*parts, strict=True)]
+            parts = [total] + [[0.0] * every] * (self.processes.size - 1)
+        self.sums = parts[self.processes.rank]
+
     def check(self) -> None:
         """Checks the losses since the last check, in all processes together.
 
         Raises:
             DivergenceError: If one of them was not finite; the message names the step.
         """
-        steps = [step for step, *_ in self._pending]
         self.settle()
         if self.processes.agree(self._first_bad is not None):
+            self._first_bad = min(bad for bad in self.processes.gather(self._first_bad) if bad is not None)
             self.check_own()
-            where = f"between steps {steps[0]} and {steps[-1]}" if steps else "lately"
-            raise self.diverged("loss of another process", float("nan"), where)
 
     def check_own(self) -> None:
         """The same for this process only: what a step does with such a loss may fail before all come to check."""

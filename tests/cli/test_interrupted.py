@@ -194,7 +194,7 @@ def test_a_stop_while_a_network_is_trained_alone_tells_where_the_search_stands(t
     monkeypatch.setattr(Weights, "update", update)
     with pytest.raises(InterruptedRunError) as caught:
         scansearch.search(tmp_path / "run", **search, **SMALL)
-    said = "^stopped by SIGINT while genotype 2 of at most 3 was trained alone; that training begins again, all else is kept: "
+    said = "^stopped by SIGINT while genotype 2 of at most 3 was trained from scratch; that training begins again, all else is kept: "
     assert re.match(said, str(caught.value))
     assert len(steps) == 3
     monkeypatch.undo()

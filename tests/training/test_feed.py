@@ -1,6 +1,7 @@
 """Batches are a pure function of the seed and the step; what is held out is made only when asked for."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ import torch
 from scansearch.data import Augmentation, AugmentSettings, TensorSplit, normalise
 from scansearch.errors import ScansearchError
 from scansearch.training.batches import AUGMENT, HELD_OUT_AUGMENT, generator
+
+EVERYTHING = AugmentSettings(shift=0.25, flip=0.5, brightness=0.3, contrast=0.3, erase=0.5, mixup=0.8, cutmix=1.0)
 
 
 @dataclass
@@ -106,3 +109,17 @@ def test_dense_targets_are_not_moved(feed, data):
     assert feed(AugmentSettings(brightness=0.5), train=dense).train(0).targets.shape == (8, 6, 6)
     with pytest.raises(ScansearchError, match="use --set shift=0"):
         feed(AugmentSettings(shift=0.2), train=dense).train(0)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("augment", [EVERYTHING, AugmentSettings(erase=0.5, brightness=0.2), AugmentSettings()])
+def test_the_shares_of_several_processes_are_the_batch_of_one(feed, augment, processes, monkeypatch):
+    for what in ("train", "held_out"):
+        for number in (0, 3):
+            whole = getattr(feed(augment, held_out_share=0.4), what)(number)
+            for rank in range(processes):
+                shared = feed(augment, held_out_share=0.4)
+                monkeypatch.setattr(shared, "processes", SimpleNamespace(rank=rank, size=processes))
+                part = getattr(shared, what)(number)
+                assert torch.equal(part.images, whole.images[rank::processes])
+                assert torch.equal(part.targets, whole.targets[rank::processes])

@@ -11,7 +11,7 @@ from scansearch.training.meter import Meter
 
 
 def alone():
-    return SimpleNamespace(sum=list, agree=lambda flag: flag)
+    return SimpleNamespace(sum=list, agree=lambda flag: flag, gather=lambda value: [value])
 
 
 def meter(processes=None, **more):
@@ -54,11 +54,25 @@ def test_a_look_in_between_does_not_hide_it_from_the_check():
         found.check()
 
 
-def test_what_another_process_found_ends_all_and_says_between_which_steps():
-    found = meter(SimpleNamespace(sum=list, agree=lambda flag: True))
+def test_what_another_process_found_ends_all_with_one_line():
+    others = SimpleNamespace(sum=list, agree=lambda flag: True, gather=lambda own: [own, (8, float("nan"))])
+    found = meter(others)
     add(found, [1.0, 1.0, 1.0], first=7)
-    with pytest.raises(DivergenceError, match="the loss of another process became nan between steps 7 and 9"):
+    with pytest.raises(DivergenceError, match="the loss became nan at step 8;"):
         found.check()
+
+
+@pytest.mark.parametrize(("processes", "sums"), [(2, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), (1, [[5.0, 7.0, 9.0]])])
+def test_sums_come_back_to_the_process_that_had_them_or_all_to_the_first(processes, sums):
+    for rank, own in enumerate(sums):
+        found = meter(SimpleNamespace(size=processes, rank=rank))
+        found.restore([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+        assert found.sums == own
+
+
+def test_sums_are_three_a_process():
+    with pytest.raises(ValueError, match="sums are 3 numbers for each process, but there are 2"):
+        meter().restore([1.0, 2.0])
 
 
 def test_losses_that_are_only_watched_are_not_added():

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from unittest import SkipTest
-
-from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 from scansearch.testing.capabilities.capability import Capability
 from scansearch.testing.requirement import happening, require
@@ -19,13 +16,8 @@ class Distributed(Capability):
         self.skip_if_quick()
         if not self.processes:
             raise SkipTest("processes = False: for one process only")
-        folder, port = self.searches.folder / "ranks", find_free_network_port()
-        folder.mkdir(parents=True)
         with happening("Distributed: two processes"):
-            ranks = [self.searches.child("ranks", rank=(rank, port)) for rank in range(2)]
-            for rank in ranks:
-                rank.join()
-            one, other = (json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(2))
+            one, other = self.searches.together("together", 2)
             for what in one:
                 require(
                     one[what] == other[what],

@@ -20,7 +20,7 @@ from scansearch.space import Budget, SearchSpace
 from scansearch.strategy import Strategy
 from scansearch.testing.observed_strategy import observed
 from scansearch.testing.requirement import CapabilityError, happening, in_one_line, require
-from scansearch.testing.strategy_processes import Child, import_path
+from scansearch.testing.strategy_processes import Child, import_path, run_together
 from scansearch.testing.strategy_runs import DIGITS, Moment, Watch, configured, contents, registered
 
 FOUR = ("h", "h_flip", "v", "w2")
@@ -133,9 +133,13 @@ class Searches:
         """Searches in other processes, begun all at once: a whole one (``None``), and one that kills itself for each moment."""
         return {moment: self.child(folder_of(moment), moment) for moment in (None, *self.moments)}
 
-    def child(self, folder: str, moment: Moment | None = None, rank: tuple[int, int] | None = None) -> Child:
+    def child(self, folder: str, moment: Moment | None = None) -> Child:
         """A search in another process; one that was begun in this folder is resumed."""
-        return self._stack.enter_context(Child(self.path, self.config, self.folder / folder, moment, rank))
+        return self._stack.enter_context(Child(self.path, self.config, self.folder / folder, moment))
+
+    def together(self, folder: str, processes: int) -> list[dict[str, Any]]:
+        """A search whose batches several processes share; gives what each ends with."""
+        return run_together(self.path, self.config, self.folder / folder, processes)
 
 
 def folder_of(moment: Moment | None) -> str:

@@ -1,4 +1,4 @@
-"""Networks trained alone inside a search, and searches that need no supernet."""
+"""Networks trained from scratch inside a search, and searches that need no supernet."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from scansearch.models import Selection
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
 from scansearch.searching.assemble import start
 from scansearch.searching.configure import make_config
-from scansearch.searching.standalone import StandAlone, shortened, train_alone
+from scansearch.searching.from_scratch import TrainedFromScratch, shortened, train_from_scratch
 from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace, find_space
 from scansearch.strategy import Strategy, Traits
@@ -69,7 +69,7 @@ def test_the_genotype_tells_the_accuracy_that_decided_and_none_of_a_supernet(tmp
         tmp_path / "run", strategy="random_search", judge="training", judge_epochs=1, samples=2, **run
     )
     rows = (tmp_path / "run" / "genotypes.csv").read_text().splitlines()[1:]
-    assert genotype.search["standalone_accuracy"] == pytest.approx(max(float(row.split(",")[1]) for row in rows))
+    assert genotype.search["trained_accuracy"] == pytest.approx(max(float(row.split(",")[1]) for row in rows))
     assert not {"supernet_accuracy", "derived_accuracy"} & set(genotype.search)
 
 
@@ -77,7 +77,7 @@ def test_a_front_of_networks_trained_alone_says_so(tmp_path):
     run = {"model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32, "keep": [1, 4]}
     scansearch.search(tmp_path / "run", strategy="random_search", judge="training", judge_epochs=1, samples=6, **run)
     for path in (tmp_path / "run" / "front").iterdir():
-        assert 0 < scansearch.load_genotype(path).search["standalone_accuracy"] <= 1
+        assert 0 < scansearch.load_genotype(path).search["trained_accuracy"] <= 1
 
 
 TWO = SearchSpace(name="two", candidates=("h", "h_flip", "v", "v_flip"), keep=2)
@@ -107,7 +107,7 @@ DIRECTIONS = [["h", "v_flip"], ["w2", "v", "h_flip"]]
 
 def alone(feed, config, directions=DIRECTIONS):
     spec = MODELS.get("local_vim_nano").configure(depth=2, patch_size=2, drop_path=0.2, scan_backend="torch")
-    return spec, train_alone(spec, directions, config, feed, Silent())
+    return spec, train_from_scratch(spec, directions, config, feed, Silent())
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_judgement_validates_once_and_the_random_numbers_of_the_search_do_not_
     )
     spec = MODELS.get("local_vim_nano").configure(depth=2, patch_size=2, scan_backend="torch")
     bound = find_space("global4").bind([(4, 4)] * 2)
-    judge = StandAlone(spec, bound, data, config, feed.fabric, tmp_path)
+    judge = TrainedFromScratch(spec, bound, data, config, feed.fabric, tmp_path)
     before, choice = torch.get_rng_state(), bound.choice([["h", "v"], ["v", "h_flip"]])
     assert 0 < judge(choice, 3, StopRequest()) < 1
     assert torch.equal(before, torch.get_rng_state())

@@ -1,4 +1,4 @@
-"""Training the derived network of a genotype alone, from scratch."""
+"""Training the derived network of a genotype from scratch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DerivedNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Heeding:
+class _Stopping:
     """Ends a training when a stop is asked for."""
 
     stop: StopRequest
@@ -58,10 +58,10 @@ class _Heeding:
 
     def stepped(self, progress: Progress) -> None:
         if self.stop.asked(self.processes, progress.step):
-            self.stop.heed(f"after step {progress.step} of {progress.steps}", self.folder)
+            self.stop.raise_if_asked(f"after step {progress.step} of {progress.steps}", self.folder)
 
 
-def train_alone(
+def train_from_scratch(
     spec: ModelSpec, directions: Sequence[Sequence[str]], config: RunConfig, feed: Feed, recorder: Recorder
 ) -> nn.Module:  # fmt: skip
     """Trains a network from scratch, with the seed and the training settings of a run.
@@ -84,7 +84,7 @@ def train_alone(
     return network
 
 
-class StandAlone:
+class TrainedFromScratch:
     """Judges genotypes by their derived networks, trained with the data, the seed and the training settings of a search.
 
     Args:
@@ -107,8 +107,8 @@ class StandAlone:
         config = shortened(self.config, epochs)
         feed = Feed(self.data, config.augment, config.train.batch_size, config.seed, self.fabric)
         with torch.random.fork_rng():
-            directions, recorder = self.space.directions(choice), _Heeding(stop, feed.processes, self.folder)
-            network = train_alone(self.spec, directions, config, feed, recorder)
+            directions, recorder = self.space.directions(choice), _Stopping(stop, feed.processes, self.folder)
+            network = train_from_scratch(self.spec, directions, config, feed, recorder)
             return evaluate(network, self.data.validation, feed).accuracy
 
 

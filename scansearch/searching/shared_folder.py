@@ -1,0 +1,57 @@
+"""A run folder that several processes share: the first names, opens and locks it; the others know where it is, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scansearch.runs.config import RunConfig
+from scansearch.runs.environment_json import read_environment
+from scansearch.runs.folder import RunFolder, new_folder
+from scansearch.training.events import Listener
+from scansearch.training.processes import Processes
+
+
+class Past(NamedTuple):
+    """What a run folder says of a run: its settings, what it depended on when it began, and its state, if it has one."""
+
+    config: RunConfig
+    environment: dict[str, Any]
+    state: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, folder: RunFolder, listener: Listener) -> Past:
+        """Reads it; errors as ``RunFolder.load``."""
+        return cls(folder.config, read_environment(folder.path), folder.load(listener.warned))
+
+
+def new_run(
+    processes: Processes, out: str | Path | None, config: RunConfig, environment: dict[str, Any]
+) -> AbstractContextManager[RunFolder]:
+    """The folder of a new run, as ``RunFolder.new``; ``None`` takes the first that is free under ``runs``."""
+
+    def create() -> AbstractContextManager[RunFolder]:
+        stem = f"{config.space['name']}-{config.strategy.name}-{config.data.name}"
+        return RunFolder.new(out or new_folder(Path("runs"), stem), config, environment)
+
+    return _shared(processes, create)
+
+
+def old_run(processes: Processes, path: str | Path) -> AbstractContextManager[RunFolder]:
+    """The folder of a run that goes on, as ``RunFolder.open``, locked."""
+    return _shared(processes, lambda: RunFolder.open(path).locked())
+
+
+@contextmanager
+def _shared(processes: Processes, create: Callable[[], AbstractContextManager[RunFolder]]) -> Iterator[RunFolder]:
+    with ExitStack() as stack:
+        opened: list[RunFolder] = []
+
+        def enter() -> Path:
+            opened.append(stack.enter_context(create()))
+            return opened[0].path
+
+        path = processes.from_first(enter)
+        yield opened[0] if opened else RunFolder(path)
