@@ -61,3 +61,9 @@ def test_without_a_command_the_help_is_shown(call):
 
 def test_unwrapped_joins_paragraphs_and_spares_examples():
     assert unwrapped("one\ntwo\n\nthree\n  a\n  b") == "one two\n\nthree\n  a\n  b"
+
+
+def test_the_first_help_says_where_to_begin(call):
+    shown = " ".join(call("--help").out.split())
+    assert "Start here: " in shown
+    assert "run --space default8 --strategy darts" in shown

@@ -1,5 +1,7 @@
 """Work in a few threads, asked for by several threads at a time."""
 
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -16,3 +18,9 @@ def test_warnings_are_as_before_when_two_threads_have_asked():
     go_on.set()
     slow.join()
     assert warnings.filters == before
+
+
+def test_what_pillow_logs_beside_its_exception_is_not_printed():
+    code = "import logging, scansearch.data.threads; logging.getLogger('PIL.TiffImagePlugin').error('a bad tag')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -97,3 +97,13 @@ def test_forward_mode_is_an_error(name, backend):
     tensors = tuple(torch.rand(shape) for shape in shapes)
     with pytest.raises(NotImplementedError, match="jvp"):
         torch.func.jvp(lambda *t: operation(*t, backend=backend), tensors, tensors)
+
+
+def test_the_operator_of_a_backward_pass_has_no_derivative_of_its_own():
+    """Who calls it directly, as a recorded graph does, must not lose the penalty either."""
+    from scansearch.ops.backends.cpu.operators import MIXTURE
+
+    branches, weights = torch.randn(2, 3, 5, 8, requires_grad=True), torch.randn(2, requires_grad=True)
+    gradient, _ = MIXTURE.run_backward(torch.ones(3, 5, 8), branches, weights)
+    with pytest.raises(RuntimeError, match="second derivative"):
+        gradient.square().sum().backward()
