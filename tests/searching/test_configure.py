@@ -108,7 +108,6 @@ def test_a_section_can_be_named():
             "keep: keep is a number of at least 1, or two in ascending order such as [2, 4], got 'x'",
         ),
         ({"assignments": ["depth=two"]}, "depth takes an integer from 1 to 1,000, but got 'two'"),
-        ({"assignments": ["devices=2"]}, "devices: a run has one process so far; leave devices at 1, got 2"),
         ({"assignments": ["scan_backend=nope"]}, "'nope'"),
         ({"assignments": ["model.scan_backend=torch"]}, "did you mean 'machine.scan_backend'?"),
         ({"assignments": ["train.limit=5"]}, "did you mean 'data.limit'?"),
@@ -234,3 +233,12 @@ def test_a_recipe_is_all_but_where_and_how_fast():
     for change in ({"seed": 1}, {"strategy": "gumbel"}, {"assignments": ["lr=0.1"]}, {"assignments": ["depth=2"]}):
         assert made(**change).recipe() != usual
     assert RunConfig(**parse_toml(tomli_w.dumps(made().model_dump(mode="json", exclude_none=True)))).recipe() == usual
+
+
+def test_where_images_and_a_study_lie_is_not_what_makes_a_run(tmp_path):
+    told = {"data": "imagefolder", "data_root": str(tmp_path), "strategy": "optuna_search"}
+    config = make_config(
+        space=find_space("default8"), model="local_vim_nano", settings={"storage": f"sqlite:///{tmp_path}/s.db"}, **told
+    )
+    assert not {"data.root", "strategy.storage"} & set(config.recipe())
+    assert {"data.name", "strategy.trials", "train.epochs"} <= set(config.recipe())
