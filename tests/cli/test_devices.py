@@ -30,10 +30,13 @@ def begin(folder: Path, *arguments: str, python: tuple[str, ...] = (), code: str
     if not python:
         (folder / "program.py").write_text(f"import os, signal\n{code}\nfrom scansearch.__main__ import main\nmain()\n")
         python = ("program.py",)
+    quiet = (
+        {"TORCH_CPP_LOG_LEVEL": "ERROR"} if code else {}
+    )  # the program sets it before it imports torch; ``code`` may be first
     return subprocess.Popen(
         [sys.executable, *python, *map(str, arguments)],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **quiet},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
