@@ -273,7 +273,7 @@ def test_unreadable_file(refused, monkeypatch, here):
     def denied(*arguments):
         raise PermissionError(errno.EACCES, "Permission denied", "run")
 
-    monkeypatch.setattr("scansearch.runs.folder.RunFolder.open", denied)
+    monkeypatch.setattr("scansearch.runs.run.Run.open", denied)
     assert "Permission denied: 'run'; check the permissions" in refused("resume", "run")
 
 
