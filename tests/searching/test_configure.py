@@ -125,6 +125,10 @@ def test_bad_settings_are_refused_in_one_line(arguments, says):
     assert says in refusal(**arguments)
 
 
+def test_a_rule_of_two_settings_says_both_and_no_more():
+    assert refusal(assignments=["erase_min=0.9"]).endswith("must hold, but got 0.9 and 0.33")
+
+
 def test_values_are_read_as_toml_and_else_as_text():
     assert [parse_value(text) for text in ("3", "3e-4", "true", "[1, 2]", "sgd", '"7"')] == [
         3,
