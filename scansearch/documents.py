@@ -159,6 +159,8 @@ def first_problem(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(getattr(problem.get("ctx", {}).get("error"), "__cause__", None), ScansearchError):
         return f"{place + ': ' if place else ''}{message}"  # one of our own, which names the value itself
+    if problem["type"] == "value_error" and not problem["loc"]:
+        return message  # of several values together: it names them, and the whole input says no more
     given = shortened(_brief.repr(problem["input"]))
     more = f" (and {error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
     return f"{place + ': ' if place else ''}{message[0].lower() + message[1:]}, got {given}{more}"

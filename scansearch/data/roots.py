@@ -38,7 +38,7 @@ def check_root(root: Path, name: str) -> Path:
     except FileNotFoundError:
         raise ScansearchError(
             f"{name}: the data root must be an existing folder, but there is no {root.absolute()}; give another "
-            "--data-root, or mend data_root in the config.toml of a run that goes on"
+            "--data-root, or mend root in [data] of the config.toml of a run that goes on"
         ) from None
     except NotADirectoryError:
         raise ScansearchError(f"{name}: the data root must be a folder, but {root} is a file") from None

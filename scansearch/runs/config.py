@@ -93,7 +93,10 @@ def read_config(folder: Path) -> RunConfig:
         raise RunFolderError(
             f"{folder} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew"
         )
-    config: RunConfig = validated(RunConfig, values, f"{path}: run")
+    try:
+        config: RunConfig = validated(RunConfig, values, "run")
+    except ScansearchError as error:
+        raise ScansearchError(f"{path}: {error}") from error
     return config
 
 

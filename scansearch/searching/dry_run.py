@@ -11,6 +11,7 @@ from scansearch.runs.config import PLACES, Part, RunConfig
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import Parts, assemble, make_loop, notes_of
 from scansearch.searching.loop import SearchLoop
+from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
 from scansearch.training.join import join
 
@@ -33,6 +34,7 @@ def dry_run(config: RunConfig, listener: Listener | None = None) -> dict[str, An
         ScansearchError: For everything that would keep the search from starting.
     """
     listener = listener or Silent()
+    check_shares(config.train.batch_size, config.machine.devices)
     with run_numerics():
         own = _without_places(config)
         machine, fabric = join(own.machine.model_copy(update={} if launched() else {"devices": 1}))

@@ -10,6 +10,16 @@ from scansearch.option_listing import Sections, unknown_option
 from scansearch.registry import unknown_name
 
 SECTIONS = ("machine", "data", "train", "augment", "model", "space", "strategy")
+FLAGS = {
+    "seed": "--seed",
+    "data.name": "--data",
+    "data.root": "--data-root",
+    "model.name": "--model",
+    "space.name": "--space",
+    "space.candidates": "--space",
+    "strategy.name": "--strategy",
+}
+"""What a run folder's ``config.toml`` has, and is given by a flag of its own (in Python: an argument)."""
 
 
 class Overrides:
@@ -39,6 +49,8 @@ class Overrides:
 
     def _unknown_section(self, name: str, source: str) -> ScansearchError:
         owners = [section for section in SECTIONS if name in self.fields[section]]
+        if name in FLAGS:
+            return _has_flag(f"setting in {source}", name)
         if owners:
             return ScansearchError(
                 f"{source}: {name} must stand in its section, [{owners[0]}]; write that line above it"
@@ -69,13 +81,21 @@ class Overrides:
         owners = [section for section in SECTIONS if key in self.fields[section]]
         if len(owners) > 1:
             raise ScansearchError(f"setting {key!r} is ambiguous; write {' or '.join(f'{o}.{key}' for o in owners)}")
+        if key in FLAGS:
+            raise _has_flag("setting", key)
         if not owners:
             raise unknown_option("setting", key, self.known)
         return owners[0], key
 
     def _require(self, section: str, name: str, kind: str) -> None:
+        if name not in self.fields[section] and f"{section}.{name}" in FLAGS:
+            raise _has_flag(kind, f"{section}.{name}")
         if name not in self.fields[section]:
             raise unknown_option(kind, name, self.known, section)
+
+
+def _has_flag(kind: str, name: str) -> ScansearchError:
+    return ScansearchError(f"unknown {kind} {name!r}; it is given by {FLAGS[name]}")
 
 
 _KEY = "value"  # in the place of a name that TOML may not take

@@ -34,7 +34,7 @@ def new_run(
 
     def create() -> AbstractContextManager[RunFolder]:
         stem = f"{config.space['name']}-{config.strategy.name}-{config.data.name}"
-        return RunFolder.new(out or new_folder(Path("runs"), stem), config, environment)
+        return RunFolder.new(new_folder(Path("runs"), stem) if out is None else out, config, environment)
 
     return _shared(processes, create)
 

@@ -53,7 +53,7 @@ def refused_start(refused, tiny, here):
         ("--data imagefolder", "imagefolder needs --data-root"),
         (
             "--data imagefolder --data-root nowhere",
-            "/nowhere; give another --data-root, or mend data_root in the config.toml",
+            "/nowhere; give another --data-root, or mend root in [data] of the config.toml",
         ),
         ("--set level=unrolled --set optimizer=adamw", "pass --set optimizer=sgd"),
         ("--set accelerator=cuda", "accelerator=cuda needs a CUDA GPU"),

@@ -53,3 +53,4 @@ def test_a_study_that_others_share_is_not_touched(call, tiny, here):
 def test_what_would_keep_it_from_starting_is_said(refused, tiny, here):
     assert "patch" in refused(*tiny, "--dry-run", "--set", "patch_size=3")
     assert "--json shows a search that is not done; add --dry-run" in refused(*tiny, "--json")
+    assert "must be a multiple of 2, but got 33" in refused(*tiny, "--dry-run", "--devices", "2", "--batch-size", "33")

@@ -183,3 +183,18 @@ def test_a_folder_in_use_keeps_its_temporary_files(run):
         with pytest.raises(RunFolderError, match="in use"):
             resume(run)
         assert (run / LEFT[0]).exists()
+
+
+def test_a_misspelt_section_of_config_toml_is_named_with_its_file(run):
+    file = run / "config.toml"
+    file.write_text(file.read_text().replace("[machine]", "[machinee]"))
+    with pytest.raises(ScansearchError, match=r"config.toml: unknown run setting 'machinee' \(did you mean 'machine'"):
+        resume(run)
+
+
+def test_an_empty_name_is_the_current_folder_and_no_other(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").touch()
+    with pytest.raises(RunFolderError, match=r"a run needs a new or empty folder, but \. is not one"):
+        start(tiny(), "")
+    assert os.listdir() == ["mine"]

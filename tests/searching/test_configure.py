@@ -111,12 +111,22 @@ def test_a_section_can_be_named():
         ({"assignments": ["scan_backend=nope"]}, "'nope'"),
         ({"assignments": ["model.scan_backend=torch"]}, "did you mean 'machine.scan_backend'?"),
         ({"assignments": ["train.limit=5"]}, "did you mean 'data.limit'?"),
-        ({"assignments": ["data.name=cifar10"]}, "unknown data setting 'name'"),
+        ({"assignments": ["data.name=cifar10"]}, "unknown data setting 'data.name'; it is given by --data"),
+        ({"assignments": ["seed=3"]}, "unknown setting 'seed'; it is given by --seed"),
+        ({"layers": [("a.toml", {"seed": 3})]}, "unknown setting in a.toml 'seed'; it is given by --seed"),
+        (
+            {"layers": [("a.toml", {"strategy": {"name": "evolution"}})]},
+            "unknown strategy setting in a.toml 'strategy.name'; it is given by --strategy",
+        ),
         ({"assignments": ["flip=2"]}, "flip: input should be less than or equal to 1"),
     ],
 )
 def test_bad_settings_are_refused_in_one_line(arguments, says):
     assert says in refusal(**arguments)
+
+
+def test_a_rule_of_two_settings_says_both_and_no_more():
+    assert refusal(assignments=["erase_min=0.9"]).endswith("must hold, but got 0.9 and 0.33")
 
 
 def test_values_are_read_as_toml_and_else_as_text():
