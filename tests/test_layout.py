@@ -78,7 +78,9 @@ def test_the_ground_floor_stands_alone(path):
 def test_contributing_has_a_line_for_every_floor():
     layers = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
     floors = {name for layer in layers for name in layer.split(" : ")} - {"__main__"}
-    rows = [line.split("|")[1] for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line.startswith("| `")]
+    rows = [
+        line.split("|")[1] for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line.startswith("| `")
+    ]
     told = {name for row in rows for name in re.split(r"[`,/{}. ]+", row)}
     assert floors <= told, f"CONTRIBUTING.md says nothing of {sorted(floors - told)}"
     folders = {path.name for path in CORE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}

@@ -137,7 +137,8 @@ def test_a_strategy_that_other_processes_cannot_import():
         pass
 
     with pytest.raises(
-        AssertionError, match=r"Configurable: other processes cannot import test_strategy_suite:.*<locals>.Local; define"
+        AssertionError,
+        match=r"Configurable: other processes cannot import test_strategy_suite:.*<locals>.Local; define",
     ):
         check_strategy(Local)
 
