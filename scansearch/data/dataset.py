@@ -1,4 +1,4 @@
-"""Data sets: how they are found, read and made ready, and what the engine receives."""
+"""Data sets: how they are found, read and made ready, and what a search receives."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _rows_of(selection: Selection, stacked: Sequence[torch.Tensor]) -> list[torc
 
 
 class Supernet(nn.Module, ABC):
-    """What strategies and the engine need of a supernet.
+    """What strategies and the search need of a supernet.
 
     Attributes:
         candidates: The candidate directions of each layer.

@@ -105,11 +105,18 @@ def validated(model: type[BaseModel], values: dict[str, Any], section: str) -> A
     unknown = [key for key in values if key not in model.model_fields]
     if unknown:
         raise unknown_name(f"{section} setting", unknown[0], sorted(model.model_fields))
-    for key, value in values.items():
-        hint = model.model_fields[key].annotation
-        if isinstance(value, bool) and {int, float} & {hint, *get_args(hint)}:  # true would count as 1
-            raise ScansearchError(f"{section} setting {key}: input should be a number, got {str(value).lower()}")
+    _refuse_booleans(model, values, f"{section} setting ")
     try:
         return model(**values)
     except ValidationError as error:
         raise ScansearchError(f"{section} setting {first_problem(error)}") from error
+
+
+def _refuse_booleans(model: type[BaseModel], values: dict[str, Any], where: str) -> None:
+    """Refuses true and false where a number belongs, as which they would count; in sections, too."""
+    for key, value in values.items():
+        hint = model.model_fields[key].annotation if key in model.model_fields else None
+        if isinstance(value, bool) and {int, float} & {hint, *get_args(hint)}:
+            raise ScansearchError(f"{where}{key}: input should be a number, got {str(value).lower()}")
+        if isinstance(value, dict) and isinstance(hint, type) and issubclass(hint, BaseModel):
+            _refuse_booleans(hint, value, f"{where}{key}.")

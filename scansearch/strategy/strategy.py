@@ -3,7 +3,7 @@
 The life of a strategy, as the loop (``searching/loop.py``) drives it; in brackets the hooks, which by default do nothing
 (``strategy/hooks.py``)::
 
-    traits                     what the engine must know beforehand
+    traits                     what the search must know beforehand
     setup(supernet, space, plan)
     [notes()]                  what the user should know
     every step:    [before_weights(step)]     alpha from held-out data (bilevel search)
@@ -63,7 +63,7 @@ class Strategy(Hooks, ABC):
 
     @property
     def traits(self) -> Traits:
-        """What the engine must know beforehand; asked before ``setup``, and once more after it."""
+        """What the search must know beforehand; asked before ``setup``, and once more after it."""
         return Traits()
 
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""What the engine must know of a strategy beforehand."""
+"""What the search must know of a strategy beforehand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Traits(NamedTuple):
-    """What the engine prepares for: which data, which training, how much work after it.
+    """What the search prepares for: which data, which training, how much work after it.
 
     All but ``judgements`` and ``tunings`` follow from the settings alone; those two count from ``setup`` on.
 

@@ -17,6 +17,7 @@ from scansearch.errors import ScansearchError
 from scansearch.machine import launched
 from scansearch.runs.settings import MachineSettings
 
+WHERE = "--set, or in [machine] of a run's config.toml"
 _watching: list[threading.Thread] = []
 
 
@@ -89,10 +90,12 @@ def check_accelerator(machine: MachineSettings, devices: int) -> None:
         ScansearchError: If not.
     """
     if machine.accelerator == "cuda" and not torch.cuda.is_available():
-        raise ScansearchError("accelerator=cuda needs a CUDA GPU, but torch finds none here; use --set accelerator=cpu")
+        raise ScansearchError(
+            "accelerator=cuda needs a CUDA GPU, but torch finds none here; use accelerator=cpu ({WHERE})"
+        )
     if machine.accelerator == "mps" and not torch.backends.mps.is_available():
         raise ScansearchError(
-            "accelerator=mps needs an Apple GPU, but torch finds none here; use --set accelerator=cpu"
+            f"accelerator=mps needs an Apple GPU, but torch finds none here; use accelerator=cpu ({WHERE})"
         )
     if _on_cuda(machine) and devices > torch.cuda.device_count():
         raise ScansearchError(
@@ -100,7 +103,7 @@ def check_accelerator(machine: MachineSettings, devices: int) -> None:
             f"{torch.cuda.device_count()} or --set accelerator=cpu"
         )
     if devices > 1 and machine.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
-        raise ScansearchError("several processes cannot share an Apple GPU; use --devices 1 or --set accelerator=cpu")
+        raise ScansearchError("several processes cannot share an Apple GPU; use --devices 1 or accelerator=cpu")
 
 
 def _on_cuda(machine: MachineSettings) -> bool:

@@ -252,3 +252,13 @@ def test_where_images_and_a_study_lie_is_not_what_makes_a_run(tmp_path):
     )
     assert not {"data.root", "strategy.storage"} & set(config.recipe())
     assert {"data.name", "strategy.trials", "train.epochs"} <= set(config.recipe())
+
+
+@pytest.mark.parametrize(("section", "key"), [("machine", "devices"), ("train", "epochs"), ("data", "limit")])
+def test_true_is_no_number_in_a_section_either(section, key):
+    told = make_config(space=find_space("default8"), strategy="darts", model="local_vim_nano", data="digits")
+    values = told.model_dump(mode="json", exclude_none=True)
+    assert validated(RunConfig, values, "run") == told
+    values[section][key] = True
+    with pytest.raises(ScansearchError, match=rf"^run setting {section}\.{key}: input should be a number, got true$"):
+        validated(RunConfig, values, "run")
