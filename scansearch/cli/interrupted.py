@@ -19,9 +19,9 @@ from types import FrameType
 from scansearch.cli.program import runnable
 from scansearch.errors import InterruptedRunError
 from scansearch.machine.launched import reported
+from scansearch.machine.stop_signals import stop_signals
 
 NOTHING_BEGUN = "stopped before anything was begun; nothing is lost"
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 CLEAN_LINE = b"\r\x1b[2K\x1b[?25h"  # takes a half-drawn progress bar away and shows the cursor again
 
 _last_words: list[Callable[[], str]] = [lambda: NOTHING_BEGUN]
@@ -29,14 +29,14 @@ _last_words: list[Callable[[], str]] = [lambda: NOTHING_BEGUN]
 
 def install() -> None:
     """Lets a signal end this process in one line; one that was ignored before (nohup, a background job) stays ignored."""
-    for number in _signals():
+    for number in stop_signals():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
 
 
 def ignore() -> None:
     """After ``install``: from here on a signal changes nothing, for the last line is being said."""
-    for number in _signals():
+    for number in stop_signals():
         if signal.getsignal(number) is _leave:
             signal.signal(number, signal.SIG_IGN)
 
@@ -74,10 +74,6 @@ def kept(folder: Path) -> str:
     if not (folder / "config.toml").exists():
         return ""
     return f"all up to the last checkpoint is kept: continue with `scansearch resume {shlex.quote(str(folder))}`"
-
-
-def _signals() -> list[signal.Signals]:
-    return [signal.Signals[name] for name in SIGNALS if name in signal.Signals.__members__]
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -10,10 +10,9 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from scansearch.errors import InterruptedRunError
+from scansearch.machine.stop_signals import stop_signals
 from scansearch.training.meter import LOG_STEPS
 from scansearch.training.processes import Processes
-
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class StopRequest:
@@ -29,7 +28,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.Signals[name] for name in SIGNALS if name in signal.Signals.__members__):
+            for number in stop_signals():
                 previous = signal.getsignal(number)
                 if previous not in (signal.SIG_IGN, None):  # None: it was set by other code than Python's
                     self._previous[number] = signal.signal(number, self._handle)

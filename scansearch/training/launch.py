@@ -21,11 +21,11 @@ import torch
 
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.machine.launched import LOST, OURS
+from scansearch.machine.stop_signals import stop_signals
 
 GRACE_S = 600
 """How long processes that were asked to stop may take to finish their step and save."""
 INTERRUPTED = InterruptedRunError.exit_status
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class LostProcessError(ScansearchError):
@@ -97,8 +97,7 @@ def launch(
 @contextmanager
 def _prepared(processes: int) -> Iterator[list[str]]:
     """The surroundings of a launch, given back afterwards; gives the signals that are not ignored here (as under nohup)."""
-    numbers = [signal.Signals[name] for name in SIGNALS if name in signal.Signals.__members__]
-    handlers = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in stop_signals()}
     environment = dict(os.environ)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // processes)))
     disabled = logging.root.manager.disable
