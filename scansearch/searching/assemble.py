@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ from scansearch.machine.launched import launched
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import ModelSpec, Supernet, bind_to
-from scansearch.models.model_spec import LayerInfo
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, validated
@@ -50,17 +48,15 @@ class Parts:
         spec: The model, with its options.
         data: The images.
         space: The space as the user named it.
-        infos: Where the model's layers stand.
         bound: The space on these layers.
         strategy: The strategy, with its settings.
         fabric: Device, precision and processes.
         environment: Facts about this process that the numbers depend on.
     """
 
-    spec: Any
+    spec: ModelSpec
     data: ImageData
     space: SearchSpace
-    infos: Sequence[LayerInfo]
     bound: BoundSpace
     strategy: Strategy
     fabric: Fabric
@@ -146,7 +142,6 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
     _check_alone(config, fabric.world_size)
     spec, data = model_of(config), _images(config.data, listener)
     space = SearchSpace.from_dict(config.space)
-    infos = spec.layers(data.shape)
     kind = STRATEGIES.get(config.strategy.name)
     backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
@@ -157,7 +152,6 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
         spec=spec,
         data=data,
         space=space,
-        infos=infos,
         bound=bound,
         strategy=kind(validated(kind.Settings, config.strategy.settings, "strategy")),
         fabric=fabric,
@@ -228,7 +222,7 @@ def _run(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener,
     facts = _facts(parts, config, loop, past.environment, resumed=past.state is not None)
     listener.started(facts, loop.progress())
     loop.run()
-    result = Result(config, parts.space, parts.infos, loop, past.environment)
+    result = Result(config, parts.space, loop, past.environment)
     genotype = result.genotype()
     if processes.is_first:
         for number, other in result.front().items():

@@ -8,7 +8,6 @@ from typing import Any
 
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.models.model_spec import LayerInfo
 from scansearch.runs.config import RunConfig
 from scansearch.searching.certainty import margin
 from scansearch.searching.loop import SearchLoop
@@ -22,20 +21,12 @@ class Result:
     Args:
         config: The run's settings.
         space: The space as the user named it.
-        infos: Where the model's layers stand.
         loop: The search, done.
         environment: What the run depended on.
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        space: SearchSpace,
-        infos: Sequence[LayerInfo],
-        loop: SearchLoop,
-        environment: dict[str, Any],
-    ) -> None:
-        self.config, self.named, self.infos, self.loop, self.environment = config, space, infos, loop, environment
+    def __init__(self, config: RunConfig, space: SearchSpace, loop: SearchLoop, environment: dict[str, Any]) -> None:
+        self.config, self.named, self.loop, self.environment = config, space, loop, environment
         self.strategy, self.space = loop.strategy, loop.space
 
     def genotype(self) -> Genotype:
@@ -69,8 +60,8 @@ class Result:
 
     def _written(self, choice: Choice, more: Sequence[dict[str, Any]], search: dict[str, Any]) -> Genotype:
         layers = [
-            {"stage": info.stage, "grid": list(layer.grid), "directions": [layer.candidates[j] for j in kept], **extra}
-            for info, layer, kept, extra in zip(self.infos, self.space, choice, more, strict=True)
+            {"stage": stage, "grid": list(layer.grid), "directions": [layer.candidates[j] for j in kept], **extra}
+            for stage, layer, kept, extra in zip(self.space.stages, self.space, choice, more, strict=True)
         ]
         told = {key: value for key, value in self.named.to_dict().items() if key not in ("schema", "description")}
         space = {**told, "candidates": list(self.named.all_candidates)}

@@ -54,9 +54,9 @@ def bind(space: _Unbound, grids: Sequence[tuple[int, int]], stages: Sequence[int
             f"10^{MOST_DIGITS} are counted; lower keep, or take fewer candidates or layers"
         )
     if space.budget is None or costs is None:
-        return BoundSpace(space.name, layers)
+        return BoundSpace(space.name, layers, tuple(stages))
     budget = BoundBudget.of(space.budget.limit, costs, [(layer.candidates, layer.most) for layer in layers])
-    bound = BoundSpace(space.name, _priced(layers, budget), budget)
+    bound = BoundSpace(space.name, _priced(layers, budget), tuple(stages), budget)
     _check_work(bound, budget)
     if bound.size == 0:
         cheapest = budget.describe(sum(layer.cheapest for layer in bound))

@@ -34,11 +34,13 @@ class BoundSpace(Sequence[LayerSpace]):
     Args:
         name: Name of the space.
         layers: What each layer chooses from.
+        stages: The stage that each layer stands in, as it was bound.
         budget: What the genotype as a whole may cost; ``None`` does not limit it.
     """
 
     name: str
     layers: tuple[LayerSpace, ...]
+    stages: tuple[int, ...]
     budget: BoundBudget | None = None
 
     def __len__(self) -> int:
