@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
 from scansearch.errors import ScansearchError
 from scansearch.figures.facts import SearchFacts
-from scansearch.figures.run_tables import COLUMNS, empty_table, read_table
 from scansearch.genotype import Genotype
+from scansearch.runs.table import Table
+from scansearch.runs.tables import GENOTYPES, LAYERS, METRICS, SCORES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+TABLES = tuple(table.name for table in (METRICS, LAYERS, SCORES, GENOTYPES))
+"""Files of a run that figures are drawn from beside its genotype."""
 
 
 def title_of(path: Path) -> str:
@@ -87,9 +91,9 @@ class RunSource(FigureSource):
         if not path.is_dir():
             return cls(run=None, genotype=Genotype.load(path), title=title_of(path))
         found = path / "genotype.json"
-        if not found.is_file() and not any((path / name).is_file() for name in COLUMNS):
+        if not found.is_file() and not any((path / name).is_file() for name in TABLES):
             raise ScansearchError(
-                f"{path} holds no run (neither genotype.json nor {', '.join(COLUMNS)}); name a run folder or a genotype file"
+                f"{path} holds no run (neither genotype.json nor {', '.join(TABLES)}); name a run folder or a genotype file"
             )
         genotype = Genotype.load(found) if found.is_file() else None
         return cls(run=path, genotype=genotype, title=title_of(path))
@@ -97,22 +101,22 @@ class RunSource(FigureSource):
     @cached_property
     def metrics(self) -> DataFrame:
         """``metrics.csv``, a row an epoch; empty if there is none yet."""
-        return self._table("metrics.csv")
+        return self._table(METRICS)
 
     @cached_property
     def layers(self) -> DataFrame:
         """``layers.csv``, a row a layer and epoch; empty if there is none yet."""
-        return self._table("layers.csv")
+        return self._table(LAYERS)
 
     @cached_property
     def scores(self) -> DataFrame:
         """``scores.csv``, a row a direction, layer and epoch; empty if there is none yet."""
-        return self._table("scores.csv")
+        return self._table(SCORES)
 
     @cached_property
     def genotypes(self) -> DataFrame:
         """``genotypes.csv``, a row a judged genotype; empty if none was."""
-        return self._table("genotypes.csv")
+        return self._table(GENOTYPES)
 
     @property
     def unfinished(self) -> str:
@@ -139,8 +143,8 @@ class RunSource(FigureSource):
     def owns(self, folder: Path) -> bool:
         return self.run is not None and folder.resolve() == (self.run / "figures").resolve()
 
-    def _table(self, name: str) -> DataFrame:
-        return read_table((self.run or Path()) / name) if self.run else empty_table(name)
+    def _table(self, table: Table[Any]) -> DataFrame:
+        return table.frame(self.run) if self.run else table.empty()
 
 
 @dataclass(frozen=True)
