@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scansearch.errors import UnsupportedError
 from scansearch.registry import MODELS
@@ -12,7 +12,9 @@ from scansearch.registry import MODELS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from scansearch.genotype import Genotype, ImageShape
+    from scansearch.genotype import Genotype
+    from scansearch.models import ModelSpec
+    from scansearch.shape import ImageShape
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class DerivedNetwork:
         return self.genotype.shape
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> ModelSpec:
         """The model, with the genotype's options.
 
         Raises:
@@ -44,4 +46,5 @@ class DerivedNetwork:
             raise UnsupportedError(
                 'this genotype names no model; add one, such as "model": "local_vim_tiny", to its JSON'
             )
-        return MODELS.get(name).configure(**(self.genotype.options or {}))
+        spec: ModelSpec = MODELS.get(name)
+        return spec.configure(**(self.genotype.options or {}))

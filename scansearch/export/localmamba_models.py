@@ -12,7 +12,7 @@ from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
     from scansearch.genotype import Genotype
-    from scansearch.models import Official
+    from scansearch.models import ModelSpec, Official
 
 CODE = "LocalMamba"
 VMAMBA_DEPTHS = {"vmamba_tiny": (2, 2, 9, 2), "local_vmamba_tiny": (2, 2, 9, 2), "local_vmamba_small": (2, 2, 27, 2)}
@@ -58,7 +58,7 @@ def model_of(network: DerivedNetwork) -> VimModel | VMambaModel:
         )
     if name in VMAMBA_DEPTHS:
         return _vmamba(name, genotype)
-    official = _official(name, genotype)
+    official = _official(name, network)
     if official.settings["depth"] != layers:
         raise UnsupportedError(
             f"{name} with these options has {official.settings['depth']} layers, but this genotype has {layers}; add its depth "
@@ -78,21 +78,16 @@ def _vmamba(name: str, genotype: Genotype) -> VMambaModel:
     return VMambaModel(depths)
 
 
-def _official(name: str, genotype: Genotype) -> Official:
+def _official(name: str, network: DerivedNetwork) -> Official:
     """What the model of a genotype is in LocalMamba's code."""
-    from scansearch.models.local_vim import LocalVimSpec
-
-    if name in PUBLISHED_VIMS:
-        spec = LocalVimSpec(name, "", **PUBLISHED_VIMS[name])
-    elif name in MODELS:
-        spec = MODELS.get(name)
-    else:
+    if name not in PUBLISHED_VIMS and name not in MODELS:
         raise UnsupportedError(
             f"LocalMamba's code has LocalVim and LocalVMamba, and the model {name!r} of this genotype is not known here to be "
             f"one of them; install the package that has it ({JSON_HINT})"
         )
     try:
-        official = spec.configure(**genotype.options or {}).official(genotype.shape)
+        spec = _published_vim(name, network.genotype) if name in PUBLISHED_VIMS else network.spec
+        official = spec.official(network.shape)
     except UnsupportedError as error:
         raise UnsupportedError(f"{error} ({JSON_HINT})") from error
     if official is None or official.code != CODE:
@@ -101,6 +96,12 @@ def _official(name: str, genotype: Genotype) -> Official:
             f"scansearch.build ({JSON_HINT})"
         )
     return official
+
+
+def _published_vim(name: str, genotype: Genotype) -> ModelSpec:
+    from scansearch.models.local_vim import LocalVimSpec
+
+    return LocalVimSpec(name, "", **PUBLISHED_VIMS[name]).configure(**genotype.options or {})
 
 
 def _square(shape: ImageShape | None) -> ImageShape | None:

@@ -24,7 +24,7 @@ from scansearch.training.processes import Processes
 from scansearch.training.weights import Weights
 
 
-class DerivedNetwork(nn.Module):
+class EveryBranch(nn.Module):
     """A supernet of just the kept directions, all of which run and are added up, with the initial weights of a supernet.
 
     Args:
@@ -79,7 +79,7 @@ def train_from_scratch(
     steps = config.train.epochs * feed.steps_per_epoch
     check_amount(steps, MOST_STEPS, "updates of the weights", "take fewer epochs, or larger batches")
     torch.manual_seed(config.seed)
-    network = DerivedNetwork(spec.supernet(directions, feed.data.shape))
+    network = EveryBranch(spec.supernet(directions, feed.data.shape))
     fit(Weights(network, config.train, feed.steps_per_epoch, feed.fabric), feed, recorder)
     return network
 
