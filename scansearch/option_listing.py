@@ -6,9 +6,12 @@ import difflib
 import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from scansearch.errors import ScansearchError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Sections = Mapping[str, Sequence["Option"]]
 """Options by the name of their section."""
@@ -32,6 +35,14 @@ class Option(NamedTuple):
     default: Any
     takes: str
     description: str
+
+
+def options_of(model: type[BaseModel], values: Mapping[str, Any]) -> list[Option]:
+    """The fields of a pydantic model; ``values`` are their defaults here, as far as they are not the model's."""
+    return [
+        Option(name, values.get(name, field.default), takes(field.annotation, field.metadata), field.description or "")
+        for name, field in model.model_fields.items()
+    ]
 
 
 def takes(hint: Any, limits: Iterable[Any] = ()) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
-from scansearch.option_listing import Option, in_words, takes
+from scansearch.option_listing import Option, in_words, options_of, takes
 from scansearch.registry import unknown_name
 
 
@@ -35,10 +35,7 @@ class ModelOptions(BaseModel):
 
     def listed(self) -> list[Option]:
         """Every option with its value here as the default, what it takes, and what it does."""
-        return [
-            Option(name, getattr(self, name), takes(field.annotation, field.metadata), field.description or "")
-            for name, field in type(self).model_fields.items()
-        ]
+        return options_of(type(self), dict(self))
 
     @classmethod
     def _refusal(cls, error: ValidationError) -> ScansearchError:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from pydantic import BaseModel
-
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.models import ModelSpec
-from scansearch.option_listing import Option, takes
+from scansearch.option_listing import Option, options_of
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.space import SearchSpace
 from scansearch.strategy.strategy import Strategy
@@ -23,24 +18,16 @@ NAMES = ("name", "root")
 def known_settings(kind: type[Strategy], model: ModelSpec, augment: AugmentSettings) -> dict[str, list[Option]]:
     """The options of every section, with the defaults that this strategy, model and data set give them."""
     return {
-        "machine": _options(MachineSettings),
-        "data": [option for option in _options(DataSettings) if option.name not in NAMES],
-        "train": _options(TrainSettings, kind(kind.Settings()).train_defaults()),
-        "augment": _options(AugmentSettings, augment.model_dump()),
+        "machine": options_of(MachineSettings, {}),
+        "data": [option for option in options_of(DataSettings, {}) if option.name not in NAMES],
+        "train": options_of(TrainSettings, kind(kind.Settings()).train_defaults()),
+        "augment": options_of(AugmentSettings, augment.model_dump()),
         "model": [option for option in model.options.listed() if option.name not in MachineSettings.model_fields],
         "space": space_settings(),
-        "strategy": _options(kind.Settings),
+        "strategy": options_of(kind.Settings, {}),
     }
 
 
 def space_settings() -> list[Option]:
     """What of a space can be set."""
     return [Option(name, None, form, SearchSpace.model_fields[name].description or "") for name, form in SPACE.items()]
-
-
-def _options(model: type[BaseModel], defaults: Mapping[str, Any] | None = None) -> list[Option]:
-    own = defaults or {}
-    return [
-        Option(name, own.get(name, field.default), takes(field.annotation, field.metadata), field.description or "")
-        for name, field in model.model_fields.items()
-    ]
