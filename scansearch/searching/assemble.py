@@ -20,7 +20,7 @@ from scansearch.machine.numerics import run_numerics
 from scansearch.models import ModelSpec, Supernet, bind_to
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
-from scansearch.runs.config import RunConfig, validated
+from scansearch.runs.config import RunConfig, read_config, validated
 from scansearch.runs.environment_json import differences, read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
@@ -63,12 +63,12 @@ class Parts:
     environment: dict[str, Any]
 
 
-def start(config: RunConfig, out: str | Path | None = None, listener: Listener | None = None) -> Genotype:
+def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
     """Runs a search in a new folder, with the processes that this one was launched with.
 
     Args:
         config: The run's settings.
-        out: The run folder; it must be new or empty. ``None`` takes the first that is free of ``runs/SPACE-STRATEGY-DATA``.
+        out: The run folder; it must be new or empty.
         listener: Told about progress; only that of the first process is.
 
     Returns:
@@ -116,7 +116,7 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
 
 def _machine_of(path: str | Path, devices: int | None) -> MachineSettings:
     """The settings of a run's machine; where processes were launched, their number counts."""
-    machine = RunFolder.open(path).config.machine
+    machine = read_config(Path(path)).machine
     return machine.model_copy(update={"devices": devices or (1 if launched() else machine.devices)})
 
 
@@ -231,16 +231,23 @@ def _run(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener,
     return genotype
 
 
+def space_facts(bound: BoundSpace) -> dict[str, Any]:
+    """How large the space is on this model: layers, how many candidates they have and keep, and genotypes."""
+    return {
+        "layers": len(bound),
+        "candidates": sorted({len(layer.candidates) for layer in bound}),
+        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
+        "genotypes": bound.size,
+    }
+
+
 def _facts(
     parts: Parts, config: RunConfig, loop: SearchLoop, environment: dict[str, Any], *, resumed: bool
 ) -> dict[str, Any]:
     bound, data = parts.bound, parts.data
     return {
         "model": config.model.name,
-        "layers": len(bound),
-        "candidates": sorted({len(layer.candidates) for layer in bound}),
-        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
-        "genotypes": bound.size,
+        **space_facts(bound),
         "parameters": sum(p.numel() for p in loop.supernet.parameters()),
         "images": len(data.train),
         "mean": [float(f"{value:.6g}") for value in data.mean],

@@ -9,7 +9,7 @@ from scansearch.machine.launched import launched
 from scansearch.machine.numerics import run_numerics
 from scansearch.runs.config import PLACES, Part, RunConfig
 from scansearch.runs.folder import RunFolder
-from scansearch.searching.assemble import Parts, assemble, make_loop, notes_of
+from scansearch.searching.assemble import Parts, assemble, make_loop, notes_of, space_facts
 from scansearch.searching.loop import SearchLoop
 from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
@@ -44,7 +44,7 @@ def dry_run(config: RunConfig, listener: Listener | None = None) -> dict[str, An
         return {
             "settings": config.model_dump(mode="json", exclude_none=True),
             "images": _images(parts),
-            "space": _space(parts),
+            "space": space_facts(parts.bound),
             "work": _work(loop),
             "memory": _memory(loop, config),
             "seconds": None,
@@ -62,16 +62,6 @@ def _images(parts: Parts) -> dict[str, Any]:
     data = parts.data
     shape = [data.channels, *data.image_size]
     return {"train": len(data.train), "validation": len(data.validation), "shape": shape, "classes": data.num_classes}
-
-
-def _space(parts: Parts) -> dict[str, Any]:
-    bound = parts.bound
-    return {
-        "layers": len(bound),
-        "candidates": sorted({len(layer.candidates) for layer in bound}),
-        "keep": sorted({n for layer in bound for n in (layer.least, layer.most)}),
-        "genotypes": bound.size,
-    }
 
 
 def _work(loop: SearchLoop) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A run folder that several processes share: the first names, opens and locks it; the others know where it is, and no more."""
+"""A run folder that several processes share: the first opens and locks it; the others know where it is, and no more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from scansearch.runs.config import RunConfig
 from scansearch.runs.environment_json import read_environment
-from scansearch.runs.folder import RunFolder, new_folder
+from scansearch.runs.folder import RunFolder
 from scansearch.training.events import Listener
 from scansearch.training.processes import Processes
 
@@ -28,15 +28,10 @@ class Past(NamedTuple):
 
 
 def new_run(
-    processes: Processes, out: str | Path | None, config: RunConfig, environment: dict[str, Any]
+    processes: Processes, out: str | Path, config: RunConfig, environment: dict[str, Any]
 ) -> AbstractContextManager[RunFolder]:
-    """The folder of a new run, as ``RunFolder.new``; ``None`` takes the first that is free under ``runs``."""
-
-    def create() -> AbstractContextManager[RunFolder]:
-        stem = f"{config.space['name']}-{config.strategy.name}-{config.data.name}"
-        return RunFolder.new(new_folder(Path("runs"), stem) if out is None else out, config, environment)
-
-    return _shared(processes, create)
+    """The folder of a new run, as ``RunFolder.new``."""
+    return _shared(processes, lambda: RunFolder.new(out, config, environment))
 
 
 def old_run(processes: Processes, path: str | Path) -> AbstractContextManager[RunFolder]:
