@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from scansearch.errors import ScansearchError
+from scansearch.figures.plain_matplotlib import any_backend
 from scansearch.figures.sources import FigureSource
 from scansearch.registry import FIGURES
 
@@ -54,9 +55,8 @@ def find_figure(name: str) -> FigureSpec[Any]:
     Raises:
         ScansearchError: If it is unknown, cannot be imported, or is no figure.
     """
-    import scansearch.figures.plain_matplotlib  # noqa: F401 (before the figure's own imports)
-
-    spec = FIGURES.get(name)
+    with any_backend():  # the file of a figure may import matplotlib
+        spec = FIGURES.get(name)
     if not isinstance(spec, FigureSpec):
         raise ScansearchError(f"a figure is a FigureSpec, but {name!r} is {type(spec).__name__}; mend its package")
     return spec
