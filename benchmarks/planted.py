@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "progressive": {"level": "bilevel"},
     "partial_channel": {"parts": 2},
     "sigmoid": {"zero_one": 1.0},
-    # Budgets: 1,000 quick judgements by one batch (published), or about 300 by all 512 validation images.
+    # Budgets: 1,000 quick judgements (published), or about 300 by all 512 validation images.
     "random_search": {"samples": 1000},
     "single_path": {"generations": 5},
     "fair_path": {"generations": 5},

@@ -28,6 +28,7 @@ from scansearch.runs.limits import MOST_STEPS
 from scansearch.space import LayerSpace
 from scansearch.strategy import Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
+from scansearch.strategy.preset import IMAGENET_AUGMENT, IMAGENET_NOT_HERE, Preset
 
 PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 961)
 """ImageNet without its held-out 50,000 images, batch 256, alpha every 5 steps of 120 epochs."""
@@ -55,6 +56,27 @@ class BinaryGates(GradientStrategy):
     settings: BinaryGatesSettings
     draws: ClassVar[bool] = True
     recipes: ClassVar[dict[str, Recipe]] = {"joint": PROXYLESS, "bilevel": PROXYLESS}
+    presets: ClassVar[dict[str, Preset]] = {
+        "proxylessnas": Preset(
+            source="Cai et al., arXiv 1812.00332, and imagenet_arch_search.py of their code: 50,000 images for alpha",
+            settings={
+                "train": {
+                    "epochs": 160, "batch_size": 256, "optimizer": "sgd", "lr": 0.025, "min_lr": 0.0, "warmup_epochs": 0,
+                    "momentum": 0.9, "weight_decay": 4e-5, "clip_norm": 0.0, "label_smoothing": 0.1,
+                },
+                "augment": IMAGENET_AUGMENT,
+                "strategy": {
+                    "level": "bilevel", "alpha_lr": 1e-3, "alpha_weight_decay": 0.0, "alpha_warmup": 0.25, "alpha_every": 5,
+                    "paths": "two", "held_out": 0.039,
+                },
+            },
+            not_here=(
+                "Nesterov momentum", "a cosine of its own, from 0.05, for the 40 epochs before alpha learns",
+                "alpha's loss without label smoothing", "latency in alpha's loss: give the space a budget",
+                "weight decay of biases and norms", *IMAGENET_NOT_HERE,
+            ),
+        ),
+    }  # fmt: skip
 
     @override
     def moves(self, step: int) -> bool:

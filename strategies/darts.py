@@ -11,12 +11,13 @@ Levels:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
 from scansearch.models import Selection
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
+from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
 if TYPE_CHECKING:
     import torch
@@ -28,21 +29,26 @@ class Darts(GradientStrategy):
     description = "softmax over all candidates, keep the k largest (LocalMamba's; joint, bilevel or unrolled)"
     when = "the default; up to some dozen directions, and wherever the paper is compared with"
     Settings = GradientSettings
-    presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {
-        "paper": {  # LocalMamba's search recipe, for long runs
-            "train": {
-                "epochs": 100, "lr": 1e-3, "warmup_epochs": 20, "weight_decay": 0.04,
-                "clip_norm": 0.0, "batch_size": 1024,
+    presets: ClassVar[dict[str, Preset]] = {
+        "paper": Preset(
+            source="LocalMamba, arXiv 2403.09338, and its code: the search on ImageNet",
+            settings={
+                "train": {
+                    "epochs": 100, "lr": 1e-3, "warmup_epochs": 20, "weight_decay": 0.04,
+                    "clip_norm": 0.0, "batch_size": 1024,
+                },
+                "strategy": {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04},
             },
-            "strategy": {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04},
-        },
-        "darts": {  # Liu et al., for long runs
-            "train": {
-                "epochs": 50, "batch_size": 64, "optimizer": "sgd", "lr": 0.025, "min_lr": 0.001, "warmup_epochs": 0,
-                "weight_decay": 3e-4, "clip_norm": 5.0, "label_smoothing": 0.0,
+        ),
+        "darts": Preset(
+            source="Liu et al., arXiv 1806.09055, and train_search.py of their code: first order, on CIFAR-10",
+            settings={
+                "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 64},
+                "augment": CIFAR_AUGMENT,
+                "strategy": {"level": "bilevel", "alpha_lr": 3e-4, "alpha_weight_decay": 1e-3, "held_out": 0.5},
             },
-            "strategy": {"level": "bilevel", "alpha_lr": 3e-4, "alpha_weight_decay": 1e-3},
-        },
+            not_here=CIFAR_NOT_HERE,
+        ),
     }  # fmt: skip
 
     @override

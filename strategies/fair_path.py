@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import ClassVar
 
 from typing_extensions import override
 
@@ -19,6 +20,7 @@ from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.strategy import Step
 from scansearch.strategy.black_box import GeneticSearch
+from scansearch.strategy.preset import IMAGENET_AUGMENT, IMAGENET_NOT_HERE, Preset
 
 
 class FairPath(GeneticSearch):
@@ -26,6 +28,22 @@ class FairPath(GeneticSearch):
 
     description = "every direction once an update, k at a time, then evolution with the supernet as judge (FairNAS)"
     when = "as single_path, with time for N/k passes an update: no direction is ahead of another by luck"
+    presets: ClassVar[dict[str, Preset]] = {
+        "fairnas": Preset(
+            source="Chu et al., arXiv 1907.01845, section 4: on ImageNet; the code of this search was not released",
+            settings={
+                "train": {
+                    "epochs": 150, "batch_size": 256, "optimizer": "sgd", "lr": 0.045, "min_lr": 0.0, "warmup_epochs": 0,
+                    "momentum": 0.9, "weight_decay": 4e-5, "clip_norm": 0.0,
+                },
+                "augment": IMAGENET_AUGMENT,
+            },
+            not_here=(
+                "NSGA-II for accuracy, FLOPs and parameters: SPOS' evolution for accuracy here",
+                "statistics of batch normalisation for each genotype", *IMAGENET_NOT_HERE,
+            ),
+        ),
+    }  # fmt: skip
 
     @override
     def select(self, step: int) -> list[Selection]:

@@ -17,6 +17,7 @@ from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.space import Choice
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
+from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
 TRIES = 100
 
@@ -36,6 +37,20 @@ class Gumbel(GradientStrategy):
     Settings = GumbelSettings
     settings: GumbelSettings
     draws: ClassVar[bool] = True
+    presets: ClassVar[dict[str, Preset]] = {
+        "gdas": Preset(
+            source="Dong & Yang, arXiv 1910.04465, and GDAS-NASNet-CIFAR.config of their code: on CIFAR-10",
+            settings={
+                "train": {**CIFAR_TRAIN, "epochs": 250, "batch_size": 256, "weight_decay": 5e-4},
+                "augment": CIFAR_AUGMENT,
+                "strategy": {
+                    "level": "bilevel", "alpha_lr": 3e-4, "alpha_weight_decay": 1e-3, "held_out": 0.5, "tau_from": 10.0,
+                    "tau_to": 0.1,
+                },
+            },
+            not_here=("Nesterov momentum", "alpha moves after the weights in a step there, before them here", *CIFAR_NOT_HERE),
+        ),
+    }  # fmt: skip
 
     def tau(self, step: int) -> float:
         """Temperature at a step."""

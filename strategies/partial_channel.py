@@ -21,6 +21,14 @@ from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan
 from scansearch.strategy.gradient import JOINT, GradientSettings, GradientStrategy, Recipe
+from scansearch.strategy.preset import (
+    CIFAR_AUGMENT,
+    CIFAR_NOT_HERE,
+    CIFAR_TRAIN,
+    IMAGENET_AUGMENT,
+    IMAGENET_NOT_HERE,
+    Preset,
+)
 
 if TYPE_CHECKING:
     from scansearch.models import Supernet
@@ -31,6 +39,7 @@ PARTIAL = Recipe(6e-4, 1e-3, (0.5, 0.999), 35 * 97)
 
 LEAST_CHANNELS = 2
 """The norm of a single channel is always 0."""
+PC_DARTS_NOT_HERE = ("edge normalisation", "channel shuffle: the block of channels moves instead")
 
 
 class PartialChannelSettings(GradientSettings):
@@ -48,6 +57,35 @@ class PartialChannel(GradientStrategy):
     Settings = PartialChannelSettings
     settings: PartialChannelSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": PARTIAL, "unrolled": PARTIAL}
+    presets: ClassVar[dict[str, Preset]] = {
+        "pc-darts": Preset(
+            source="Xu et al., arXiv 1907.05737, and train_search.py of their code: on CIFAR-10",
+            settings={
+                "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 256, "lr": 0.1},
+                "augment": CIFAR_AUGMENT,
+                "strategy": {
+                    "level": "bilevel", "alpha_lr": 6e-4, "alpha_weight_decay": 1e-3, "alpha_warmup": 0.3, "held_out": 0.5,
+                    "parts": 4,
+                },
+            },
+            not_here=(*PC_DARTS_NOT_HERE, *CIFAR_NOT_HERE),
+        ),
+        "pc-darts-imagenet": Preset(
+            source="the same, and train_search_imagenet.py of their code: on 12.5 % of ImageNet, a fifth of it for alpha",
+            settings={
+                "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 1024, "lr": 0.5, "min_lr": 0.0, "warmup_epochs": 5},
+                "augment": IMAGENET_AUGMENT,
+                "strategy": {
+                    "level": "bilevel", "alpha_lr": 6e-3, "alpha_weight_decay": 1e-3, "alpha_warmup": 0.7, "held_out": 0.2,
+                    "parts": 2,
+                },
+            },
+            not_here=(
+                *PC_DARTS_NOT_HERE, *IMAGENET_NOT_HERE, *CIFAR_NOT_HERE[1:], "clipping of alpha's gradient",
+                "the part of the images: set limit",
+            ),
+        ),
+    }  # fmt: skip
 
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:

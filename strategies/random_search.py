@@ -1,13 +1,13 @@
 """Random search with weight sharing (RandomNAS, Li & Talwalkar, arXiv 1902.07638): the baseline that others must beat.
 
 The supernet is trained by uniformly drawn genotypes. Then many are drawn, each judged on a few validation images, and the best
-of those on all of them (published: 1,000 on one batch, then 10). Networks trained from scratch are all judged in full.
+of those on all of them (published: 1,000 on ten batches of 64, then 10). Networks trained from scratch are all judged in full.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 from typing_extensions import override
@@ -16,6 +16,7 @@ from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Judge, Plan, Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
+from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +43,20 @@ class RandomSearch(BlackBox):
     when = "you want to know what the others are worth"
     Settings = RandomSearchSettings
     settings: RandomSearchSettings
+    presets: ClassVar[dict[str, Preset]] = {
+        "random-nas": Preset(
+            source="Li & Talwalkar, arXiv 1902.07638, and their code: on CIFAR-10, judged by ten batches of 64 first",
+            settings={
+                "train": {**CIFAR_TRAIN, "epochs": 100, "batch_size": 64},
+                "augment": CIFAR_AUGMENT,
+                "strategy": {"samples": 1000, "images": 640, "finalists": 10},
+            },
+            not_here=(
+                "several such rounds, one every 10,000 updates", "half of the training images as those of validation",
+                "epochs and clipping, which the paper varies: its code's epochs, DARTS' clipping", *CIFAR_NOT_HERE,
+            ),
+        ),
+    }  # fmt: skip
 
     @property
     def _two_rounds(self) -> bool:

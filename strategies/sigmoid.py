@@ -1,6 +1,6 @@
 """Sigmoid relaxation (FairDARTS, Chu et al., arXiv 1911.12126): every direction has a gate of its own.
 
-The weight of a branch is sigmoid(alpha), so that directions do not compete; the zero-one loss -w * mean((sigmoid(alpha) -
+The weight of a branch is sigmoid(alpha), from 1/2 on, so that directions do not compete; the zero-one loss -w * mean((sigmoid(alpha) -
 0.5)^2) with w = 10 drives each gate to a decision (eqs. 6 and 9). A direction is kept if its gate is above 0.85, within what the
 space allows: give a space with ``keep = [least, most]`` to let each layer decide how many.
 """
@@ -8,23 +8,32 @@ space allows: give a space with ``keep = [least, most]`` to let each layer decid
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 from typing_extensions import override
 
 from scansearch.lazy import torch
 from scansearch.models import Selection
-from scansearch.space import Choice
-from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
+from scansearch.space import BoundSpace, Choice
+from scansearch.strategy import Plan
+from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Level, Recipe
+from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
-FAIR = Recipe(3e-3, 1e-3, (0.5, 0.999), 50 * 195)
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
+
+FAIR = Recipe(3e-3, 1e-3, (0.9, 0.999), 50 * 195)
 """Half of CIFAR-10, batch 128."""
 
 
 class SigmoidSettings(GradientSettings):
     """Settings of the sigmoid relaxation; the defaults are the published ones."""
 
+    level: Level = Field(
+        "bilevel",
+        description="bilevel, unrolled: alpha on held-out data; joint: alpha and weights on the same batches.",
+    )
     zero_one: float = Field(10.0, ge=0, le=1000, description="Weight of the zero-one loss that makes gates decide.")
     threshold: float = Field(
         0.85, gt=0, lt=1, description="Gate above which a direction is kept beyond the least number."
@@ -40,6 +49,28 @@ class Sigmoid(GradientStrategy):
     Settings = SigmoidSettings
     settings: SigmoidSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": FAIR, "bilevel": FAIR, "unrolled": FAIR}
+    presets: ClassVar[dict[str, Preset]] = {
+        "fairdarts": Preset(
+            source="Chu et al., arXiv 1911.12126, and fairdarts/train_search.py of their code: on CIFAR-10",
+            settings={
+                "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 128, "lr": 0.005},
+                "augment": CIFAR_AUGMENT,
+                "strategy": {
+                    "level": "bilevel", "alpha_lr": 3e-3, "alpha_weight_decay": 1e-3, "held_out": 0.5, "zero_one": 10.0,
+                    "threshold": 0.85,
+                },
+            },
+            not_here=("at most two inputs of a node: set keep", *CIFAR_NOT_HERE),
+        ),
+    }  # fmt: skip
+
+    @override
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        """Every gate begins half open."""
+        super().setup(supernet, space, plan)
+        with torch.no_grad():
+            for alpha in supernet.architecture_parameters():
+                alpha.zero_()
 
     @override
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:

@@ -11,7 +11,10 @@ that does, the running ones are used, and a warning says so.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from scansearch.strategy.black_box import GeneticSearch
+from scansearch.strategy.preset import IMAGENET_AUGMENT, IMAGENET_NOT_HERE, Preset
 
 
 class SinglePath(GeneticSearch):
@@ -20,4 +23,24 @@ class SinglePath(GeneticSearch):
     description = (
         "one random genotype a step, then evolution with the supernet as judge (SPOS); cheap for many directions"
     )
+    presets: ClassVar[dict[str, Preset]] = {
+        "spos": Preset(
+            source="Guo et al., arXiv 1904.00420, and their code: on ImageNet",
+            settings={
+                "train": {
+                    "epochs": 120, "batch_size": 1024, "optimizer": "sgd", "lr": 0.5, "min_lr": 0.0, "warmup_epochs": 0,
+                    "momentum": 0.9, "weight_decay": 4e-5, "clip_norm": 0.0, "label_smoothing": 0.1,
+                },
+                "augment": IMAGENET_AUGMENT,
+                "strategy": {
+                    "population": 50, "generations": 20, "parents": 10, "mutations": 25, "crossovers": 25,
+                    "mutation_rate": 0.1,
+                },
+            },
+            not_here=(
+                "a rate that falls linearly: a cosine here", "statistics of batch normalisation for each genotype",
+                "a limit of FLOPs: give the space a budget", *IMAGENET_NOT_HERE,
+            ),
+        ),
+    }  # fmt: skip
     when = "very many directions, constraints or a budget; the supernet ranks genotypes directly"

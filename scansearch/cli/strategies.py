@@ -13,6 +13,7 @@ from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
     from scansearch.option_listing import Sections
+    from scansearch.strategy.preset import Preset
     from scansearch.strategy.strategy import Strategy
 
 
@@ -39,8 +40,9 @@ def command(
     known = known_settings(kind, MODELS.get(model), DATASETS.get(data).augment)
     if json:
         settings = {section: option_rows(options) for section, options in known.items()}
+        presets = {preset: recipe._asdict() for preset, recipe in kind.presets.items()}
         facts = {"name": name, "description": kind.description, "when": kind.when}
-        print_json({**facts, "settings": settings, "presets": kind.presets})
+        print_json({**facts, "settings": settings, "presets": presets})
         return
     headings = {
         "strategy": f"settings of {name}",
@@ -73,6 +75,14 @@ def _show(name: str, kind: type[Strategy], known: Sections) -> None:
         if options:
             out.print(f"\n[bold]{plain(heading)}[/]")
             out.print(option_table(options))
-    for preset, sections in kind.presets.items():
-        values = ", ".join(f"{key}={value}" for section in sections.values() for key, value in section.items())
-        out.print(f"\n[bold]--preset {plain(preset)}[/]: {plain(values)}")
+    for preset, recipe in kind.presets.items():
+        _show_preset(preset, recipe)
+
+
+def _show_preset(name: str, preset: Preset) -> None:
+    values = ", ".join(f"{key}={value}" for section in preset.settings.values() for key, value in section.items())
+    out.print(f"\n[bold]--preset {plain(name)}[/]: {plain(values)}")
+    if preset.source:
+        out.print(f"from: {plain(preset.source)}")
+    for note in preset.notes(name):
+        out.print(f"note: {plain(note)}")

@@ -45,6 +45,9 @@ class RunConfig(BaseModel):
     format: Literal["scansearch/run/2"] = RUN_FORMAT
     kind: Kind = Field("search", description="What the run does.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random.")
+    preset: str | None = Field(
+        None, description="Of a search: the strategy's preset, whose settings stand in the sections."
+    )
     machine: MachineSettings = Field(default_factory=MachineSettings)
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
@@ -60,9 +63,9 @@ class RunConfig(BaseModel):
         return self
 
     def recipe(self) -> dict[str, Any]:
-        """Everything that the numbers of a run depend on, as ``section.key``: all but ``MACHINE`` and ``PLACES``."""
+        """Everything that the numbers of a run depend on, as ``section.key``: all but ``MACHINE``, ``PLACES`` and a preset's name."""
         found: dict[str, Any] = {}
-        for name, value in self.model_dump(mode="json", exclude_none=True, exclude={MACHINE}).items():
+        for name, value in self.model_dump(mode="json", exclude_none=True, exclude={MACHINE, "preset"}).items():
             found |= {f"{name}.{key}": v for key, v in value.items()} if isinstance(value, dict) else {name: value}
         return {name: value for name, value in found.items() if name not in PLACES}
 

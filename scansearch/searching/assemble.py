@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,8 @@ def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: List
 
 def notes_of(parts: Parts, config: RunConfig) -> list[str]:
     """What the user should know about this search, a line each; of a loop that is made."""
-    return [*parts.data.notes, *parts.bound.notes(), *parts.strategy.notes(), *config.train.notes()]
+    presets = [preset.notes(name) for name, preset in parts.strategy.presets.items() if name == config.preset]
+    return [*parts.data.notes, *parts.bound.notes(), *parts.strategy.notes(), *config.train.notes(), *chain(*presets)]
 
 
 def _run(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, past: Past) -> Genotype:

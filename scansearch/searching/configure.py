@@ -44,7 +44,7 @@ def make_config(
     if preset is not None:
         if preset not in kind.presets:
             raise unknown_name(f"preset of strategy {strategy}", preset, sorted(kind.presets))
-        overrides.update(kind.presets[preset], f"preset {preset}")
+        overrides.update(kind.presets[preset].settings, f"preset {preset}")
     for source, layer in layers or []:
         overrides.update(layer, source)
     for assignment in assignments or []:
@@ -58,6 +58,7 @@ def make_config(
     train = {**kind(chosen).train_defaults(), **values["train"]}
     everything = {
         "seed": seed,
+        "preset": preset,
         "machine": validated(MachineSettings, values["machine"], "machine"),
         "data": validated(DataSettings, {**values["data"], "name": data, "root": _from_everywhere(data_root)}, "data"),
         "train": validated(TrainSettings, train, "train"),

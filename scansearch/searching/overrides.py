@@ -12,6 +12,7 @@ from scansearch.registry import unknown_name
 SECTIONS = ("machine", "data", "train", "augment", "model", "space", "strategy")
 FLAGS = {
     "seed": "--seed",
+    "preset": "--preset",
     "data.name": "--data",
     "data.root": "--data-root",
     "model.name": "--model",

@@ -28,6 +28,7 @@ from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.hooks import Hooks
+from scansearch.strategy.preset import Preset
 from scansearch.strategy.step import Plan
 from scansearch.strategy.traits import Traits
 
@@ -55,8 +56,8 @@ class Strategy(Hooks, ABC):
     score_name: ClassVar[str] = "score"
     """What ``scores`` are, in a few words, for figures."""
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
-    presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}
-    """Named recipes: ``{"paper": {"train": {...}, "strategy": {...}}}``."""
+    presets: ClassVar[dict[str, Preset]] = {}
+    """Published searches by name, for ``--preset``."""
 
     def __init__(self, settings: StrategySettings) -> None:
         self.settings = settings

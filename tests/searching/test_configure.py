@@ -55,7 +55,7 @@ def test_the_later_of_two_files_wins():
 
 
 def test_a_preset_lies_between_defaults_and_file():
-    preset = STRATEGIES.get("darts").presets["paper"]
+    preset = STRATEGIES.get("darts").presets["paper"].settings
     assert made(preset="paper").train.epochs == preset["train"]["epochs"]
     assert made(preset="paper").strategy.settings["alpha_lr"] == preset["strategy"]["alpha_lr"]
     assert made(preset="paper", layers=[FILE]).train.epochs == 7

@@ -189,7 +189,7 @@ def test_whole_search_at_the_other_levels(tmp_path, level):
 
 
 def test_paper_preset_is_the_papers_recipe():
-    preset = STRATEGIES.get("darts").presets["paper"]
+    preset = STRATEGIES.get("darts").presets["paper"].settings
     assert preset["train"]["epochs"] == 100
     assert preset["train"]["warmup_epochs"] == 20
     assert preset["strategy"] == {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04}

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from scansearch.models import Selection, Supernet
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy import Judge, Plan, Step, Strategy, StrategySettings, Traits
+from scansearch.strategy import Judge, Plan, Preset, Step, Strategy, StrategySettings, Traits
 
 
 class SoundSettings(StrategySettings):
@@ -120,7 +120,7 @@ class Losing(Sound):
 
 
 class UnknownPreset(Sound):
-    presets: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {"paper": {"strategy": {"hold": 3, "holt": 4}}}
+    presets: ClassVar[dict[str, Preset]] = {"paper": Preset({"strategy": {"hold": 3, "holt": 4}})}
 
 
 class ChangesTraits(Sound):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from scansearch.documents import parse_toml
 from scansearch.runs.config import validated
 from scansearch.searching.configure import make_config
-from scansearch.strategy import StrategySettings
+from scansearch.strategy import Preset, StrategySettings
 from scansearch.testing.capabilities.capability import Capability
 from scansearch.testing.capabilities.searches import PLAIN
 from scansearch.testing.requirement import happening, one_line, require
@@ -58,9 +58,15 @@ class Configurable(Capability):
                 _check_round_trip(validated(self.strategy.Settings, values, "strategy"))
 
     def test_presets_are_valid(self) -> None:
-        """Every setting of each."""
-        for preset in self.strategy.presets:
+        """Every setting of each; and what they say besides are lines."""
+        for preset, recipe in self.strategy.presets.items():
             with registered(self.strategy), happening(f"Configurable: preset {preset!r}"):
+                require(isinstance(recipe, Preset), f"preset {preset!r} must be a Preset, but it is {recipe!r}")
+                lines = [recipe.source, *recipe.not_here] if recipe.source else recipe.not_here
+                require(
+                    all(map(one_line, lines)),
+                    f"source and not_here of preset {preset!r} must be lines, but are {lines!r}",
+                )
                 make_config(space=PLAIN, strategy=NAME, model="local_vim_nano", data=NAME, preset=preset)
 
     def test_settings_and_traits_stay(self) -> None:
