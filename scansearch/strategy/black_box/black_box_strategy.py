@@ -8,11 +8,12 @@ interrupted search runs again from its seed and meets the accuracies it knows.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import override
 
@@ -22,14 +23,15 @@ from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged_genotypes import Judged, choice_of
-from scansearch.strategy.step import Plan
-from scansearch.strategy.strategy import Strategy, StrategySettings
+from scansearch.strategy.sandwich import SandwichSettings, Subsets
+from scansearch.strategy.step import Distillation, Plan
+from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
 
 TOP = 10
 
 
-class BlackBoxSettings(StrategySettings):
+class BlackBoxSettings(SandwichSettings):
     """Settings that all strategies of this family have."""
 
     judge: Literal["supernet", "training"] = Field(
@@ -37,6 +39,14 @@ class BlackBoxSettings(StrategySettings):
         description="Who judges: a supernet, trained once, or the training of each network from scratch, for a few epochs.",
     )
     judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=training trains each network.")
+
+    @model_validator(mode="after")
+    def _sandwich_needs_a_supernet(self) -> BlackBoxSettings:
+        if self.sandwich and self.judge == "training":
+            raise ValueError(
+                f"sandwich={self.sandwich} trains a supernet, but judge=training needs none; leave one of them out"
+            )
+        return self
 
 
 class BlackBox(Strategy):
@@ -59,7 +69,7 @@ class BlackBox(Strategy):
         super().setup(supernet, space, plan)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
-        self.memory = Judged(space)
+        self.memory, self.subsets = Judged(space), Subsets(space)
 
     @override
     def notes(self) -> list[str]:
@@ -72,6 +82,14 @@ class BlackBox(Strategy):
     def select(self, step: int) -> list[Selection]:
         """A uniformly drawn genotype; its branches are added up as in the derived network."""
         return self.derived(self.space.sample())
+
+    @override
+    def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+        """The sandwich rule: all branches teach."""
+        if not self.settings.sandwich:
+            return None
+        students = map(self.derived, self.subsets.draw(self.settings.sandwich))
+        return Distillation(list(students), [Selection(tuple(range(len(layer.candidates)))) for layer in self.space])
 
     @override
     def derived(self, choice: Choice) -> list[Selection]:
