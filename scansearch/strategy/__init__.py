@@ -2,8 +2,8 @@
 
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.preset import Preset
-from scansearch.strategy.step import Batch, Plan, Step
+from scansearch.strategy.step import Batch, Distillation, Plan, Step
 from scansearch.strategy.strategy import Strategy, StrategySettings
 from scansearch.strategy.traits import Traits
 
-__all__ = ["Batch", "Judge", "Plan", "Preset", "Step", "Strategy", "StrategySettings", "Traits"]
+__all__ = ["Batch", "Distillation", "Judge", "Plan", "Preset", "Step", "Strategy", "StrategySettings", "Traits"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -62,8 +63,28 @@ class Weights:
             *arguments: What the network takes beside the images, as the selections of a supernet.
         """
         self.optimizer.zero_grad()
-        logits = self.module(batch.images, *arguments)
-        loss = self.loss(logits, batch.targets)
+        return self.add(batch, *arguments)
+
+    def add(self, batch: Batch, *arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """As ``backward``, but adds to the gradients that are there."""
+        return self._add(batch.images, arguments, lambda logits: self.loss(logits, batch.targets))
+
+    def distil(self, images: torch.Tensor, teacher: torch.Tensor, *arguments: Any) -> None:
+        """Adds the gradients of the cross-entropy with a teacher's predictions on the same images.
+
+        Args:
+            images: What is learned from.
+            teacher: Its logits (B, classes), of which no gradient is taken.
+            *arguments: As of ``backward``.
+        """
+        predicted = teacher.detach().float().softmax(1)
+        self._add(images, arguments, lambda logits: F.cross_entropy(logits.float(), predicted))
+
+    def _add(
+        self, images: torch.Tensor, arguments: Sequence[Any], loss_of: Callable[[torch.Tensor], torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.module(images, *arguments)
+        loss = loss_of(logits)
         self.fabric.backward(loss)
         return logits.detach(), loss.detach()
 

@@ -127,7 +127,7 @@ def test_a_rough_judgement_takes_some_images_evenly_spaced_and_a_whole_one_all(p
     assert kept["loop"].judged == 2
 
 
-@pytest.mark.parametrize("settings", [{}, {"level": "bilevel"}, {"strategy": "sigmoid"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"level": "bilevel"}, {"strategy": "sigmoid"}, {"sandwich": 1}], ids=str)
 def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, waits, monkeypatch, settings):
     """Batches apart, which are drawn on the CPU whatever the device is."""
     monkeypatch.setattr(meter_module, "GLANCE_S", float("inf"))
