@@ -1,15 +1,15 @@
 """Progressive shrinking (P-DARTS, Chen et al., arXiv 1904.12760, section 3.2): candidates drop out stage by stage.
 
-The search has equal stages. After each the weakest candidates of every layer drop out, so that the number falls linearly
-from N to what is kept: 8, 6, then 4 with the two stages of the default. In the first part of each stage alpha stands still
-(published: 10 of 25 epochs). P-DARTS begins each stage with new weights and a new alpha, deepens
-its network and drops skip connections; here weights and alpha go on, at DARTS' rates, and the others have no counterpart.
+The search has equal stages, three as published. After each the weakest candidates of every layer drop out, so that the number
+falls linearly from N to what is kept: 8, 6, 5, then 4 (published, for one of 8: 8, 5, 3, 1). In the first part of each stage alpha
+stands still (10 of 25 epochs). With ``fresh``, as published, a stage begins with new weights, a new alpha, new optimisers and
+a new schedule. P-DARTS also deepens its network from stage to stage and drops skip connections out, of which there are none here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 from typing_extensions import override
@@ -20,19 +20,31 @@ from scansearch.models import Selection
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import whole
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy import Plan, Step
-from scansearch.strategy.gradient import GradientSettings, GradientStrategy
+from scansearch.strategy import Plan, Step, Traits
+from scansearch.strategy.gradient import JOINT, GradientSettings, GradientStrategy, Level, Recipe
 from scansearch.strategy.judged_genotypes import choice_of
+from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
 if TYPE_CHECKING:
     from scansearch.models import Supernet
 
 
-class ProgressiveSettings(GradientSettings):
-    """Settings of progressive shrinking."""
+P_DARTS = Recipe(6e-4, 1e-3, (0.5, 0.999), 3 * 15 * 260)
+"""Half of CIFAR-10, batch 96, the last 15 of 25 epochs of each of three stages."""
 
+
+class ProgressiveSettings(GradientSettings):
+    """Settings of progressive shrinking; the defaults are the published ones."""
+
+    level: Level = Field(
+        "bilevel",
+        description="bilevel, unrolled: alpha on held-out data; joint: alpha and weights on the same batches.",
+    )
     stages: int = Field(
-        2, ge=1, le=MOST_EPOCHS, description="Stages of the search; after each but the last, the weakest drop out."
+        3, ge=1, le=MOST_EPOCHS, description="Stages of the search; after each but the last, the weakest drop out."
+    )
+    fresh: bool = Field(
+        True, description="Whether each stage begins with new weights, a new alpha, new optimisers and a new schedule."
     )
     still: float = Field(0.4, ge=0, lt=1, description="Share of each stage in which alpha stands still.")
 
@@ -40,10 +52,39 @@ class ProgressiveSettings(GradientSettings):
 class Progressive(GradientStrategy):
     """Softmax over fewer and fewer candidates."""
 
-    description = "softmax over candidates that drop out stage by stage, 8 -> 6 -> 4 (P-DARTS); cheaper towards the end"
+    description = (
+        "softmax over candidates that drop out stage by stage, 8 -> 6 -> 5 -> 4 (P-DARTS); cheaper towards the end"
+    )
     when = "darts with its margins too thin: the late stages decide among few"
     Settings = ProgressiveSettings
     settings: ProgressiveSettings
+    recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": P_DARTS, "unrolled": P_DARTS}
+    presets: ClassVar[dict[str, Preset]] = {
+        "p-darts": Preset(
+            source="Chen et al., arXiv 1904.12760, and train_search.py of their code: on CIFAR-10",
+            settings={
+                "train": {**CIFAR_TRAIN, "epochs": 75, "batch_size": 96, "min_lr": 0.0},
+                "augment": CIFAR_AUGMENT,
+                "strategy": {
+                    "level": "bilevel", "alpha_lr": 6e-4, "alpha_weight_decay": 1e-3, "held_out": 0.5, "stages": 3, "still": 0.4,
+                    "fresh": True,
+                },
+            },
+            not_here=(
+                "a network that is deeper in each stage", "dropout of skip connections, and a limit of their number",
+                "clipping of alpha's gradient", *CIFAR_NOT_HERE,
+            ),
+        ),
+    }  # fmt: skip
+
+    @property
+    @override
+    def traits(self) -> Traits:
+        """Whether it begins anew with each stage is known from ``setup`` on."""
+        found = super().traits
+        if not self.settings.fresh or not hasattr(self, "plan"):
+            return found
+        return found._replace(restarts=tuple(self._begin(stage) for stage in range(1, self.stages)))
 
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
@@ -85,6 +126,14 @@ class Progressive(GradientStrategy):
         return super().moves(step) and step - begin >= self.settings.still * (end - begin)
 
     @override
+    def before_weights(self, step: Step) -> None:
+        """A new alpha has a new optimiser."""
+        epoch, done = divmod(step.number, self.plan.steps_per_epoch)
+        if not done and epoch in self.traits.restarts:
+            self.optimizer.state.clear()
+        super().before_weights(step)
+
+    @override
     def after_epoch(self, step: Step) -> None:
         """At the end of a stage the weakest drop out."""
         super().after_epoch(step)
@@ -98,7 +147,7 @@ class Progressive(GradientStrategy):
         scores, best = self.scores(), self.by_score()
         for number, (layer, kept) in enumerate(zip(self.space, best, strict=True)):
             total, least = len(layer.candidates), max(layer.most, len(kept))
-            size = max(least, total - (total - least) * self.stage // self.stages)
+            size = total + (total - least) * self.stage // -self.stages  # what drops out is rounded up
             others = [i for i in self.left[number] if i not in kept]
             others.sort(key=lambda i: -float(scores[number][i]))
             self.left[number] = sorted([*kept, *others[: size - len(kept)]])
@@ -121,7 +170,7 @@ class Progressive(GradientStrategy):
 
     @override
     def remaining(self) -> Choice:
-        return tuple(map(tuple, self.left))
+        return self.narrowed or tuple(map(tuple, self.left))
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class Sigmoid(GradientStrategy):
     score_name = "gate"
     Settings = SigmoidSettings
     settings: SigmoidSettings
+    sums_to_one: ClassVar[bool] = False
     recipes: ClassVar[dict[str, Recipe]] = {"joint": FAIR, "bilevel": FAIR, "unrolled": FAIR}
     presets: ClassVar[dict[str, Preset]] = {
         "fairdarts": Preset(

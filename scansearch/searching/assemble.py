@@ -197,11 +197,9 @@ def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: List
     """The search before its first step, with a new supernet."""
     torch.manual_seed(config.seed)
     spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
-    supernet = _supernet(spec, bound, data)
+    make = partial(_supernet, spec, bound, data)
     train = TrainedFromScratch(spec, bound, data, config, fabric, folder.path)
-    return SearchLoop(
-        fabric, supernet, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, train)
-    )
+    return SearchLoop(fabric, make, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, train))
 
 
 def notes_of(parts: Parts, config: RunConfig) -> list[str]:

@@ -8,6 +8,7 @@ from scansearch.errors import InterruptedRunError
 from scansearch.models import Selection
 from scansearch.searching.loop import SearchLoop
 from scansearch.space import Choice
+from scansearch.training.evaluate import Measured
 from scansearch.training.interrupt import StopRequest
 
 FromScratch = Callable[[Choice, int, StopRequest], float]
@@ -28,8 +29,14 @@ class SearchJudge:
 
     def __call__(self, selections: Sequence[Selection]) -> float:
         """Validation accuracy in [0, 1] of the supernet under these selections."""
+        return self.measure(selections).accuracy
+
+    def measure(self, selections: Sequence[Selection]) -> Measured:
+        """The same with the loss."""
         self._save_if(self._due)
-        return self._count(self.loop.evaluate(selections).accuracy)
+        found = self.loop.evaluate(selections)
+        self._count(found.accuracy)
+        return found
 
     def on(self, images: int, selections: Sequence[Selection]) -> float:
         """The same on so many validation images, evenly spaced: quicker, and rougher."""
@@ -46,15 +53,15 @@ class SearchJudge:
             self.stop.raise_if_asked(where, self.loop.folder.path, "that training begins again, all else is kept")
             raise
 
-    def tune(self, selections: Sequence[Selection], updates: int) -> None:
-        """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
+    def tune(self, updates: int) -> None:
+        """Trains on by so many updates, as the strategy does; what was done before an interruption is not repeated."""
         self.asked += updates
         while self.loop.tuned < self.asked:
             due = self.loop.tuned > 0 and self.loop.tuned % self.loop.checkpoint_steps == 0
             self._save_and_stop(
                 due, f"after update {self.loop.tuned} of {self.loop.strategy.traits.tunings} of fine-tuning"
             )
-            self.loop.tune(selections)
+            self.loop.tune()
             self.loop.listener.tuned(self.loop.tuned, self.loop.strategy.traits.tunings)
 
     @property

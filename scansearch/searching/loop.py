@@ -34,18 +34,18 @@ from scansearch.runs.tables import (
     SCORES,
     TIMING,
     DiagnosticsRow,
-    LayerRow,
     MetricsRow,
     TimingRow,
 )
-from scansearch.searching.certainty import History, entropy, margin
+from scansearch.searching.certainty import History
 from scansearch.searching.distil import distil
-from scansearch.searching.rows import judged_rows, score_rows
+from scansearch.searching.make_step import make_step
+from scansearch.searching.rows import judged_rows, layer_rows, score_rows
 from scansearch.space import BoundSpace
 from scansearch.strategy import Strategy
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Plan, Step
-from scansearch.training.batch import Batch
+from scansearch.training.batches import RESTART, generator
 from scansearch.training.evaluate import Measured, correct, evaluate
 from scansearch.training.events import Listener, Progress
 from scansearch.training.feed import Feed
@@ -63,7 +63,7 @@ class SearchLoop:
 
     Args:
         fabric: Device, precision and processes.
-        supernet: The supernet.
+        make_supernet: Makes the supernet, and others like it for the strategy's restarts.
         strategy: The strategy.
         space: What each layer chooses from.
         data: The images; the test split is never touched.
@@ -78,7 +78,7 @@ class SearchLoop:
     def __init__(
         self,
         fabric: Fabric,
-        supernet: Supernet,
+        make_supernet: Callable[[], Supernet],
         strategy: Strategy,
         space: BoundSpace,
         data: ImageData,
@@ -87,7 +87,8 @@ class SearchLoop:
         listener: Listener,
         judge: Callable[[SearchLoop, StopRequest], Judge],
     ) -> None:
-        self.fabric, self.supernet, self.strategy, self.space, self.data = fabric, supernet, strategy, space, data
+        self.fabric, self.strategy, self.space, self.data = fabric, strategy, space, data
+        self.make_supernet, self.supernet = make_supernet, make_supernet()
         self.checkpoint_steps = config.machine.checkpoint_steps
         self.settings, self.folder, self.listener, self.judge = config.train, folder, listener, judge
         share = strategy.traits.held_out_share
@@ -96,9 +97,10 @@ class SearchLoop:
         subject = {**config.subject(), "images": data.fingerprint}
         self.plan = Plan(self.settings.epochs, self.feed.steps_per_epoch, config.seed, subject)
         check_amount(self.plan.steps, MOST_STEPS, "updates of the weights", "take fewer epochs, or larger batches")
-        self.weights = Weights(supernet, self.settings, self.plan.steps_per_epoch, fabric)
+        self.weights = Weights(self.supernet, self.settings, self.plan.steps_per_epoch, fabric)
         self.meter = Meter(self.processes, self.settings.lr, folder.path / "checkpoints")
-        strategy.setup(supernet, space, self.plan)
+        strategy.setup(self.supernet, space, self.plan)
+        self.weights.restarts = strategy.traits.restarts
         check_amount(strategy.traits.judgements, MOST_JUDGED, "judged genotypes", "take fewer")
         check_amount(strategy.traits.tunings, MOST_STEPS, "updates of fine-tuning", "take a smaller --set tuning=")
         self.history = History()
@@ -132,7 +134,10 @@ class SearchLoop:
 
     def _epoch(self, stop: StopRequest) -> None:
         began, start = time.perf_counter(), self.step
-        end = (self.step // self.plan.steps_per_epoch + 1) * self.plan.steps_per_epoch
+        epoch, done = divmod(self.step, self.plan.steps_per_epoch)
+        end = (epoch + 1) * self.plan.steps_per_epoch
+        if not done and epoch in self.weights.restarts:
+            self._begin_anew(epoch)
         while self.step < end:
             self._guarded_step()
             if self.step == end or self.step % LOG_STEPS == 0:
@@ -160,50 +165,40 @@ class SearchLoop:
             self.meter.check_own()  # nothing can be drawn or chosen by numbers that are none: say where they came from
             raise
 
+    def _begin_anew(self, epoch: int) -> None:
+        with torch.random.fork_rng(devices=[]):  # the same weights in every process, and after a resume
+            torch.set_rng_state(generator(self.plan.seed, RESTART, epoch).get_state())
+            self.weights.begin_anew(self.make_supernet())
+
     def _train_step(self) -> None:
-        self.weights.module.train()
-        step = self.last = self._step()
         self.weights.set_rate(self.step)
-        self.strategy.before_weights(step)
-        selections = self.strategy.select(self.step)
-        logits, loss = self.weights.backward(step.train, selections)
-        distil(self.weights, step.train, logits, self.strategy.distillation(selections))
-        self.strategy.after_backward(step)
-        self.weights.update()
+        step = self.last = self._step(self.step, self.weights.factor(self.step))
+        logits, loss = self._update(step)
         self.meter.add(self.step, loss, correct(logits, step.train.targets), len(step.train.images))
         self.step += 1
 
-    def tune(self, selections: Sequence[Selection]) -> None:
-        """One update of the weights after the last epoch."""
-        self.weights.module.train()
-        self.weights.set_tuning_rate(self.tuned, self.strategy.traits.tunings)
-        logits, loss = self.weights.backward(self.feed.train(self.plan.steps + self.tuned), selections)
-        self.weights.update()
-        self.meter.add(self.plan.steps + self.tuned, loss, logits.new_zeros(()), images=0)
+    def tune(self) -> None:
+        """One more update after the last epoch: the strategy's own step, at the rate of fine-tuning."""
+        number, updates = self.plan.steps + self.tuned, self.strategy.traits.tunings
+        self.weights.set_tuning_rate(self.tuned, updates)
+        logits, loss = self._update(self._step(number, self.weights.tuning_factor(self.tuned, updates)))
+        self.meter.add(number, loss, logits.new_zeros(()), images=0)
         self.tuned += 1
         if self.tuned % LOG_STEPS == 0:
             self.meter.check()
 
-    def _step(self) -> Step:
-        number, feed, weights = self.step, self.feed, self.weights
-        make = feed.held_out if feed.has_held_out else feed.train
+    def _update(self, step: Step) -> tuple[torch.Tensor, torch.Tensor]:
+        self.weights.module.train()
+        self.strategy.before_weights(step)
+        selections = self.strategy.select(step.number)
+        logits, loss = self.weights.backward(step.train, selections)
+        distil(self.weights, step.train, logits, self.strategy.distillation(selections))
+        self.strategy.after_backward(step)
+        self.weights.update()
+        return logits, loss
 
-        def raw_loss(batch: Batch, selections: Sequence[Selection]) -> torch.Tensor:
-            with self.fabric.autocast():
-                return weights.loss(self.supernet(batch.images, selections), batch.targets)
-
-        return Step(
-            number=number,
-            schedule=weights.factor(number),
-            train=feed.train(number),
-            make_held_out=(lambda: feed.held_out(number)) if feed.has_held_out else None,
-            loss=lambda batch, selections: weights.loss(weights.module(batch.images, selections), batch.targets),
-            raw_loss=raw_loss,
-            recent=lambda count: [make(n) for n in range(max(0, number - count + 1), number + 1)],
-            optimizer=weights.optimizer,
-            backward=self.fabric.backward,
-            mean=self.processes.mean,
-        )
+    def _step(self, number: int, schedule: float) -> Step:
+        return make_step(number, schedule, self.feed, self.weights, self.supernet)
 
     def evaluate(self, selections: Sequence[Selection], limit: int | None = None) -> Measured:
         """Loss and accuracy of the supernet on the validation split, or on evenly spaced images of it."""
@@ -215,10 +210,7 @@ class SearchLoop:
         self.history.add(scores, kept)
         val_loss, val_accuracy = self.evaluate(self.strategy.evaluation())
         epoch = self.step // self.plan.steps_per_epoch
-        layers = [
-            LayerRow(epoch, i, entropy(s), margin(s, k), self.history.changes(i))
-            for i, (s, k) in enumerate(zip(scores, kept, strict=True))
-        ]
+        layers = layer_rows(epoch, scores, kept, self.history)
         loss, accuracy = self.meter.total()
         row = MetricsRow(
             epoch=epoch,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scansearch.models import Selection
 from scansearch.space import Choice
 from scansearch.strategy.step import Distillation, Step
+
+if TYPE_CHECKING:
+    from scansearch.training.evaluate import Measured
 
 
 class Judge(Protocol):
@@ -22,8 +25,14 @@ class Judge(Protocol):
     def from_scratch(self, choice: Choice, epochs: int) -> float:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
 
-    def tune(self, selections: Sequence[Selection], updates: int) -> None:
-        """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
+    def measure(self, selections: Sequence[Selection]) -> Measured:
+        """The same with the loss: ``loss``, the mean cross-entropy, and ``accuracy``."""
+
+    def tune(self, updates: int) -> None:
+        """Trains on by so many updates, each with the strategy's ``select`` and the hooks around it, numbered on from the last.
+
+        What was done before an interruption is not repeated.
+        """
 
 
 class Hooks:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Traits(NamedTuple):
     """What the search prepares for: which data, which training, how much work after it.
 
-    All but ``judgements`` and ``tunings`` follow from the settings alone; those two count from ``setup`` on.
+    ``judgements``, ``tunings`` and ``restarts`` count from ``setup`` on; the others follow from the settings alone.
 
     Args:
         trains_supernet: Whether the supernet is trained at all; strategies that train every genotype from scratch need none.
@@ -17,6 +17,8 @@ class Traits(NamedTuple):
             the end.
         judgements: How many genotypes ``finish`` judges at most.
         tunings: How many updates of the weights ``finish`` makes at most.
+        restarts: Epochs, from 0 and in order, with which the supernet begins anew: weights, alpha, the weights' optimiser and the
+            schedule of its learning rate.
     """
 
     trains_supernet: bool = True
@@ -24,3 +26,4 @@ class Traits(NamedTuple):
     gradual: bool = True
     judgements: int = 0
     tunings: int = 0
+    restarts: tuple[int, ...] = ()

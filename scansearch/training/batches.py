@@ -9,7 +9,7 @@ import torch
 
 from scansearch.errors import ScansearchError
 
-TRAIN, HELD_OUT, SPLIT, AUGMENT, HELD_OUT_AUGMENT = range(5)
+TRAIN, HELD_OUT, SPLIT, AUGMENT, HELD_OUT_AUGMENT, RESTART = range(6)
 """Streams of random numbers; each use of the seed has its own."""
 
 

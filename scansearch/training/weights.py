@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -34,22 +35,36 @@ class Weights:
         self.network, self.settings, self.fabric = network, settings, fabric
         self.steps_per_epoch, self.steps = steps_per_epoch, settings.epochs * steps_per_epoch
         self.module, self.optimizer = fabric.setup(network, weight_optimizer(network, settings))
+        self.restarts: Sequence[int] = ()
+        """Epochs, from 0 and in order, with which the schedule begins anew."""
 
     def factor(self, step: int) -> float:
         """The schedule at a step, as a factor of the peak learning rate."""
+        bounds = [0, *(epoch * self.steps_per_epoch for epoch in self.restarts), self.steps]
+        begin, end = next(pair for pair in pairwise(bounds) if step < pair[1] or pair[1] == self.steps)
         warmup = round(self.settings.warmup_epochs * self.steps_per_epoch)
-        return schedule(step, self.steps, warmup, self.settings.min_lr / self.settings.lr)
+        return schedule(step - begin, end - begin, warmup, self.settings.min_lr / self.settings.lr)
+
+    def begin_anew(self, fresh: nn.Module) -> None:
+        """Takes the weights of another network of this kind, alpha too, and forgets what the optimiser remembers."""
+        self.network.load_state_dict(fresh.state_dict())
+        self.optimizer.state.clear()
 
     def set_rate(self, step: int) -> None:
         """Sets the learning rate of a step."""
         set_lr(self.optimizer, self.settings.lr * self.factor(step))
 
+    def tuning_factor(self, update: int, updates: int) -> float:
+        """The schedule of fine-tuning after the last step, likewise: from a tenth, on a cosine."""
+        floor = self.settings.min_lr / self.settings.lr
+        highest = max(TUNING_RATE, floor)
+        return highest * schedule(update, updates, 0, floor / highest)
+
     def set_tuning_rate(self, update: int, updates: int) -> None:
-        """Sets the learning rate of fine-tuning after the last step: from a tenth, on a cosine, with a fresh optimiser."""
+        """Sets the learning rate of fine-tuning, which begins with a fresh optimiser."""
         if update == 0:
             self.optimizer.state.clear()
-        highest = max(self.settings.lr * TUNING_RATE, self.settings.min_lr)
-        set_lr(self.optimizer, highest * schedule(update, updates, 0, self.settings.min_lr / highest))
+        set_lr(self.optimizer, self.settings.lr * self.tuning_factor(update, updates))
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Cross-entropy with label smoothing, in float32."""

@@ -1,10 +1,12 @@
 """Stopping on the curvature in alpha (RobustDARTS, Zela et al., arXiv 1909.09656, section 4.3).
 
 After each epoch the largest eigenvalue of the Hessian in alpha is measured, of the loss that alpha learns from, over its last
-few batches. When the mean over a window has grown by more than 30 %, the search stops, and the alpha of some epochs before is
-taken. Published for 50 epochs: measured every 2 epochs, a window of 5 measurements, compared with the one 4 measurements
-earlier, for the first time after 23 epochs, and 12 epochs back. Measured every epoch these are 10, 8, 23 and 12 epochs. Other
-lengths keep the shares, with windows of at least 3 epochs that are at least 2 apart: one measurement alone is mostly noise.
+few batches. Where Adam adds decay * alpha to the gradient, decay / 2 * |alpha|^2 is a part of that loss and adds the decay to the
+eigenvalue (published: 1e-3); the decay of AdamW stands beside the gradient and adds nothing. When the mean over a window has
+grown by more than 30 %, the search stops, and the alpha of some epochs before is taken. Published for 50 epochs: measured every 2
+epochs, a window of 5 measurements, compared with the one 4 measurements earlier, for the first time after 23 epochs, and 12
+epochs back. Measured every epoch these are 10, 8, 23 and 12 epochs. Other lengths keep the shares, with windows of at least 3
+epochs that are at least 2 apart: one measurement alone is mostly noise.
 """
 
 from __future__ import annotations
@@ -93,22 +95,24 @@ class Curvature:
 
     Args:
         epochs: Epochs of the search.
+        decay: Of alpha, as far as it is a part of the loss.
     """
 
-    def __init__(self, epochs: int) -> None:
-        share = epochs / PUBLISHED_EPOCHS
+    def __init__(self, epochs: int, decay: float = 0.0) -> None:
+        self.decay, share = decay, epochs / PUBLISHED_EPOCHS
         self.window, self.apart = max(LEAST_WINDOW, round(WINDOW * share)), max(LEAST_APART, round(APART * share))
         self.first = max(self.window + self.apart, round(FIRST * share))
         self.back = max(1, round(BACK * share))
         self.values: list[float] = []
         self.alphas: list[list[torch.Tensor]] = []
         self.sharpened = False
+        self.rolled_back = False
 
     def measure(
         self, alphas: Sequence[torch.Tensor], losses: Sequence[Callable[[], torch.Tensor]], mean: Mean = list
     ) -> None:
         """Called after every epoch; ``losses`` as in ``largest_eigenvalue``."""
-        self.values.append(largest_eigenvalue(alphas, losses, mean=mean))
+        self.values.append(largest_eigenvalue(alphas, losses, mean=mean) + self.decay)
         self.alphas.append([alpha.detach().clone() for alpha in alphas])
         if len(self.values) >= self.first:
             now, before = (
@@ -123,8 +127,10 @@ class Curvature:
         return max(1, len(self.alphas) - self.back)
 
     def roll_back(self, alphas: Sequence[torch.Tensor]) -> None:
-        """Sets alphas to what they were some epochs before."""
-        earlier = self.alphas[self.earlier - 1]
+        """Sets alphas to what they were some epochs before; once, for they may have moved since."""
+        if self.rolled_back:
+            return
+        self.rolled_back, earlier = True, self.alphas[self.earlier - 1]
         with torch.no_grad():
             for alpha, old in zip(alphas, earlier, strict=True):
                 alpha.copy_(old)
@@ -136,6 +142,7 @@ class Curvature:
             "values": values,
             "alphas": [torch.stack(layer) for layer in zip(*self.alphas, strict=True)],
             "sharpened": self.sharpened,
+            "rolled_back": self.rolled_back,
         }
 
     def load_state_dict(self, state: dict[str, Any], alphas: Sequence[torch.Tensor]) -> None:
@@ -148,14 +155,14 @@ class Curvature:
         Raises:
             ValueError: If the state is not one of such alphas.
         """
-        check_keys(state, ["values", "alphas", "sharpened"], "the curvature")
+        check_keys(state, ["values", "alphas", "sharpened", "rolled_back"], "the curvature")
         if not isinstance(values := state["values"], torch.Tensor) or (values.ndim, values.dtype) != (1, torch.float64):
             raise ValueError(f"the curvature's values are {described(values)} and not float64 (epochs,)")
         layers = a_list(state["alphas"], "the curvature's alphas", len(alphas) if len(values) else 0)
         for old, alpha in zip(layers, alphas, strict=False):
             check_tensor(old, alpha.new_empty(len(values), *alpha.shape), "earlier alphas")
             check_numbers(old, "earlier alphas")
-        if type(state["sharpened"]) is not bool:
-            raise ValueError("the curvature does not say whether it has sharpened")
-        self.values, self.sharpened = values.tolist(), state["sharpened"]
+        if not all(type(state[name]) is bool for name in ("sharpened", "rolled_back")):
+            raise ValueError("the curvature does not say whether it has sharpened, and alpha gone back")
+        self.values, self.sharpened, self.rolled_back = values.tolist(), state["sharpened"], state["rolled_back"]
         self.alphas = [list(epoch) for epoch in zip(*layers, strict=True)]

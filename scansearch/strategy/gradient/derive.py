@@ -2,8 +2,8 @@
 
 - ``magnitude``: the best scores that the space allows (DARTS).
 - ``perturbation`` (DARTS-PT, Wang et al., arXiv 2108.04392, algorithm 1): layer by layer, in a random order, the direction
-  whose removal costs the supernet the least accuracy goes, until as many are left as the layer keeps. Between two layers the
-  supernet is fine-tuned with what is left.
+  goes that the supernet misses least, by its loss or its accuracy, until as many are left as the layer keeps. Between two layers
+  the search goes on for a while with what is left: weights, alpha and all.
 - ``one_shot``: some genotypes, drawn in proportion to the scores, and the best by score, are judged with the supernet's
   weights; the most accurate wins.
 """
@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from scansearch.lazy import torch
 from scansearch.models import Selection
@@ -25,22 +25,38 @@ Derived = Callable[[Choice], list[Selection]]
 SPREAD = 1e-12
 
 
+class Figures(NamedTuple):
+    """What the supernet is worth on the validation images: accuracy in [0, 1], and the mean cross-entropy with its sign changed."""
+
+    accuracy: float
+    gain: float
+
+
 class Derivation:
     """Selects in the end; after an interruption it runs again from its seed and meets the accuracies it knows.
 
     Args:
         how: ``"magnitude"``, ``"perturbation"`` or ``"one_shot"``.
+        by: What tells ``"perturbation"`` how much is missed; of equals, the other one.
         count: Genotypes to judge by ``one_shot``.
         space: What the layers choose from.
         seed: Seed of the run.
         tuning: Updates of the weights between the decisions of two layers, by ``"perturbation"``.
     """
 
-    def __init__(self, how: str, count: int, space: BoundSpace, seed: int, tuning: int = 0) -> None:
-        self.how, self.count, self.space, self.seed, self.tuning = how, count, space, seed, tuning
+    def __init__(
+        self,
+        how: str,
+        count: int,
+        space: BoundSpace,
+        seed: int,
+        tuning: int = 0,
+        by: Literal["loss", "accuracy"] = "loss",
+    ) -> None:
+        self.how, self.count, self.space, self.seed, self.tuning, self.by = how, count, space, seed, tuning, by
         self.chosen: Choice | None = None
         self.memory = Judged(space, allowed=how == "one_shot")
-        self.accuracies: dict[tuple[int, Choice], float] = {}  # by layers decided before, and what is left
+        self.measured: dict[tuple[int, Choice], Figures] = {}  # by layers decided before, and what is left
 
     @property
     def tunings(self) -> int:
@@ -60,35 +76,39 @@ class Derivation:
     def run(
         self,
         among: Choice,
-        scores: Sequence[torch.Tensor],
+        scores: Callable[[], Sequence[torch.Tensor]],
         derived: Derived,
         evaluate: Judge,
         threshold: Threshold = None,
+        narrow: Callable[[Choice], None] = lambda left: None,
     ) -> None:
         """Selects.
 
         Args:
             among: The candidates that each layer chooses from.
-            scores: Of each layer's candidates.
+            scores: Gives those of each layer's candidates as they are now.
             derived: The selections under which candidates are judged.
-            evaluate: Validation accuracy under selections; and fine-tuning.
+            evaluate: Loss and accuracy under selections; and fine-tuning.
             threshold: Score above which layers keep more than the least number, as ``BoundSpace.best`` takes it.
+            narrow: Is told what is left whenever the search goes on.
         """
         if self.how == "magnitude":
             return
 
-        def judge(choice: Choice, decided: int = 0) -> float:
-            if (decided, choice) not in self.accuracies:
-                self.accuracies[decided, choice] = evaluate(derived(choice))
-            return self.accuracies[decided, choice]
+        def judge(choice: Choice, decided: int = 0) -> Figures:
+            if (decided, choice) not in self.measured:
+                loss, accuracy = evaluate.measure(derived(choice))
+                self.measured[decided, choice] = Figures(accuracy, -loss)
+            return self.measured[decided, choice]
 
-        def tune(choice: Choice) -> None:
+        def tune(left: Choice) -> None:
+            narrow(left)
             if self.tuning:
-                evaluate.tune(derived(choice), self.tuning)
+                evaluate.tune(self.tuning)
 
         generator = torch.Generator().manual_seed(self.seed + 2)
         if self.how == "one_shot":
-            self.chosen = self._one_shot(among, scores, judge, generator, threshold)
+            self.chosen = self._one_shot(among, scores(), judge, generator, threshold)
         else:
             self.chosen = self._perturbation(among, scores, judge, tune, generator)
 
@@ -96,7 +116,7 @@ class Derivation:
         self,
         among: Choice,
         scores: Sequence[torch.Tensor],
-        judge: Callable[[Choice], float],
+        judge: Callable[[Choice], Figures],
         generator: torch.Generator,
         threshold: Threshold,
     ) -> Choice:
@@ -111,13 +131,13 @@ class Derivation:
                 for s, limit in zip(scores, limits, strict=True)
             ]
             best.append(self.space.best(noisy, threshold=0.0, among=among))
-        return max(dict.fromkeys(best), key=judge)
+        return max(dict.fromkeys(best), key=lambda choice: judge(choice).accuracy)
 
     def _perturbation(
         self,
         among: Choice,
-        scores: Sequence[torch.Tensor],
-        judge: Callable[[Choice, int], float],
+        scores: Callable[[], Sequence[torch.Tensor]],
+        judge: Callable[[Choice, int], Figures],
         tune: Callable[[Choice], None],
         generator: torch.Generator,
     ) -> Choice:
@@ -133,13 +153,17 @@ class Derivation:
                 free = [gone for gone, rest in trials.items() if self._possible(rest)]
                 if not free:
                     break
-                accuracy = {gone: judge(trials[gone], decided) for gone in free}
-                least_missed = max(free, key=lambda gone: (accuracy[gone], -float(scores[number][gone])))
+                worth = {gone: self._worth(judge(trials[gone], decided)) for gone in free}
+                least_missed = max(free, key=worth.__getitem__)
                 enough = len(left[number]) <= layer.most and layer.allows(left[number])
-                if enough and accuracy[least_missed] < judge(tuple(left), decided):
+                if enough and worth[least_missed][0] < self._worth(judge(tuple(left), decided))[0]:
                     break
                 left[number] = trials[least_missed][number]
-        return tuple(left) if self.space.allows(tuple(left)) else self._best_within(left, scores)
+        return tuple(left) if self.space.allows(tuple(left)) else self._best_within(left, scores())
+
+    def _worth(self, figures: Figures) -> tuple[float, float]:
+        """To be compared: by what was asked for, of equals by the other. Of alpha it knows nothing, which tuning moves."""
+        return (figures.accuracy, figures.gain) if self.by == "accuracy" else (figures.gain, figures.accuracy)
 
     def _possible(self, left: Sequence[tuple[int, ...]]) -> bool:
         found = self._best_within(left, [torch.zeros(len(layer.candidates)) for layer in self.space])
@@ -154,21 +178,23 @@ class Derivation:
         """Accuracies of whole genotypes; what perturbation asks about is none of them."""
         if self.how != "one_shot":
             return {}
-        return {choice: accuracy for (_, choice), accuracy in self.accuracies.items()}
+        return {choice: figures.accuracy for (_, choice), figures in self.measured.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """The accuracies so far: each cost a pass over validation images."""
-        decided = torch.tensor([decided for decided, _ in self.accuracies], dtype=torch.int64)
-        judged = self.memory.state_of((choice for _, choice in self.accuracies), self.accuracies.values())
-        return {"chosen": self.chosen, "decided": decided, "judged": judged}
+        """The figures so far: each pair cost a pass over validation images."""
+        decided = torch.tensor([decided for decided, _ in self.measured], dtype=torch.int64)
+        figures = list(self.measured.values())
+        judged = self.memory.state_of((choice for _, choice in self.measured), (each.accuracy for each in figures))
+        gains = torch.tensor([each.gain for each in figures], dtype=torch.float64)
+        return {"chosen": self.chosen, "decided": decided, "judged": judged, "gains": gains}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes them back.
 
         Raises:
-            ValueError: If they are not accuracies of what the layers choose from.
+            ValueError: If they are not figures of what the layers choose from.
         """
-        check_keys(state, ["chosen", "decided", "judged"], "the selection")
+        check_keys(state, ["chosen", "decided", "judged", "gains"], "the selection")
         chosen = state["chosen"]
         self.chosen = None if chosen is None else choice_of(chosen, self.space, "the chosen genotype")
         pairs = self.memory.restored_pairs(state["judged"], "the selection")
@@ -176,7 +202,11 @@ class Derivation:
         decided = check_tensor(state["decided"], like, "layers decided in the selection").tolist()
         if not all(0 <= number <= len(self.space) for number in decided):
             raise ValueError(f"the selection has decided between 0 and {len(self.space)} layers, but not in its state")
-        self.accuracies = {(number, left): value for number, (left, value) in zip(decided, pairs, strict=True)}
+        gains = check_tensor(state["gains"], torch.empty(len(pairs), dtype=torch.float64), "losses of the selection")
+        self.measured = {
+            (number, left): Figures(accuracy, gain)
+            for number, (left, accuracy), gain in zip(decided, pairs, gains.tolist(), strict=True)
+        }
 
 
 def _exponential(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -61,12 +61,17 @@ class GradientSettings(SandwichSettings):
         description="How directions are kept: the best scores; those whose removal hurts the supernet most (DARTS-PT); or the "
         "best of some genotypes near the scores, judged by the supernet.",
     )
+    perturbation_by: Literal["loss", "accuracy"] = Field(
+        "loss",
+        description="selection=perturbation: what a direction is missed by, the validation loss, which few images tell well, or "
+        "the accuracy; both published.",
+    )
     tuning: float = Field(
         0.1,
         ge=0,
         le=100,
-        description="selection=perturbation: how long the supernet is fine-tuned between the decisions of two layers, as a "
-        "share of the search; published: 5 of 50 epochs.",
+        description="selection=perturbation: how long the supernet is fine-tuned between the decisions of two layers, alpha with "
+        "it, as a share of the search; published: 5 of 50 epochs.",
     )
     judged: int = Field(100, ge=1, le=MOST_JUDGED, description="Genotypes judged by selection=one_shot.")
     perturb: Literal["none", "random", "adversarial"] = Field(

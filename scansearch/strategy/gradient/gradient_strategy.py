@@ -23,6 +23,7 @@ from scansearch.space.bound_space import Threshold
 from scansearch.strategy.gradient.curvature import BATCHES, Curvature
 from scansearch.strategy.gradient.derive import Derivation
 from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
+from scansearch.strategy.gradient.narrow import narrowed_alpha, narrowed_selection
 from scansearch.strategy.gradient.regularise import Regulariser
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
 from scansearch.strategy.hooks import Judge
@@ -48,6 +49,10 @@ class GradientStrategy(Strategy):
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": BILEVEL, "unrolled": BILEVEL}
     draws: ClassVar[bool] = False
     """Whether ``mixture`` draws branches at random instead of weighing all of them."""
+    sums_to_one: ClassVar[bool] = True
+    """Whether the branch weights of a layer's ``mixture`` do."""
+    narrowed: Choice | None = None
+    """What selection by perturbation has left of each layer; ``None`` before it begins."""
 
     @abstractmethod
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
@@ -58,8 +63,8 @@ class GradientStrategy(Strategy):
         return [alpha.softmax(0) for alpha in alphas]
 
     def remaining(self) -> Choice:
-        """The candidates that take part in each layer's mixture: by default all."""
-        return tuple(tuple(range(len(layer.candidates))) for layer in self.space)
+        """The candidates that take part in each layer's mixture: by default all, or what selection by perturbation has left."""
+        return self.narrowed or tuple(tuple(range(len(layer.candidates))) for layer in self.space)
 
     def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:
         """What a strategy adds to alpha's loss; ``None`` for nothing."""
@@ -108,10 +113,11 @@ class GradientStrategy(Strategy):
         decay = wanted if wanted is not None else (0.0 if joint else recipe.decay)
         kind = torch.optim.AdamW if joint else torch.optim.Adam
         self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
-        self.regulariser, self.subsets = Regulariser(settings, plan), Subsets(space)
-        tuning = round(settings.tuning * plan.steps)
-        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning)
-        self.curvature = Curvature(plan.epochs) if settings.curvature != "off" else None
+        self.regulariser = Regulariser(settings, plan, supernet, sums_to_one=self.sums_to_one)
+        self.subsets, tuning = Subsets(space), round(settings.tuning * plan.steps)
+        by = settings.perturbation_by
+        self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning, by)
+        self.curvature = Curvature(plan.epochs, 0.0 if joint else decay) if settings.curvature != "off" else None
         if settings.curvature == "stop" and self.curvature is not None and plan.epochs <= self.curvature.first:
             raise ScansearchError(
                 f"curvature=stop compares windows of epochs and needs at least {self.curvature.first + 1}, but the search has "
@@ -133,8 +139,16 @@ class GradientStrategy(Strategy):
         return None
 
     def alphas(self) -> list[torch.Tensor]:
-        """Alpha of each layer, (N,), differentiable."""
-        return [alpha.flatten() for alpha in self.supernet.architecture_parameters()]
+        """Alpha of each layer, (N,), differentiable; no gradient reaches that of what selection by perturbation has left out."""
+        alphas = [alpha.flatten() for alpha in self.supernet.architecture_parameters()]
+        return alphas if self.narrowed is None else list(map(narrowed_alpha, alphas, self.narrowed))
+
+    def current(self, step: int) -> list[Selection]:
+        """The mixture at a step, of what is left."""
+        mixture = self.mixture(self.alphas(), step)
+        if self.narrowed is None:
+            return mixture
+        return list(map(partial(narrowed_selection, sums_to_one=self.sums_to_one), mixture, self.narrowed))
 
     def moves(self, step: int) -> bool:
         """Whether alpha learns in this step."""
@@ -143,12 +157,12 @@ class GradientStrategy(Strategy):
     @override
     def select(self, step: int) -> list[Selection]:
         """What the weights learn from: the mixture, perturbed and with a shortcut where asked for."""
-        return self.regulariser.apply(self.mixture(self.alphas(), step), step)
+        return self.regulariser.apply(self.current(step), step)
 
     @override
     def evaluation(self) -> list[Selection]:
         """The mixture alone, without perturbation or shortcut; it must not draw: then the directions that would be kept now."""
-        return self.derived(self.choose()) if self.draws else self.mixture(self.alphas(), 0)
+        return self.derived(self.choose()) if self.draws else self.current(0)
 
     @override
     def before_weights(self, step: Step) -> None:
@@ -161,11 +175,11 @@ class GradientStrategy(Strategy):
             self._penalise()
             self.optimizer.step()
             self.optimizer.zero_grad()
-        self.regulariser.before(step, lambda: self.mixture(self.alphas(), step.number))
+        self.regulariser.before(step, lambda: self.current(step.number))
 
     def alpha_selections(self, step: int) -> list[Selection]:
         """What alpha learns from: the mixture, with a shortcut where asked for, unperturbed."""
-        return self.regulariser.with_shortcut(self.mixture(self.alphas(), step), step)
+        return self.regulariser.with_shortcut(self.current(step), step)
 
     def alpha_gradients(self, step: Step) -> list[torch.Tensor]:
         """Gradients of the held-out loss in alpha, shaped like alpha."""
@@ -239,7 +253,12 @@ class GradientStrategy(Strategy):
         """Goes back where the curvature says so, and selects."""
         if self.curvature is not None and self.stopped:
             self.curvature.roll_back(self.supernet.architecture_parameters())
-        self.derivation.run(self.remaining(), self.scores(), self.derived, evaluate, self.threshold)
+        self.narrowed = None
+        self.derivation.run(self.remaining(), self.scores, self.derived, evaluate, self.threshold, self.narrow)
+
+    def narrow(self, left: Choice) -> None:
+        """From now on only these candidates take part."""
+        self.narrowed = left
 
     @override
     def scores(self) -> list[torch.Tensor]:

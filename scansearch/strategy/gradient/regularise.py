@@ -1,8 +1,9 @@
 """Regularisers that work with every gradient strategy.
 
 - SDARTS (Chen & Hsieh, arXiv 2002.05283, eqs. 5 to 7): the weights learn under branch weights that are perturbed by at most
-  epsilon, at random or by seven steps of projected gradient ascent; epsilon grows linearly. They stay within [0, 1]; the
-  published code also scales them to the sum 1, which is left out here: sigmoid's gates have none.
+  epsilon, at random or by seven steps of projected gradient ascent; epsilon grows linearly. They stay within [0, 1], and are
+  scaled to the sum 1 where the mixture's are: sigmoid's gates have no sum. The ascent sees the supernet in evaluation mode, without
+  dropped paths, and is forgotten if the loss has fallen by it; so it is in the published code.
 - Entropy of the scores in alpha's loss: less of it decides earlier.
 - DARTS- (Chu et al., arXiv 2009.01027, section 3.3): a shortcut around the mixture whose weight falls linearly to 0.
 """
@@ -10,12 +11,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.strategy.gradient.gradient_settings import GradientSettings
 from scansearch.strategy.gradient.random_state import RandomState
 from scansearch.strategy.step import Plan, Step
+
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
 
 ATTACKS = 7
 STRIDE = 2.0
@@ -28,11 +33,14 @@ class Regulariser:
     Args:
         settings: Which ones, and how strong.
         plan: How long the search is.
+        supernet: What is attacked.
+        sums_to_one: Whether the branch weights of a layer do.
     """
 
-    def __init__(self, settings: GradientSettings, plan: Plan) -> None:
-        self.settings, self.plan = settings, plan
+    def __init__(self, settings: GradientSettings, plan: Plan, supernet: Supernet, *, sums_to_one: bool = True) -> None:
+        self.settings, self.plan, self.supernet, self.sums_to_one = settings, plan, supernet, sums_to_one
         self.worst: list[torch.Tensor] | None = None
+        """What the last attack adds to the branch weights; ``None`` if there was none, or it was forgotten."""
 
     def _progress(self, step: int) -> float:
         return min(1.0, step / max(1, self.plan.steps - 1))
@@ -46,32 +54,54 @@ class Regulariser:
         self.worst = None
         if self.settings.perturb != "adversarial":
             return
-        epsilon, random_state = self._epsilon(step.number), RandomState()
+        random_state, training = RandomState(), self.supernet.training
         with torch.no_grad():
             base = self.with_shortcut(mixture(), step.number)
+        self.supernet.eval()
+        try:
+            self.worst = self._attack(step, base)
+        finally:
+            self.supernet.train(training)
+            random_state.restore()  # the weights learn from the same draw as was attacked
+
+    def _attack(self, step: Step, base: Sequence[Selection]) -> list[torch.Tensor] | None:
+        """The worst shifts that are found, or ``None`` if the loss has fallen by them."""
+        epsilon = self._epsilon(step.number)
         shifts = [_uniform(weights_of(selection), epsilon) for selection in base]
         for _ in range(ATTACKS):
             # The slope at the weights that are used: behind their limits it is not 0, so that one at a limit can return.
-            used = [weights_of(_shifted(s, shift)).requires_grad_() for s, shift in zip(base, shifts, strict=True)]
-            attacked = [s._replace(weights=weights) for s, weights in zip(base, used, strict=True)]
+            attacked = [s._replace(weights=weights_of(s).requires_grad_()) for s in map(self._shifted, base, shifts)]
+            used = list(map(weights_of, attacked))
             found = step.mean(torch.autograd.grad(step.raw_loss(step.train, attacked), used))
             stride = STRIDE * epsilon / ATTACKS
             shifts = [
                 (weights.detach() - weights_of(s) + stride * gradient.sign()).clamp(-epsilon, epsilon)
                 for s, weights, gradient in zip(base, used, found, strict=True)
             ]
-        self.worst = shifts
-        random_state.restore()  # the weights learn from the same draw as was attacked
+        with torch.no_grad():
+            losses = [step.raw_loss(step.train, tried) for tried in (base, list(map(self._shifted, base, shifts)))]
+        before, after = map(float, step.mean(losses))
+        return None if before > after else shifts
 
     def apply(self, selections: Sequence[Selection], step: int) -> list[Selection]:
         """The selections as the weights learn from them."""
         shifted = list(selections)
         if self.settings.perturb == "random":
             epsilon = self._epsilon(step)
-            shifted = [_shifted(s, _uniform(weights_of(s), epsilon)) for s in shifted]
+            shifted = [self._shifted(s, _uniform(weights_of(s), epsilon)) for s in shifted]
         elif self.settings.perturb == "adversarial" and self.worst is not None:
-            shifted = [_shifted(s, shift) for s, shift in zip(shifted, self.worst, strict=True)]
+            shifted = list(map(self._shifted, shifted, self.worst))
         return self.with_shortcut(shifted, step)
+
+    def _shifted(self, selection: Selection, shift: torch.Tensor) -> Selection:
+        """Perturbed branch weights; like probabilities, they stay in [0, 1] and, where they did, add up to 1."""
+        shifted = weights_of(selection) + shift
+        weights = shifted.clamp(0.0, 1.0)
+        if self.sums_to_one:
+            largest = torch.nn.functional.one_hot(shifted.argmax(), len(shifted)).to(weights)
+            weights = torch.where(weights.sum() > 0, weights, largest)  # all of them may be gone
+            weights = weights / weights.sum()
+        return selection._replace(weights=weights)
 
     def with_shortcut(self, selections: Sequence[Selection], step: int) -> list[Selection]:
         """The selections with the shortcut of DARTS-."""
@@ -94,8 +124,3 @@ def weights_of(selection: Selection) -> torch.Tensor:
 
 def _uniform(like: torch.Tensor, epsilon: float) -> torch.Tensor:
     return torch.empty_like(like).uniform_(-epsilon, epsilon)
-
-
-def _shifted(selection: Selection, shift: torch.Tensor) -> Selection:
-    """Perturbed branch weights; like probabilities, they stay in [0, 1]."""
-    return selection._replace(weights=(weights_of(selection) + shift).clamp(0.0, 1.0))
