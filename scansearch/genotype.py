@@ -209,7 +209,7 @@ def _in_run(folder: Path) -> Path:
         raise ScansearchError(
             f"{folder} holds no genotype yet; finish the search with `scansearch resume {quote(str(folder))}`"
         )
-    raise ScansearchError(f"{folder} is a folder, and no run with a genotype.json; name a genotype file or a run folder")
+    raise ScansearchError(f"{folder} holds no genotype.json; name a run folder that has one, or a genotype file")
 
 
 def _finite(data: Any) -> Any:

@@ -71,4 +71,6 @@ def brief(value: object) -> str:
         >>> brief("x"), brief(0.5), brief([1, 2])
         ("'x'", '0.5', 'a list')
     """
-    return shortened(repr(value), 40) if isinstance(value, (int, float, str, type(None))) else f"a {type(value).__name__}"
+    return (
+        shortened(repr(value), 40) if isinstance(value, (int, float, str, type(None))) else f"a {type(value).__name__}"
+    )
