@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
+from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.runs.limits import MOST_STEPS
 from scansearch.space import LayerSpace

@@ -14,12 +14,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import Field, field_validator
 from typing_extensions import override
 
 from scansearch.errors import ScansearchError
-from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
 from scansearch.strategy import Plan, Traits
@@ -28,8 +26,10 @@ from scansearch.strategy.black_box.storage import storage_setting
 
 if TYPE_CHECKING:
     import optuna
+    import torch
     from optuna.trial import FrozenTrial
 
+    from scansearch.models import Supernet
     from scansearch.strategy.black_box.study import Objective, SharedStudy
 
 TRIES = 10

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
-
 from scansearch.data.dense import DenseSplit
 from scansearch.data.holdout import hold_out, sample
 from scansearch.data.parts import Parts
 from scansearch.data.splits import Split
+from scansearch.lazy import torch
 
 SHARE_OF_ONE_PILE = 0.15
 SHARE_OF_TRAINING = 0.1

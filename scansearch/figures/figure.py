@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from scansearch.errors import ScansearchError
+from scansearch.figures.plain_matplotlib import any_backend
 from scansearch.figures.sources import FigureSource
 from scansearch.registry import FIGURES, unknown_name
 
@@ -58,11 +59,10 @@ def find_figure(name: str, of: type[FigureSource] | None = None) -> FigureSpec[A
     Raises:
         ScansearchError: If it is unknown, cannot be imported, or is no figure.
     """
-    import scansearch.figures.plain_matplotlib  # noqa: F401 (before the figure's own imports)
-
     if of is not None and name not in FIGURES:
         raise unknown_name(f"figure of {of.phrase}", name, figures_of(of))
-    spec = FIGURES.get(name)
+    with any_backend():  # the file of a figure may import matplotlib
+        spec = FIGURES.get(name)
     if not isinstance(spec, FigureSpec):
         raise ScansearchError(f"a figure is a FigureSpec, but {name!r} is {type(spec).__name__}; mend its package")
     return spec

@@ -50,7 +50,7 @@ from scansearch.training.events import Listener, Progress
 from scansearch.training.feed import Feed
 from scansearch.training.interrupt import StopRequest
 from scansearch.training.meter import LOG_STEPS, Meter
-from scansearch.training.optimizer import load_optimizer
+from scansearch.training.optimizer_state import load_optimizer
 from scansearch.training.weights import Weights
 
 STATE = ("step", "judged", "tuned", "sums", "supernet", "optimizer", "strategy", "history", "random")

@@ -21,16 +21,19 @@ The life of a strategy, as the loop (``searching/loop.py``) drives it; in bracke
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import BaseModel, ConfigDict
 
-from scansearch.models import Selection, Supernet
+from scansearch.lazy import torch
+from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.hooks import Hooks
 from scansearch.strategy.step import Plan
 from scansearch.strategy.traits import Traits
+
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
 
 
 class StrategySettings(BaseModel):

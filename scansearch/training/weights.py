@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from scansearch.runs.config import TrainSettings
 from scansearch.training.batch import Batch
 from scansearch.training.meter import Meter
-from scansearch.training.optimizer import schedule, set_lr, trained_parameters, weight_optimizer
+from scansearch.training.optimizer import schedule, trained_parameters, weight_optimizer
+from scansearch.training.optimizer_state import set_lr
 
 TUNING_RATE = 0.1
 """Fine-tuning begins at this share of the training's learning rate (DARTS-PT's published code)."""

@@ -26,7 +26,14 @@ def data(call, *arguments):
     return json.loads(result.out)
 
 
-def test_the_list_has_every_example_with_its_measures(call, here):
+def test_the_list_has_every_example(call, here):
+    shown = call("scans").out.split()
+    assert {example for name in SCAN_ORDERS.names() for example in SCAN_ORDERS.get(name).examples} <= set(shown)
+    assert all("measures" not in family for family in data(call))
+    assert not files(here)
+
+
+def test_the_list_on_a_grid_has_every_example_with_its_measures(call, here):
     result = call("scans", "--grid", "14x14")
     assert result.status == 0, result.err
     lines = result.out.splitlines()
@@ -43,7 +50,7 @@ def test_the_list_has_every_example_with_its_measures(call, here):
     assert not files(here)
 
 
-def test_the_list_as_json(call):
+def test_the_list_on_a_grid_as_json(call):
     listed = data(call, "--grid", "3x4")
     assert [family["name"] for family in listed] == SCAN_ORDERS.names()
     for family in listed:

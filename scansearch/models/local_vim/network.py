@@ -15,7 +15,8 @@ from scansearch.errors import ScansearchError
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.mixer import PER_DIRECTION, VECTORS, ScanMixer
 from scansearch.models.rotary import RotaryEmbedding
-from scansearch.models.supernet import Selection, Supernet
+from scansearch.models.selection import Selection
+from scansearch.models.supernet import Supernet
 from scansearch.shape import ImageShape, Size
 
 

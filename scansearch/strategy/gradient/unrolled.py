@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
-
 from scansearch.errors import UnsupportedError
+from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.strategy.gradient.random_state import RandomState
 from scansearch.strategy.step import Batch, Step
