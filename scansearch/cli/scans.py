@@ -81,7 +81,7 @@ def command(
     """
     size, chosen = parse_grid(grid or DEFAULT_GRID), list(dict.fromkeys(names or []))
     if figure:
-        _check_known(figure)
+        _check_figure(figure)
     if figure and not chosen:
         chosen = _catalogue(size)
     drawn = figure or (SIMILARITY if len(chosen) > 1 else "path")
@@ -105,11 +105,11 @@ def parse_grid(text: str) -> Grid:
     return int(match[1]), int(match[2])
 
 
-def _check_known(figure: str) -> None:
-    from scansearch.registry import FIGURES, unknown_name
+def _check_figure(name: str) -> None:
+    from scansearch.figures.figure import find_figure
+    from scansearch.figures.scan_source import ScanSource
 
-    if figure not in FIGURES:
-        raise unknown_name(FIGURES.kind, figure, FIGURES.names())
+    find_figure(name, ScanSource)
 
 
 def _check_options(names: Sequence[str], figure: str, by: str | None, folder: Path | None, json: bool) -> None:

@@ -104,7 +104,7 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
         processes = Processes(fabric)
         with old_run(processes, path) as folder:
             told = Logged(listener or Silent(), folder.path / "log.txt") if processes.is_first else Silent()
-            if (done := processes.from_first(lambda: _finished(folder, told))) is not None:
+            if (done := processes.from_first(lambda: _finished(folder, fabric, told))) is not None:
                 return done
             past = processes.from_first(lambda: Past.of(folder, told))
             config = past.config.model_copy(update={"machine": machine})
@@ -121,11 +121,12 @@ def _machine_of(path: str | Path, devices: int | None) -> MachineSettings:
     return machine.model_copy(update={"devices": devices or (1 if launched() else machine.devices)})
 
 
-def _finished(folder: RunFolder, listener: Listener) -> Genotype | None:
-    """The genotype of a run that has ended, once it was checked."""
+def _finished(folder: RunFolder, fabric: Fabric, listener: Listener) -> Genotype | None:
+    """The genotype of a run that has ended, once it was checked; the images are not asked for."""
     path = folder.path / "genotype.json"
     if not path.exists():
         return None
+    _named(folder.config, fabric)
     folder.check_origin(listener.warned)
     genotype = Genotype.load(path)
     check_result(genotype, folder.config, read_environment(folder.path), folder.path)
@@ -139,12 +140,9 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
         ScansearchError: If they do not fit each other, or this machine. Nothing is written.
     """
     machine = config.machine
-    check_shares(config.train.batch_size, fabric.world_size)
-    _check_alone(config, fabric.world_size)
-    spec, data = model_of(config), _images(config.data, listener)
-    space = SearchSpace.from_dict(config.space)
-    kind = STRATEGIES.get(config.strategy.name)
-    backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
+    check_processes(config, fabric.world_size)
+    spec, space, strategy, backend = _named(config, fabric)
+    data = _images(config.data, listener)
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     images = {"name": data.name, "fingerprint": data.fingerprint}
@@ -154,13 +152,34 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
         data=data,
         space=space,
         bound=bound,
-        strategy=kind(validated(kind.Settings, config.strategy.settings, "strategy")),
+        strategy=strategy,
         fabric=fabric,
         environment=facts,
     )
 
 
-def _check_alone(config: RunConfig, processes: int) -> None:
+def _named(config: RunConfig, fabric: Fabric) -> tuple[ModelSpec, SearchSpace, Strategy, str]:
+    """Model, space, strategy and backend as the settings name them, which may have been edited.
+
+    Raises:
+        ScansearchError: If one is unknown, cannot run here, or has a setting that it does not take.
+    """
+    kind = STRATEGIES.get(config.strategy.name)
+    return (
+        model_of(config),
+        SearchSpace.from_dict(config.space),
+        kind(validated(kind.Settings, config.strategy.settings, "strategy")),
+        resolve_backend(config.machine.scan_backend, torch.empty(0, device=fabric.device)),
+    )
+
+
+def check_processes(config: RunConfig, processes: int) -> None:
+    """Checks that so many processes can share a search.
+
+    Raises:
+        ScansearchError: If not.
+    """
+    check_shares(config.train.batch_size, processes)
     if processes > 1 and config.strategy.settings.get("storage"):
         raise ScansearchError(
             f"a study in a storage is shared by searches of one process each, but this one has {processes}; leave devices or "

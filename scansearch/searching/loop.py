@@ -139,7 +139,7 @@ class SearchLoop:
         if not done and epoch in self.weights.restarts:
             self._begin_anew(epoch)
         while self.step < end:
-            self._guarded_step()
+            self.advance()
             if self.step == end or self.step % LOG_STEPS == 0:
                 self.meter.check()
             self.listener.stepped(self.progress())
@@ -158,7 +158,8 @@ class SearchLoop:
         stop.asked(self.processes)
         stop.raise_if_asked(f"after step {self.step} of {self.plan.steps}", self.folder.path)
 
-    def _guarded_step(self) -> None:
+    def advance(self) -> None:
+        """Takes a step: one update of the weights, and what the strategy does around it."""
         try:
             self._train_step()
         except Exception:

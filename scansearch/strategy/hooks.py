@@ -42,6 +42,10 @@ class Hooks:
         """Training settings that this strategy wants unless the user says otherwise."""
         return {}
 
+    def rehearse(self) -> None:
+        """Called before ``setup`` in a dry run: what lies outside of the run folder may be read, but must not be written."""
+        return
+
     def notes(self) -> list[str]:
         """What the user should know about this search of this supernet, a line each; asked after ``setup``."""
         return []

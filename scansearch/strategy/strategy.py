@@ -4,6 +4,7 @@ The life of a strategy, as the loop (``searching/loop.py``) drives it; in bracke
 (``strategy/hooks.py``)::
 
     traits                     what the search must know beforehand
+    [rehearse()]               in a dry run: write nothing outside of the run folder
     setup(supernet, space, plan)
     [notes()]                  what the user should know
     every step:    [before_weights(step)]     alpha from held-out data (bilevel search)

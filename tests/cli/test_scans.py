@@ -150,7 +150,7 @@ def test_a_figure_of_the_named_orders(call, here):
         ),
         ("random:99999999999", "a random order is random:SEED, with a whole number from 0 to 4294967295"),
         ("[hv]", "unknown scan order '[hv]'"),
-        ("--figure nope", "unknown figure 'nope'; there is: alpha, "),
+        ("--figure nope", "unknown figure of scan orders 'nope'; there is: gallery, path, similarity\n"),
         ("h --figure heatmap", "cannot draw heatmap: it is of one run or genotype, not of scan orders"),
         ("h v --figure path", "cannot draw path: a path is that of one scan order, but got 2; draw them one by one"),
         ("h --figure similarity", "at least two different scan orders, but got 1"),
