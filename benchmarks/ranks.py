@@ -28,6 +28,7 @@ from benchmarks.planted import CONFIDENCE, tried
 from benchmarks.search import search
 from benchmarks.strategies import SANDWICH
 from scansearch.data import Parts
+from scansearch.errors import ScansearchError
 from scansearch.models import Selection, bind_to
 from scansearch.registry import DATASETS, MODELS, SEARCH_SPACES, STRATEGIES
 from scansearch.space import BoundSpace, Choice, SearchSpace
@@ -180,7 +181,15 @@ def searched(patch_size: int) -> tuple[SearchSpace, BoundSpace]:
 
 
 def drawn(space: BoundSpace, count: int) -> list[Choice]:
-    """Random genotypes, all different."""
+    """Random genotypes, all different.
+
+    Raises:
+        ScansearchError: If there are not so many.
+    """
+    if count > space.size:
+        raise ScansearchError(
+            f"ranks has {space.size} different genotypes on these images, but --genotypes asks for {count}"
+        )
     generator, choices = torch.Generator().manual_seed(0), dict[Choice, None]()
     while len(choices) < count:
         choices[space.sample(generator)] = None

@@ -10,6 +10,7 @@ from scipy.stats import kendalltau
 
 from benchmarks import ranks
 from benchmarks.ranks import Ranked, Ranks
+from scansearch.errors import ScansearchError
 from scansearch.models import Selection
 from scansearch.registry import DATASETS, STRATEGIES
 
@@ -76,6 +77,10 @@ def test_genotypes_differ_and_are_the_same_every_time():
     drawn = ranks.drawn(bound, 20)
     assert drawn == ranks.drawn(bound, 20)
     assert len(set(drawn)) == 20
+    with pytest.raises(
+        ScansearchError, match="ranks has 66 different genotypes on these images, but --genotypes asks for 67"
+    ):
+        ranks.drawn(bound, 67)
     assert {len(kept) for choice in drawn for kept in choice} == {ranks.KEEP}
 
 
