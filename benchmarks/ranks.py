@@ -26,7 +26,9 @@ from benchmarks.comparison import not_run, plain_table
 from benchmarks.images import images
 from benchmarks.planted import CONFIDENCE, tried
 from benchmarks.search import search
+from benchmarks.strategies import SANDWICH
 from scansearch.data import Parts
+from scansearch.errors import ScansearchError
 from scansearch.models import Selection, bind_to
 from scansearch.registry import DATASETS, MODELS, SEARCH_SPACES, STRATEGIES
 from scansearch.space import BoundSpace, Choice, SearchSpace
@@ -37,11 +39,11 @@ GENOTYPES, SEEDS, RESAMPLES = 20, 2, 999
 NAME = "ranks"
 DIRECTIONS, KEEP, DEPTH = "decoys12", 2, 1
 CASES = ("darts", "partial_channel", "single_path", "fair_path")
-SANDWICH = 2
-"""Random sub-networks a step, as published."""
 TRAIN, VALIDATION, TEST = 1_000, 300, 10_000
 TRAINING: dict[str, Any] = {"epochs": 20, "batch_size": 64, "lr": 0.01, "threads": 1}
 """The same for supernets and for networks alone: 320 updates of the weights."""
+
+TAU = partial(kendalltau, method="asymptotic")  # its exact p, which nobody asks for, would take the time
 
 Interval = tuple[float, float, float]
 """A figure, and where it lies with 95 % confidence, over genotypes."""
@@ -96,8 +98,18 @@ class Ranks:
         first = next(other for other in self.rows if other.strategy == row.strategy)
         if first is row:
             return None
-        both = [partial(one.correlation, self.truth, measure=kendalltau) for one in (row, first)]
+        both = [partial(one.correlation, self.truth, measure=TAU) for one in (row, first)]
         return bootstrapped(lambda picked: both[0](picked) - both[1](picked), len(self.truth))
+
+    @cached_property
+    def figures(self) -> dict[tuple[str, str], dict[str, Interval | None]]:
+        """Of every row Kendall's tau, what that has gained, and Spearman's rho; they take seconds."""
+        return {
+            (row.strategy, row.way): {
+                "tau": self.agreement(row, TAU), "tau_gained": self.gain(row), "rho": self.agreement(row, spearmanr),
+            }
+            for row in self.rows
+        }  # fmt: skip
 
     def table(self) -> Table:
         """A row a kind of supernet: both rank correlations, what tau gains on the strategy's first row, mean accuracy of genotypes."""
@@ -105,11 +117,9 @@ class Ranks:
         for strategy, rows in groupby(self.rows, lambda row: row.strategy):
             made.add_row(strategy)
             for row in rows:
-                tau, rho = (_shown(self.agreement(row, measure)) for measure in (kendalltau, spearmanr))
-                made.add_row(f"  {row.way}", tau, _shown(self.gain(row)), rho, f"{np.mean(row.scores):.1%}")
-        made.add_row(
-            "trained alone", self._repeated(kendalltau), "", self._repeated(spearmanr), f"{self.truth.mean():.1%}"
-        )
+                shown = map(_shown, self.figures[strategy, row.way].values())
+                made.add_row(f"  {row.way}", *shown, f"{np.mean(row.scores):.1%}")
+        made.add_row("trained alone", self._repeated(TAU), "", self._repeated(spearmanr), f"{self.truth.mean():.1%}")
         made.add_row("  spread", "", "", "", f"{self.truth.std(ddof=1):.1%}")
         made.caption, made.caption_justify = not_run(self.absent), "left"
         return made
@@ -126,12 +136,9 @@ class Ranks:
     def to_dict(self) -> dict[str, Any]:
         """The table as JSON data, with every accuracy."""
         rows = [
-            {
-                "strategy": row.strategy, "way": row.way, "scores": row.scores, "tau_gained": self.gain(row),
-                "tau": self.agreement(row, kendalltau), "rho": self.agreement(row, spearmanr),
-            }
+            {"strategy": row.strategy, "way": row.way, "scores": row.scores, **self.figures[row.strategy, row.way]}
             for row in self.rows
-        ]  # fmt: skip
+        ]
         facts = {"benchmark": "ranks", "title": self.title, "alone": self.alone, "absent": self.absent}
         return {**facts, "rows": rows, "missed": self.missed()}
 
@@ -174,7 +181,15 @@ def searched(patch_size: int) -> tuple[SearchSpace, BoundSpace]:
 
 
 def drawn(space: BoundSpace, count: int) -> list[Choice]:
-    """Random genotypes, all different."""
+    """Random genotypes, all different.
+
+    Raises:
+        ScansearchError: If there are not so many.
+    """
+    if count > space.size:
+        raise ScansearchError(
+            f"ranks has {space.size} different genotypes on these images, but --genotypes asks for {count}"
+        )
     generator, choices = torch.Generator().manual_seed(0), dict[Choice, None]()
     while len(choices) < count:
         choices[space.sample(generator)] = None

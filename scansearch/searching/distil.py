@@ -23,4 +23,4 @@ def distil(weights: Weights, batch: Batch, logits: torch.Tensor, wanted: Distill
     if wanted.teacher is not None:
         logits, _ = weights.add(batch, wanted.teacher)
     for student in wanted.students:
-        weights.distil(batch.images, logits, student)
+        weights.distil(batch, logits, student)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -82,26 +82,21 @@ class Weights:
 
     def add(self, batch: Batch, *arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """As ``backward``, but adds to the gradients that are there."""
-        return self._add(batch.images, arguments, lambda logits: self.loss(logits, batch.targets))
-
-    def distil(self, images: torch.Tensor, teacher: torch.Tensor, *arguments: Any) -> None:
-        """Adds the gradients of the cross-entropy with a teacher's predictions on the same images.
-
-        Args:
-            images: What is learned from.
-            teacher: Its logits (B, classes), of which no gradient is taken.
-            *arguments: As of ``backward``.
-        """
-        predicted = teacher.detach().float().softmax(1)
-        self._add(images, arguments, lambda logits: F.cross_entropy(logits.float(), predicted))
-
-    def _add(
-        self, images: torch.Tensor, arguments: Sequence[Any], loss_of: Callable[[torch.Tensor], torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = self.module(images, *arguments)
-        loss = loss_of(logits)
+        logits = self.module(batch.images, *arguments)
+        loss = self.loss(logits, batch.targets)
         self.fabric.backward(loss)
         return logits.detach(), loss.detach()
+
+    def distil(self, batch: Batch, teacher: torch.Tensor, *arguments: Any) -> None:
+        """Adds the gradients of the cross-entropy with what a teacher predicts for a batch.
+
+        Args:
+            batch: What is learned from; its targets do not count.
+            teacher: The teacher's logits (B, classes), of which no gradient is taken.
+            *arguments: As of ``backward``.
+        """
+        logits = self.module(batch.images, *arguments)
+        self.fabric.backward(F.cross_entropy(logits.float(), teacher.detach().float().softmax(1)))
 
     def update(self) -> None:
         """Moves the weights by their gradients, clipped; the one place where they move."""

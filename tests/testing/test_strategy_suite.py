@@ -24,6 +24,9 @@ OPTIONS = [
     ("darts", {"selection": "perturbation"}),
     ("darts", {"perturb": "adversarial", "shortcut": 0.5, "entropy": 0.1}),
     ("evolution", {**BUDGETS["evolution"], "judge": "training", "judge_epochs": 1}),
+    ("progressive", {"sandwich": 1}),
+    ("gumbel", {"sandwich": 1}),
+    ("single_path", {**EVOLUTION, "sandwich": 1}),
 ]
 
 

@@ -60,14 +60,14 @@ def test_a_student_learns_the_teachers_predictions_and_nothing_where_they_agree(
     found.network.eval()
     logits = found.network(batch.images)
     found.optimizer.zero_grad()
-    found.distil(batch.images, logits)
+    found.distil(batch, logits)
     assert all(float(g.abs().max()) < 1e-6 for g in gradients(found))  # no label, and no smoothing
     other = torch.randn_like(logits)
     want = torch.autograd.grad(
         -(other.softmax(1) * logits.log_softmax(1)).sum(1).mean(), list(found.network.parameters())
     )
     found.optimizer.zero_grad()
-    found.distil(batch.images, other.requires_grad_())
+    found.distil(batch, other.requires_grad_())
     assert other.grad is None
     assert all(torch.allclose(g, w, atol=1e-6) for g, w in zip(gradients(found), want, strict=True))
 
