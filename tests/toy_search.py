@@ -7,6 +7,7 @@ from scansearch.models import Supernet
 from scansearch.registry import STRATEGIES
 from scansearch.space import SearchSpace
 from scansearch.strategy.step import Batch, Plan, Step
+from scansearch.training.evaluate import Measured
 
 NAMES = ("h", "h_flip", "v", "v_flip", "w2", "w2_flip", "w3", "w3_flip")
 
@@ -75,3 +76,18 @@ def set_alpha(supernet, *layers):
     with torch.no_grad():
         for alpha, values in zip(supernet.alphas, layers, strict=True):
             alpha.copy_(torch.tensor(values, dtype=torch.float32).view_as(alpha))
+
+
+class Oracle:
+    """A judge that asks functions of the selections: the accuracy, and the loss, 1 - accuracy unless it is given."""
+
+    def __init__(self, accuracy, loss=None):
+        self.accuracy, self.loss = accuracy, loss or (lambda selections: 1 - accuracy(selections))
+        self.asked, self.tuned = [], []
+
+    def measure(self, selections):
+        self.asked.append(selections)
+        return Measured(self.loss(selections), self.accuracy(selections))
+
+    def tune(self, updates):
+        self.tuned.append(updates)

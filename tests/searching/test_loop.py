@@ -1,5 +1,6 @@
 """What the loop gives a strategy, seen by one that writes everything down."""
 
+from itertools import pairwise
 from unittest.mock import patch
 
 import pytest
@@ -22,6 +23,7 @@ RUN = {
     "scan_backend": "torch",
 }  # fmt: skip
 LR = 3e-3
+TUNINGS = 6
 
 
 class Probe(Darts):
@@ -31,7 +33,7 @@ class Probe(Darts):
 
     @property
     def traits(self):
-        return super().traits._replace(tunings=6, judgements=4)
+        return super().traits._replace(tunings=TUNINGS, judgements=4)
 
     def before_weights(self, step):
         self.kept.setdefault("steps", []).append(step)
@@ -44,10 +46,11 @@ class Probe(Darts):
     def finish(self, evaluate):
         loop = self.kept["loop"] = evaluate.loop
         self.kept["moments"] = len(loop.weights.optimizer.state)
-        self.kept["tuned"] = []
-        for _ in range(6):
-            evaluate.tune(self.evaluation(), 1)
+        self.kept["tuned"], self.kept["alphas"] = [], [self.alphas()[0].detach().clone()]
+        for _ in range(TUNINGS):
+            evaluate.tune(1)
             self.kept["tuned"].append((loop.weights.optimizer.param_groups[0]["lr"], _updates(loop)))
+            self.kept["alphas"].append(self.alphas()[0].detach().clone())
         seen = self.kept["judged"] = []
         kind = type(loop.data.validation)
         batch = kind.batch
@@ -81,20 +84,20 @@ def test_measurements_are_made_in_evaluation_mode(probed):
 def test_recent_batches_are_those_that_alpha_learns_from(probed):
     kept = probed(level="bilevel")
     last = kept["recent"][-1]
-    held_out = [step.held_out for step in kept["steps"]][-len(last) :]
+    held_out = [step.held_out for step in kept["steps"][:-TUNINGS]][-len(last) :]
     assert [torch.equal(a.images, b.images) for a, b in zip(last, held_out, strict=True)] == [True] * len(last)
 
 
 def test_recent_batches_of_joint_alpha_are_the_weights(probed):
     kept = probed()
-    assert torch.equal(kept["recent"][-1][-1].images, kept["steps"][-1].train.images)
+    assert torch.equal(kept["recent"][-1][-1].images, kept["steps"][-TUNINGS - 1].train.images)
 
 
 def test_every_batch_is_augmented_with_numbers_of_its_own(probed, monkeypatch):
     used = []
     monkeypatch.setattr(feed_module, "generator", lambda *key: (used.append(key), generator(*key))[1])
     steps = probed(level="bilevel")["steps"]
-    assert len(set(used)) == 2 * len(steps) + 6  # of the weights' batches, of the held-out ones, of those of the tuning
+    assert len(set(used)) == 2 * len(steps)  # of the weights' batches and of the held-out ones, also while it tunes
     assert {key[:1] for key in used} == {(0,)}  # the seed
 
 
@@ -117,6 +120,16 @@ def test_fine_tuning_has_a_fresh_optimiser_and_a_rate_that_falls_from_a_tenth(pr
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < rates[0] / 5
     assert [updates for _, updates in kept["tuned"]] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("level", ["joint", "bilevel"])
+def test_fine_tuning_goes_on_with_the_strategys_own_steps(probed, level):
+    kept = probed(level=level)
+    plan, steps = kept["loop"].plan, kept["steps"]
+    assert [step.number for step in steps] == list(range(plan.steps + TUNINGS))
+    assert [step.schedule for step in steps[plan.steps :]] == pytest.approx([rate / LR for rate, _ in kept["tuned"]])
+    assert len(kept["alphas"]) == TUNINGS + 1
+    assert all(not torch.equal(one, other) for one, other in pairwise(kept["alphas"]))
 
 
 def test_a_rough_judgement_takes_some_images_evenly_spaced_and_a_whole_one_all(probed):

@@ -1,16 +1,22 @@
+import signal
+
 import pytest
 import torch
-from toy_search import ToySupernet, set_alpha, space, step, strategy
+from toy_search import Oracle, ToySupernet, set_alpha, space, step, strategy
 
+import scansearch
+from scansearch.errors import InterruptedRunError
+from scansearch.searching.loop import SearchLoop
 from scansearch.strategy.step import Plan
+from scansearch.training.events import Silent
 
 SCORES = [0.1, 3, 2, -1, 5, 1, 0, 4]
 
 
-def made(plan=Plan(10, 10, 0), **settings):  # noqa: B008 (frozen)
+def made(plan=Plan(10, 10, 0), stages=2, keep=4, **settings):  # noqa: B008 (frozen)
     net = ToySupernet(count=8)
     set_alpha(net, SCORES, SCORES[::-1])
-    return strategy("progressive", net, space(count=8, keep=4), plan, **settings), net
+    return strategy("progressive", net, space(count=8, keep=keep), plan, stages=stages, **settings), net
 
 
 def test_eight_six_four():
@@ -39,6 +45,15 @@ def test_alpha_stands_still_at_the_beginning_of_each_stage():
         True,
         True,
     ]
+
+
+@pytest.mark.parametrize(("keep", "sizes"), [(4, [6, 5, 5]), (1, [5, 3, 3])])
+def test_three_stages_as_published(keep, sizes):
+    found, net = made(Plan(9, 10, 0), stages=3, keep=keep)
+    for epoch, size in zip((3, 6, 9), sizes, strict=True):
+        found.after_epoch(step(net, epoch * 10 - 1))
+        assert [len(left) for left in found.left] == [size, size]
+    assert strategy("progressive").settings.stages == 3
 
 
 def test_more_stages():
@@ -115,20 +130,89 @@ def test_what_dropped_out_never_returns(selection):
     for seed in range(20):
         generator, net = torch.Generator().manual_seed(seed), ToySupernet(layers=1, count=8)
         bound = space(count=8, keep=2, layers=1, constraints=[rule])
-        found = strategy("progressive", net, bound, selection=selection, tuning=0, judged=5)
+        found = strategy("progressive", net, bound, selection=selection, tuning=0, judged=5, stages=2)
         set_alpha(net, torch.randn(8, generator=generator).tolist())
         found.after_epoch(step(net, 49))
         set_alpha(net, (3 * torch.randn(8, generator=generator)).tolist())
-        found.finish(lambda selections: 0.5)
+        found.finish(Oracle(lambda selections: 0.5))
         assert set(found.choose()[0]) <= set(found.left[0])
         assert bound.allows(found.choose())
 
 
 def test_layers_keep_as_many_as_lie_above_the_mean_of_what_is_left():
     net = ToySupernet(layers=1, count=8)
-    found = strategy("progressive", net, space(count=8, keep=(2, 4), layers=1))
+    found = strategy("progressive", net, space(count=8, keep=(2, 4), layers=1), stages=2)
     set_alpha(net, SCORES)
     found.after_epoch(step(net, 49))
     set_alpha(net, [0, 1.0, 0.1, 0, 1.0, 0.1, 0, 0.1])  # six are left, and two of them lie above 1/6
     assert found.left == [[0, 1, 2, 4, 5, 7]]
     assert found.choose() == ((1, 4),)
+
+
+def test_alpha_learns_at_the_published_rate():
+    found, _ = made(Plan(75, 260, 0), stages=3)
+    (group,) = found.optimizer.param_groups
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (6e-4, (0.5, 0.999), 1e-3)
+
+
+def test_a_fresh_stage_has_a_fresh_optimiser_of_alpha():
+    for fresh in (True, False):
+        found, net = made(fresh=fresh, still=0.0)
+        assert found.traits.restarts == ((5,) if fresh else ())
+        seen = []
+        for number in (48, 49, 50, 51):
+            found.before_weights(step(net, number))
+            seen.append(int(found.optimizer.state[net.alphas[0]]["step"]))
+        assert seen == ([1, 2, 1, 2] if fresh else [1, 2, 3, 4])
+
+
+RUN = {
+    "model": "local_vim_nano", "depth": 2, "epochs": 4, "limit": 256, "batch_size": 32, "strategy": "progressive", "stages": 2,
+    "checkpoint_steps": 1000, "warmup_epochs": 0,
+}  # fmt: skip
+
+
+class Watch(Silent):
+    """Remembers the rate of the weights and a weight, after every step; stops after the step of this number."""
+
+    def __init__(self, monkeypatch, stop=None):
+        self.rates, self.weights, self.stop, self.made = [], [], stop, 0
+        real, outer = SearchLoop._train_step, self
+
+        def step(loop):
+            real(loop)
+            outer.rates.append(loop.weights.optimizer.param_groups[0]["lr"])
+            outer.weights.append(loop.supernet.layers[0].mixer.in_proj.weight.detach().clone())
+
+        monkeypatch.setattr(SearchLoop, "_train_step", step)
+
+    def stepped(self, progress):
+        if progress.step == self.stop:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_fresh_stage_begins_with_other_weights_and_a_new_schedule(tmp_path, monkeypatch):
+    fresh, on = Watch(monkeypatch), None
+    scansearch.search(tmp_path / "fresh", listener=fresh, **RUN)
+    monkeypatch.undo()
+    on = Watch(monkeypatch)
+    scansearch.search(tmp_path / "on", listener=on, fresh=False, **RUN)
+    half = len(fresh.rates) // 2
+    assert fresh.rates[half:] == fresh.rates[:half]
+    assert fresh.rates[0] == max(fresh.rates)
+    assert on.rates == sorted(on.rates, reverse=True)
+    jump, usual = (float((w.weights[half] - w.weights[half - 1]).norm()) for w in (fresh, on))
+    assert jump > 10 * usual
+    assert float((fresh.weights[half] - fresh.weights[0]).norm()) > 10 * usual  # and not those of the beginning
+
+
+@pytest.mark.parametrize("at", [7, 8, 9])
+def test_a_run_stopped_about_a_fresh_stage_resumes_byte_for_byte(at, tmp_path, monkeypatch):
+    """The stage begins with update 8."""
+    scansearch.search(tmp_path / "whole", **RUN)
+    with pytest.raises(InterruptedRunError):
+        scansearch.search(tmp_path / "cut", listener=Watch(monkeypatch, at), **RUN)
+    scansearch.resume(tmp_path / "cut")
+    newest = [max((tmp_path / name / "checkpoints").glob("step-*")).name for name in ("whole", "cut")]
+    assert newest[0] == newest[1]  # the name holds a checksum of the weights
+    assert (tmp_path / "whole" / "scores.csv").read_bytes() == (tmp_path / "cut" / "scores.csv").read_bytes()

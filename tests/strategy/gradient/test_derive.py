@@ -2,7 +2,7 @@ import signal
 
 import pytest
 import torch
-from toy_search import ToySupernet, set_alpha, space, strategy
+from toy_search import Oracle, ToySupernet, set_alpha, space, step, strategy
 
 import scansearch
 from scansearch.errors import InterruptedRunError
@@ -17,7 +17,7 @@ def judge(selections):
 
 
 def uniform(bound):
-    return [torch.full((len(layer.candidates),), 0.25, dtype=torch.float64) for layer in bound]
+    return lambda: [torch.full((len(layer.candidates),), 0.25, dtype=torch.float64) for layer in bound]
 
 
 def start(bound):
@@ -31,19 +31,19 @@ def plain(choice):
 
 
 def test_perturbation_drops_what_is_missed_least():
-    bound, calls = space(), []
+    bound, oracle = space(), Oracle(judge)
     found = Derivation("perturbation", 0, bound, 0)
-    found.run(start(bound), uniform(bound), plain, lambda s: (calls.append(s), judge(s))[1])
+    found.run(start(bound), uniform(bound), plain, oracle)
     assert found.chosen == ((1, 3), (0, 3))
-    assert len(calls) <= found.judgements
-    full = max(calls, key=lambda s: sum(len(x.indices) for x in s))
+    assert len(oracle.asked) <= found.judgements
+    full = max(oracle.asked, key=lambda s: sum(len(x.indices) for x in s))
     assert sum(len(x.indices) for x in full) == 7  # one gone
 
 
 def test_perturbation_respects_constraints():
     bound = space(constraints=[{"kind": "flip_pairs", "least": 1}])
     found = Derivation("perturbation", 0, bound, 0)
-    found.run(start(bound), uniform(bound), plain, judge)
+    found.run(start(bound), uniform(bound), plain, Oracle(judge))
     assert found.chosen == (
         (2, 3),
         (2, 3),
@@ -54,53 +54,49 @@ def test_perturbation_respects_constraints():
 def test_perturbation_keeps_as_many_as_help():
     bound = space(keep=(1, 4))
     found = Derivation("perturbation", 0, bound, 0)
-    found.run(start(bound), uniform(bound), plain, judge)
+    found.run(start(bound), uniform(bound), plain, Oracle(judge))
     assert found.chosen == ((0, 1, 2, 3), (0, 2, 3))
 
 
 def test_of_genotypes_drawn_by_score_the_most_accurate_wins():
     bound = space()
     found = Derivation("one_shot", 200, bound, 0)
-    found.run(start(bound), uniform(bound), plain, judge)
+    found.run(start(bound), uniform(bound), plain, Oracle(judge))
     assert found.chosen == ((1, 3), (0, 3))
     sure = [torch.tensor([1.0, 1e-9, 1.0, 1e-9]).double()] * 2
     few = Derivation("one_shot", 20, bound, 0)
-    few.run(start(bound), sure, plain, judge)
+    few.run(start(bound), lambda: sure, plain, Oracle(judge))
     assert few.chosen == ((0, 2), (0, 2))
 
 
 @pytest.mark.parametrize("how", ["perturbation", "one_shot"])
 def test_after_an_interruption_it_ends_as_it_would_have(how):
-    bound, done = space(), []
+    bound, whole_judge = space(), Oracle(judge)
     whole = Derivation(how, 30, bound, 7)
-    whole.run(start(bound), uniform(bound), plain, lambda s: (done.append(1), judge(s))[1])
+    whole.run(start(bound), uniform(bound), plain, whole_judge)
+    half = len(whole_judge.asked) // 2
 
-    def until(limit):
-        calls = []
-
-        def evaluate(selections):
-            if len(calls) == limit:
+    class Interrupted(Oracle):
+        def measure(self, selections):
+            if len(self.asked) == half:
                 raise KeyboardInterrupt
-            calls.append(1)
-            return judge(selections)
-
-        return evaluate, calls
+            return super().measure(selections)
 
     part = Derivation(how, 30, bound, 7)
     with pytest.raises(KeyboardInterrupt):
-        part.run(start(bound), uniform(bound), plain, until(len(done) // 2)[0])
-    again = Derivation(how, 30, bound, 7)
+        part.run(start(bound), uniform(bound), plain, Interrupted(judge))
+    again, rest = Derivation(how, 30, bound, 7), Oracle(judge)
     again.load_state_dict(part.state_dict())
-    evaluate, calls = until(10**6)
-    again.run(start(bound), uniform(bound), plain, evaluate)
+    again.run(start(bound), uniform(bound), plain, rest)
     assert again.chosen == whole.chosen
-    assert len(calls) == len(done) - len(done) // 2
+    assert len(rest.asked) == len(whole_judge.asked) - half
+    assert again.measured == whole.measured
 
 
 def test_magnitude_judges_nothing():
     found = Derivation("magnitude", 0, space(), 0)
     assert found.judgements == 0
-    found.run(start(space()), uniform(space()), plain, lambda s: pytest.fail("judged"))
+    found.run(start(space()), uniform(space()), plain, Oracle(lambda s: pytest.fail("judged")))
     assert found.chosen is None
 
 
@@ -111,9 +107,8 @@ def test_a_strategy_judges_what_is_left_with_the_weights_it_had():
     (one, two) = found.derived(((1, 3), (0, 1, 2)))
     assert torch.allclose(one.weights, torch.tensor([1.0, 3.0]).softmax(0))
     assert torch.allclose(two.weights, torch.full((3,), 1 / 3))
-    found.finish(judge)
+    found.finish(Oracle(judge))
     assert found.choose() == ((1, 3), (0, 3))
-    assert found.by_score()[0] == (2, 3)
 
 
 def test_what_has_dropped_out_is_not_judged_again():
@@ -121,26 +116,27 @@ def test_what_has_dropped_out_is_not_judged_again():
     set_alpha(net, [0, 1, 2, 3], [3, 2, 1, 0])
     found = strategy("progressive", net, space(keep=1), selection="perturbation", tuning=0)
     found.left = [[2, 3], [0, 1]]
-    calls = []
-    found.finish(lambda s: (calls.append(s), judge(s))[1])
-    assert all(set(s.indices) <= set(left) for call in calls for s, left in zip(call, found.left, strict=True))
+    oracle = Oracle(judge)
+    found.finish(oracle)
+    assert all(set(s.indices) <= set(left) for call in oracle.asked for s, left in zip(call, found.left, strict=True))
     assert found.choose() == ((3,), (0,))
 
 
 def test_sigmoid_closes_gates_and_leaves_the_others_as_they_are():
     net = ToySupernet()
-    set_alpha(net, [0, 1, 2, 3], [0, 0, 0, 0])
     found = strategy("sigmoid", net)
+    set_alpha(net, [0, 1, 2, 3], [0, 0, 0, 0])
     selections = found.derived(((1, 3), (0, 1)))
     assert torch.allclose(selections[0].weights, torch.tensor([1.0, 3.0]).sigmoid())
     assert torch.allclose(selections[1].weights, torch.tensor([0.5, 0.5]))
 
 
 def test_one_shot_draws_about_as_many_as_are_above_the_threshold():
-    bound, sizes = space(count=8, keep=(1, 8), layers=1), []
+    bound, oracle = space(count=8, keep=(1, 8), layers=1), Oracle(lambda selections: 0.0)
     gates = torch.tensor([0.95, 0.95, *[0.05] * 6]).double()
     found = Derivation("one_shot", 100, bound, 0)
-    found.run(start(bound), [gates], plain, lambda s: sizes.append(len(s[0].indices)) or 0.0, threshold=0.85)
+    found.run(start(bound), lambda: [gates], plain, oracle, threshold=0.85)
+    sizes = [len(selection.indices) for (selection,) in oracle.asked]
     assert 1 <= sum(sizes) / len(sizes) <= 3
 
 
@@ -148,7 +144,7 @@ def test_layers_without_a_choice_are_not_tuned_for():
     assert Derivation("perturbation", 0, space(keep=4, layers=3), 0, tuning=10).tunings == 0
     assert Derivation("perturbation", 0, space(keep=2, layers=3), 0, tuning=10).tunings == 20
     bound = space(keep=4, layers=3)
-    Derivation("perturbation", 0, bound, 0, tuning=10).run(start(bound), uniform(bound), plain, lambda s: 0.5)
+    Derivation("perturbation", 0, bound, 0, tuning=10).run(start(bound), uniform(bound), plain, Oracle(lambda s: 0.5))
 
 
 def test_what_judges_in_the_end_claims_no_margin():
@@ -161,22 +157,17 @@ def test_one_shot_judges_what_the_scores_would_keep():
     net = ToySupernet()
     set_alpha(net, [3, 3, 3, -3], [-3, -3, -2, -3])
     found = strategy("sigmoid", net, space(keep=(1, 3)), selection="one_shot", judged=1)
-    found.finish(judge)
+    set_alpha(net, [3, 3, 3, -3], [-3, -3, -2, -3])
+    found.finish(Oracle(judge))
     assert found.choose() == ((0, 1, 2), (2,))
 
 
 def test_between_two_layers_the_supernet_is_tuned_with_what_is_left():
-    class Evaluate:
-        def __init__(self):
-            self.tuned = []
+    class Evaluate(Oracle):
+        def tune(self, updates):
+            self.tuned.append(([len(s.indices) for s in found.select(100)], updates))
 
-        def __call__(self, selections):
-            return judge(selections) * (1 if self.tuned else 0.5)
-
-        def tune(self, selections, updates):
-            self.tuned.append(([len(s.indices) for s in selections], updates))
-
-    evaluate, bound = Evaluate(), space(layers=3)
+    evaluate, bound = Evaluate(judge), space(layers=3)
     found = strategy("darts", ToySupernet(layers=3), bound, selection="perturbation", tuning=0.07)
     WORTH.append([0.0, 0.1, 0.2, 0.3])
     found.finish(evaluate)
@@ -195,15 +186,21 @@ TUNING_RUN = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def uncut(tmp_path_factory):
+WITH_ALPHA = {"level": "bilevel", "limit": 256, "perturb": "random", "drop_path": 0.2, "sandwich": 1}
+
+
+@pytest.fixture(scope="module", params=[{}, WITH_ALPHA], ids=str)
+def uncut(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("tuned") / "whole"
-    scansearch.search(folder, **TUNING_RUN)
-    return folder
+    run = {**TUNING_RUN, **request.param}
+    scansearch.search(folder, **run)
+    return folder, run
 
 
 @pytest.mark.parametrize("at", [3, 8, 11])
 def test_a_run_stopped_while_it_tunes_resumes_byte_for_byte(at, uncut, tmp_path):
+    whole, run = uncut
+
     class Stop(Silent):
         def tuned(self, done, most):
             assert most == 12
@@ -211,47 +208,72 @@ def test_a_run_stopped_while_it_tunes_resumes_byte_for_byte(at, uncut, tmp_path)
                 signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(InterruptedRunError):
-        scansearch.search(tmp_path / "cut", listener=Stop(), **TUNING_RUN)
+        scansearch.search(tmp_path / "cut", listener=Stop(), **run)
     scansearch.resume(tmp_path / "cut")
-    ours, theirs = (scansearch.load_genotype(folder / "genotype.json") for folder in (uncut, tmp_path / "cut"))
+    ours, theirs = (scansearch.load_genotype(folder / "genotype.json") for folder in (whole, tmp_path / "cut"))
     assert ours.layers == theirs.layers
     assert ours.search["derived_accuracy"] == theirs.search["derived_accuracy"]
-    newest = [max((folder / "checkpoints").glob("step-*")).name for folder in (uncut, tmp_path / "cut")]
+    newest = [max((folder / "checkpoints").glob("step-*")).name for folder in (whole, tmp_path / "cut")]
     assert newest[0] == newest[1]  # the name holds a checksum of the weights
 
 
 def test_after_tuning_what_was_judged_before_is_judged_again():
-    class Evaluate:
-        def __init__(self):
-            self.calls, self.tuned = [], 0
+    class Evaluate(Oracle):
+        def measure(self, selections):
+            calls.append((len(self.tuned), tuple(s.indices for s in selections)))
+            return super().measure(selections)
 
-        def __call__(self, selections):
-            self.calls.append((self.tuned, tuple(s.indices for s in selections)))
-            return 0.5
-
-        def tune(self, selections, updates):
-            self.tuned += 1
-
-    evaluate, bound = Evaluate(), space(keep=(2, 4), layers=2)
+    calls, bound = [], space(keep=(2, 4), layers=2)
+    evaluate = Evaluate(lambda selections: 0.5)
     Derivation("perturbation", 0, bound, 0, tuning=5).run(start(bound), uniform(bound), plain, evaluate)
-    rounds = {choice: {tuned for tuned, other in evaluate.calls if other == choice} for _, choice in evaluate.calls}
+    rounds = {choice: {tuned for tuned, other in calls if other == choice} for _, choice in calls}
     assert {0, 1} in rounds.values()
 
 
-def test_of_directions_that_are_missed_equally_the_one_of_the_lowest_score_goes():
-    bound = space(layers=1)
-    scores = [torch.tensor([0.4, 0.1, 0.3, 0.2], dtype=torch.float64)]
-    found = Derivation("perturbation", 0, bound, 0)
-    found.run(start(bound), scores, plain, lambda selections: 0.5)
-    assert found.chosen == ((0, 2),)
+@pytest.mark.parametrize(("by", "kept"), [("loss", ((0, 3), (0, 1))), ("accuracy", ((1, 3), (0, 3)))])
+def test_what_is_missed_least_is_told_by_the_loss_or_by_the_accuracy(by, kept):
+    misleading = [[0.4, 0.1, 0.2, 0.3], [0.4, 0.3, 0.2, 0.1]]
+
+    def loss(selections):
+        return -sum(misleading[i][j] for i, selection in enumerate(selections) for j in selection.indices)
+
+    found = strategy("darts", selection="perturbation", perturbation_by=by, tuning=0)
+    found.finish(Oracle(judge, loss))
+    assert found.choose() == kept
+    assert strategy("darts").settings.perturbation_by == "loss"
+
+
+def test_of_equal_accuracies_the_loss_decides():
+    found = Derivation("perturbation", 0, space(), 0, by="accuracy")
+    found.run(start(space()), uniform(space()), plain, Oracle(lambda selections: 0.5, lambda s: 1 - judge(s)))
+    assert found.chosen == ((1, 3), (0, 3))
+
+
+@pytest.mark.parametrize("name", ["darts", "sigmoid", "progressive", "partial_channel", "gumbel", "binary_gates"])
+def test_what_is_left_out_does_not_run_and_does_not_learn(name, monkeypatch):
+    net = ToySupernet(count=4)
+    monkeypatch.setattr("scansearch.strategies.partial_channel.PartialChannel.derived", lambda self, choice: [])
+    found = strategy(name, net, level="bilevel", alpha_warmup=0.0, alpha_weight_decay=0.0)
+    set_alpha(net, [0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1])
+    found.narrow(((1, 3), (0, 1, 2)))
+    for number in range(100, 110):
+        found.before_weights(step(net, number))
+        assert all(set(s.indices) <= set(left) for s, left in zip(found.select(number), found.remaining(), strict=True))
+    one, two = (alpha.flatten().tolist() for alpha in net.alphas)
+    assert (one[0], one[2], two[3]) == pytest.approx((0.1, 0.3, 0.1))
+    assert one[1] != pytest.approx(0.2)
+    if name not in ("gumbel", "binary_gates", "sigmoid"):
+        weights = found.select(110)[0].weights
+        assert torch.allclose(weights, torch.tensor([one[1], one[3]]).softmax(0))
 
 
 def test_layers_are_decided_in_an_order_that_the_seed_draws():
     bound, orders = space(layers=4), set()
     for seed in range(6):
-        calls = []
+        oracle = Oracle(lambda selections: 0.5)
         found = Derivation("perturbation", 0, bound, seed)
-        found.run(start(bound), uniform(bound), plain, lambda s, calls=calls: (calls.append(s), 0.5)[1])
+        found.run(start(bound), uniform(bound), plain, oracle)
+        calls = oracle.asked
         begun = [next(n for n, s in enumerate(calls) if len(s[layer].indices) < 4) for layer in range(4)]
         orders.add(tuple(sorted(range(4), key=begun.__getitem__)))
     assert len(orders) > 2

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import torch
-from toy_search import ToySupernet, set_alpha, space, step, strategy
+from toy_search import Oracle, ToySupernet, set_alpha, space, step, strategy
 
 from scansearch.strategy.step import Batch, Plan
 
@@ -133,10 +133,11 @@ def test_held_out_alpha_has_the_published_adam():
 
 
 def test_one_shot_judges_genotypes_as_they_are_reported():
-    net, calls = ToySupernet(), []
+    net, oracle = ToySupernet(), Oracle(lambda selections: 0.5)
     set_alpha(net, [0, 1, 2, 3], [3, 2, 1, 0])
     found = strategy("darts", net, selection="one_shot", judged=5)
-    found.finish(lambda selections: calls.append(selections) or 0.5)
+    found.finish(oracle)
+    calls = oracle.asked
     choices = [tuple(s.indices for s in call) for call in calls]
     same = [zip(call, found.derived(choice), strict=True) for call, choice in zip(calls, choices, strict=True)]
     assert all(torch.equal(s.weights, own.weights) for pairs in same for s, own in pairs)
@@ -171,6 +172,6 @@ def test_branches_that_the_mixture_has_dropped_are_equal_among_themselves():
 @pytest.mark.parametrize(("name", "settings", "want"), [("sigmoid", {"threshold": 0.7}, 0.7), ("darts", {}, None)])
 def test_the_selection_knows_the_threshold(name, settings, want):
     found, told = strategy(name, selection="one_shot", **settings), []
-    found.derivation.run = lambda *arguments: told.append(arguments[-1])
-    found.finish(lambda selections: 0.5)
+    found.derivation.run = lambda *arguments: told.append(arguments[4])
+    found.finish(Oracle(lambda selections: 0.5))
     assert told == [want]
