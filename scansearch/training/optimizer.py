@@ -12,6 +12,7 @@ from torch import nn
 from scansearch.models import Supernet
 from scansearch.runs.restore import check_keys, check_numbers, check_tensor, described, whole
 from scansearch.runs.settings import TrainSettings
+from scansearch.training.branch_optimizers import BranchAdamW, BranchSGD, RanBranches
 
 WARMUP_START = 1e-4
 LARGEST_RATE = 1e6
@@ -30,8 +31,16 @@ def trained_parameters(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return [(name, p) for name, p in network.named_parameters() if p.requires_grad]
 
 
-def weight_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """AdamW or SGD over the weights alone. Those that the network names in ``no_weight_decay`` are not decayed; by default 1-D ones."""
+def weight_optimizer(
+    network: nn.Module, settings: TrainSettings, ran: RanBranches | None = None
+) -> torch.optim.Optimizer:
+    """AdamW or SGD over the weights alone. Those that the network names in ``no_weight_decay`` are not decayed; by default 1-D ones.
+
+    Args:
+        network: The network.
+        settings: How it is trained.
+        ran: Which branches ran; of weights that are stacked by branch, no others move.
+    """
     weights = trained_parameters(network)
     named: Callable[[], set[str]] | None = getattr(network, "no_weight_decay", None)
     exempt = {name for name, p in weights if p.ndim <= 1} if named is None else named()
@@ -39,6 +48,10 @@ def weight_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim
     others = [p for name, p in weights if name in exempt]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": settings.weight_decay}]
     groups.append({"params": others, "weight_decay": 0.0})
+    if ran is not None and ran.any_stacked:
+        if settings.optimizer == "sgd":
+            return BranchSGD(groups, ran, lr=settings.lr, momentum=settings.momentum)
+        return BranchAdamW(groups, ran, lr=settings.lr)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
     return torch.optim.AdamW(groups, lr=settings.lr)
@@ -90,7 +103,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: object) -> None:
 
 def _check_memory(optimizer: torch.optim.Optimizer, memory: object) -> None:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    keys = MEMORY.get(type(getattr(optimizer, "optimizer", optimizer)))
+    inner = getattr(optimizer, "optimizer", optimizer)
+    keys = next((keys for kind, keys in MEMORY.items() if isinstance(inner, kind)), None)
     if type(memory) is not dict:
         raise ValueError(f"the optimiser's memory is {described(memory)} and not a dict")
     for number, entry in memory.items():
@@ -98,12 +112,17 @@ def _check_memory(optimizer: torch.optim.Optimizer, memory: object) -> None:
         parameter = parameters[whole(number, 0, len(parameters) - 1, "the number of a parameter")]
         if keys is not None:
             check_keys(entry, sorted(keys), where)
-            _check_entry(entry, parameter, where)
+            by_row = isinstance(inner, BranchAdamW) and inner.ran.is_stacked(parameter)
+            _check_entry(entry, parameter, where, by_row=by_row)
 
 
-def _check_entry(entry: Mapping[str, torch.Tensor], parameter: torch.Tensor, where: str) -> None:
+def _check_entry(entry: Mapping[str, torch.Tensor], parameter: torch.Tensor, where: str, *, by_row: bool) -> None:
+    """``by_row``: there may be a step count for each row, instead of one number."""
     for key, value in entry.items():
-        like = torch.empty((), dtype=getattr(value, "dtype", None)) if key == "step" else parameter
+        like = parameter
+        if key == "step":
+            counts = len(parameter) if by_row and getattr(value, "ndim", 0) == 1 else None
+            like = torch.empty(() if counts is None else counts, dtype=getattr(value, "dtype", None))
         check_numbers(check_tensor(value, like, f"{key} in {where}"), f"{key} in {where}", finite=key == "step")
         if key in ("step", "exp_avg_sq") and bool((value < 0).any()):
             raise ValueError(f"{key} in {where} is negative")
