@@ -18,7 +18,8 @@ from scansearch.space import find_space
 from scansearch.strategy import Plan
 from scansearch.testing.planted_model import PlantedSpec
 from scansearch.training.branch_optimizers import BranchAdamW, BranchSGD, RanBranches
-from scansearch.training.optimizer import load_optimizer, weight_optimizer
+from scansearch.training.optimizer import weight_optimizer
+from scansearch.training.optimizer_state import load_optimizer
 from scansearch.training.weights import Weights
 
 SHAPE = ImageShape(8, 8, channels=2, classes=4)
