@@ -76,7 +76,11 @@ class BinaryGatesSettings(GradientSettings):
     level: Literal["joint", "bilevel"] = Field(
         "bilevel", description="Alpha learns from held-out data (bilevel) or from the training batch (joint)."
     )
-    paths: Literal["full", "two"] = Field("two", description="full: all branches run when alpha learns; two: k + 1.")
+    paths: Literal["full", "two"] = Field(
+        "two",
+        description="What runs when alpha learns. full: all branches; two: k + 1, as two directions compete for one place, which is "
+        "cheaper and rougher.",
+    )
     alpha_every: int = Field(5, ge=1, le=MOST_STEPS, description="Steps between updates of alpha.")
     alpha_warmup: float = Field(0.25, ge=0, lt=1, description="Share of the search in which alpha stands still.")
 
@@ -85,7 +89,8 @@ class BinaryGates(GradientStrategy):
     """Runs k drawn branches; alpha learns by the gradients of gates."""
 
     description = (
-        "k drawn branches, alpha from the gradients of their gates (ProxylessNAS); k/N of the cost of a mixture"
+        "k drawn branches, alpha from the gradients of their gates by how these vary together (ProxylessNAS); k/N of the cost of a "
+        "mixture"
     )
     when = "many directions and long runs: alpha learns slowly, but a step is cheap"
     Settings = BinaryGatesSettings

@@ -44,7 +44,7 @@ class GumbelSettings(GradientSettings):
 class Gumbel(GradientStrategy):
     """Runs k sampled directions a layer, with gradients to alpha straight through the draw."""
 
-    description = "k directions drawn by Gumbel noise, gradients straight through (GDAS); k/N of the cost of a mixture"
+    description = "k directions drawn by Gumbel noise, gradients straight through to a relaxed top k (GDAS); k/N of the cost of a mixture"
     when = "many directions, gradients wanted, and a supernet that should resemble the derived network"
     Settings = GumbelSettings
     settings: GumbelSettings
