@@ -40,7 +40,7 @@ from scansearch.models import Selection
 from scansearch.runs.limits import MOST_STEPS
 from scansearch.strategy import Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
-from scansearch.strategy.gradient.subsets import LayerSubsets, gumbel, on_host
+from scansearch.strategy.gradient.subsets import LayerSubsets, gumbel_noise, on_host
 
 PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 961)
 """ImageNet without its held-out 50,000 images, batch 256, alpha every 5 steps of 120 epochs."""
@@ -178,7 +178,7 @@ def _two(alpha: torch.Tensor, opened: tuple[int, ...]) -> Paths:
     outside = [i for i in range(len(alpha)) if i not in opened]
     if not outside:
         return Paths(opened, opened, (), alpha.new_zeros(len(alpha), len(opened)))
-    values, noise = alpha.tolist(), gumbel((len(alpha) + 2,)).tolist()
+    values, noise = alpha.tolist(), gumbel_noise((len(alpha) + 2,)).tolist()
     inner, outer = max(opened, key=lambda i: noise[i]), max(outside, key=lambda i: values[i] + noise[i])
     wins = values[inner] + noise[-2] > values[outer] + noise[-1]
     return _rivalry(values, opened, inner, outer, outer if wins else inner)

@@ -26,7 +26,7 @@ from pydantic import Field
 from scansearch.models import Selection
 from scansearch.space import Choice
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
-from scansearch.strategy.gradient.subsets import LayerSubsets, Subsets, alike, gumbel, on_host, relaxed_top_k
+from scansearch.strategy.gradient.subsets import LayerSubsets, Subsets, alike, gumbel_noise, on_host, relaxed_top_k
 
 
 class GumbelSettings(GradientSettings):
@@ -58,7 +58,7 @@ class Gumbel(GradientStrategy):
     def mixture(self, alphas: Sequence[torch.Tensor], step: int) -> list[Selection]:
         """A draw: equal weights forwards, the relaxed ones backwards."""
         values = on_host(alphas)
-        noise = gumbel((sum(map(len, values)),)).split([len(alpha) for alpha in values])
+        noise = gumbel_noise((sum(map(len, values)),)).split([len(alpha) for alpha in values])
         kept = self._drawn(values, noise)
         weights: dict[int, torch.Tensor] = {}
         for layers in alike(values, [len(chosen) for chosen in kept]):

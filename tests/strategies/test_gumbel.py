@@ -7,7 +7,7 @@ from torch.autograd.functional import jacobian
 from toy_search import ToySupernet, set_alpha, space, strategy
 
 from scansearch.space import BoundSpace
-from scansearch.strategy.gradient.subsets import Subsets, gumbel, relaxed_top_k
+from scansearch.strategy.gradient.subsets import Subsets, gumbel_noise, relaxed_top_k
 from scansearch.strategy.step import Plan
 
 
@@ -19,7 +19,7 @@ def on(alpha, keep, seed=5, step=40, **settings):
     torch.manual_seed(seed)
     (selection,) = found.select(step)
     torch.manual_seed(seed)
-    return net.alphas[0], found, selection, gumbel((len(alpha),))
+    return net.alphas[0], found, selection, gumbel_noise((len(alpha),))
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
@@ -70,7 +70,7 @@ def test_marginals_are_drawn_in_proportion_to_the_sums_of_alpha():
 def rank_slopes(relax):
     """Mean gradient of the kept weights at each rank of alpha, over draws and over losses; 4 of 8, at the end of a search."""
     generator = torch.Generator().manual_seed(0)
-    logits = 1.5 * torch.arange(8.0, 0, -1).double() + gumbel((4000, 8), generator)
+    logits = 1.5 * torch.arange(8.0, 0, -1).double() + gumbel_noise((4000, 8), generator)
     kept = torch.zeros_like(logits).scatter(1, logits.topk(4).indices, 1.0)
     losses = torch.randn(4000, 8, generator=generator, dtype=torch.float64)
     return jacobian(lambda values: (relax(values) * kept * losses).sum(), logits).abs().mean(0)

@@ -69,7 +69,7 @@ class Subsets:
     def draw(self, generator: torch.Generator | None = None) -> list[tuple[int, ...]]:
         """An ascending subset a layer, exactly by P; ``None`` takes torch's global generator of the CPU."""
         sizes = [ways[:, :, 0].size for ways in self._ways]
-        noise = gumbel((sum(sizes),), generator).split(sizes)
+        noise = gumbel_noise((sum(sizes),), generator).split(sizes)
         taken, layers = np.full((self.layers, 1), self.count), np.arange(self.layers)[:, None]
         for ways, more in zip(reversed(self._ways), reversed(noise), strict=True):
             rows = ways[layers, np.arange(ways.shape[1]), taken]  # those of m = taken, (L, nodes, b)
@@ -161,7 +161,7 @@ def on_host(alphas: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     return list(torch.cat([alpha.detach() for alpha in alphas]).cpu().double().split(sizes))
 
 
-def gumbel(shape: tuple[int, ...], generator: torch.Generator | None = None) -> torch.Tensor:
+def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator | None = None) -> torch.Tensor:
     """Standard Gumbel noise, float64 on the CPU, finite; ``None`` takes torch's global generator."""
     return -torch.empty(shape, dtype=torch.float64).exponential_(generator=generator).clamp_min(TINY).log()
 

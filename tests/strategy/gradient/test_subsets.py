@@ -10,7 +10,7 @@ from scansearch.strategy.gradient.subsets import (
     LayerSubsets,
     Subsets,
     alike,
-    gumbel,
+    gumbel_noise,
     on_host,
     relaxed_top_k,
 )
@@ -128,7 +128,7 @@ def test_the_host_has_alpha_in_double_precision_without_a_graph():
 
 def test_noise_is_finite_where_the_generator_gives_zero(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "exponential_", lambda self, generator=None: self.zero_())
-    assert bool(gumbel((3,)).isfinite().all())
+    assert bool(gumbel_noise((3,)).isfinite().all())
 
 
 @pytest.mark.parametrize("tau", [0.1, 1.0, 10.0])
