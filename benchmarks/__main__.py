@@ -21,6 +21,7 @@ from benchmarks import (
     planted,
     scan,
     strategies,
+    subsets,
     supernet_step,
     update,
 )
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
+    "subsets": lambda options: subsets.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
     "planted": lambda options: planted.run(options.seeds or planted.SEEDS, options.strategy, tiny=options.tiny),
     "decoys": lambda options: decoys.run(

@@ -44,10 +44,10 @@ class Comparison:
     """Samples of one quantity, ours and our peers'.
 
     Args:
-        benchmark: ``"scan"``, ``"step"``, ``"update"``, ``"many"``, ``"orders"``, ``"strategies"`` or ``"memory"``.
+        benchmark: ``"scan"``, ``"step"``, ``"update"``, ``"many"``, ``"orders"``, ``"strategies"``, ``"subsets"`` or ``"memory"``.
         case: What was measured: a shape or a model by its short name.
         title: The line above the table.
-        unit: Unit of the samples: ``"ms"`` or ``"MB"``.
+        unit: Unit of the samples: ``"ms"``, ``"us"`` or ``"MB"``.
         samples: Samples by name; ours is the first.
         absent: Peers that could not be measured, each with the reason.
     """

@@ -24,6 +24,8 @@ OPTIONS = [
     ("darts", {"selection": "one_shot", "judged": 4}),
     ("darts", {"selection": "perturbation"}),
     ("darts", {"perturb": "adversarial", "shortcut": 0.5, "entropy": 0.1}),
+    ("gumbel", {"relaxation": "marginals"}),
+    ("binary_gates", {"paths": "full"}),
     ("evolution", {**BUDGETS["evolution"], "judge": "training", "judge_epochs": 1}),
 ]
 
