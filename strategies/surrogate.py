@@ -30,7 +30,8 @@ SHAPE, NOISE = 2.0, 1e-4
 
 Twice the shape is whole, so that a gamma variate is half a sum of squared normal ones.
 """
-DRAWS = 10
+DRAWS = 3
+"""Draws of gains for a judgement, as long as what they make best is known already."""
 
 
 class Posterior:
@@ -126,7 +127,7 @@ class Surrogate(BlackBox):
         return best
 
     def _proposed(self, ask: Ask, random: torch.Generator) -> Choice | None:
-        """What a draw makes best; if that is known each time, its best unknown neighbour, or a random one; ``None`` if none is left."""
+        """What a draw makes best, or its best neighbour, or a random one: the first that is not known; ``None`` if none is left."""
         posterior = self._posterior(ask.accuracies)
         for _ in range(DRAWS):
             gains = posterior.draw(random)
@@ -135,7 +136,7 @@ class Surrogate(BlackBox):
         if near := [choice for choice in self.space.neighbours(drawn) if choice not in ask.accuracies]:
             worth = [layer.tolist() for layer in self._layers(gains)]
             return max(near, key=lambda choice: sum(worth[i][j] for i, kept in enumerate(choice) for j in kept))
-        return next((choice for _ in range(DRAWS) if (choice := self.space.sample(random)) not in ask.accuracies), None)
+        return ask.unknown(partial(self.space.sample, random))
 
     def _posterior(self, judged: Mapping[Choice, float]) -> Posterior:
         kept = torch.from_numpy(np.stack([self.space.encode(choice) for choice in judged]))
