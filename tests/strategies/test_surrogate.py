@@ -67,7 +67,10 @@ def test_noise_is_told_from_gains(noise):
     assert all(0 < told[f"sd {layer} {name}"] < noise for layer in range(3) for name in NAMES)
 
 
-@pytest.mark.parametrize(("layers", "trials", "seeds"), [(6, 100, 1), (6, 200, 1), (20, 100, 1), (20, 200, 1)])
+@pytest.mark.parametrize(
+    ("layers", "trials", "seeds"),
+    [(6, 100, 1), (6, 200, 1), (20, 100, 1), pytest.param(20, 200, 3, marks=pytest.mark.slow)],
+)
 def test_it_beats_random_search(layers, trials, seeds):
     learned = shares("surrogate", layers, seeds, trials=trials)
     drawn = shares("random_search", layers, samples=trials, images=0)
