@@ -18,9 +18,10 @@ import torch
 from pydantic import Field
 from typing_extensions import override
 
+from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
-from scansearch.space import Choice
-from scansearch.strategy import Traits
+from scansearch.space import BoundSpace, Choice
+from scansearch.strategy import Plan, Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 RATIOS = 10.0 ** (torch.arange(-8, 13, dtype=torch.float64) / 2)
@@ -117,6 +118,11 @@ class Surrogate(BlackBox):
         return super().traits._replace(judgements=self.settings.trials)
 
     @override
+    def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
+        super().setup(supernet, space, plan)
+        self._encoded: dict[Choice, np.ndarray] = {}  # every judgement needs all of them
+
+    @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         most = self.settings.trials - 1  # and one for the choice
         ask.new(partial(self.space.sample, random), min(self.settings.initial, most))
@@ -139,7 +145,9 @@ class Surrogate(BlackBox):
         return ask.unknown(partial(self.space.sample, random))
 
     def _posterior(self, judged: Mapping[Choice, float]) -> Posterior:
-        kept = torch.from_numpy(np.stack([self.space.encode(choice) for choice in judged]))
+        for choice in judged.keys() - self._encoded.keys():
+            self._encoded[choice] = self.space.encode(choice)
+        kept = torch.from_numpy(np.stack([self._encoded[choice] for choice in judged]))
         return Posterior(kept, torch.tensor(list(judged.values()), dtype=torch.float64))
 
     def _layers(self, values: torch.Tensor) -> list[torch.Tensor]:
