@@ -9,9 +9,8 @@ neighbours.
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
@@ -19,6 +18,9 @@ from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
 from scansearch.strategy import Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
+
+if TYPE_CHECKING:
+    import torch
 
 
 class LocalSearchSettings(BlackBoxSettings):
@@ -61,6 +63,8 @@ class LocalSearch(BlackBox):
 
     def _better(self, at: Choice, ask: Ask, random: torch.Generator) -> Choice | None:
         """Where the climb goes on from here; ``None`` at a local optimum, or when the judgements are spent."""
+        import torch
+
         near, best = list(self.space.neighbours(at)), at
         for i in torch.randperm(len(near), generator=random).tolist():
             if near[i] not in ask.accuracies and len(ask.accuracies) == self.settings.trials:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from additive import Additive, searched, shares
-from scansearch.strategies.surrogate import NOISE, RATIOS, SHAPE, Posterior
 from toy_search import NAMES, ToySupernet, space, strategy
 
 import scansearch
 from scansearch.space import Budget, Costs, SearchSpace
+from scansearch.strategy.black_box.posterior import NOISE, RATIOS, SHAPE, Posterior
 
 KEPT = torch.tensor([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1], [0, 1, 1, 0]]).double()
 HEARD = torch.tensor([0.7, 0.62, 0.55, 0.44, 0.58, 0.66], dtype=torch.float64)
