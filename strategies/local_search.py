@@ -9,18 +9,16 @@ neighbours.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 from typing_extensions import override
 
+from scansearch.lazy import torch
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
 from scansearch.strategy import Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
-
-if TYPE_CHECKING:
-    import torch
 
 
 class LocalSearchSettings(BlackBoxSettings):
@@ -63,8 +61,6 @@ class LocalSearch(BlackBox):
 
     def _better(self, at: Choice, ask: Ask, random: torch.Generator) -> Choice | None:
         """Where the climb goes on from here; ``None`` at a local optimum, or when the judgements are spent."""
-        import torch
-
         near, best = list(self.space.neighbours(at)), at
         for i in torch.randperm(len(near), generator=random).tolist():
             if near[i] not in ask.accuracies and len(ask.accuracies) == self.settings.trials:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 from typing_extensions import override
 
+from scansearch.lazy import torch
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan, Traits
@@ -24,7 +25,6 @@ from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
     from scansearch.models import Supernet
     from scansearch.strategy.black_box.posterior import Posterior
@@ -85,7 +85,6 @@ class Surrogate(BlackBox):
 
     def _posterior(self, judged: Mapping[Choice, float]) -> Posterior:
         import numpy as np
-        import torch
 
         from scansearch.strategy.black_box.posterior import Posterior
 
@@ -107,8 +106,6 @@ class Surrogate(BlackBox):
 
         Where a layer keeps a fixed number, that is over the mean of the layer's candidates.
         """
-        import torch
-
         if not self.accuracies:
             return [torch.zeros(len(layer.candidates), dtype=torch.float64) for layer in self.space]
         return self._layers(self._posterior(self.accuracies).mean)
@@ -116,8 +113,6 @@ class Surrogate(BlackBox):
     @override
     def final_diagnostics(self) -> dict[str, float]:
         """Posterior standard deviations of the gains, as ``scores`` tells them, and that of the noise."""
-        import torch
-
         posterior = self._posterior(self.accuracies)
         sizes = [(len(layer.candidates), layer.least == layer.most) for layer in self.space]
         prior = [torch.full((size,), 1 - fixed / size, dtype=torch.float64) for size, fixed in sizes]
