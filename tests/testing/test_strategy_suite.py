@@ -14,10 +14,12 @@ EVOLUTION = {"population": 4, "generations": 1, "parents": 2, "mutations": 2, "c
 BUDGETS = {
     "evolution": {"population": 4, "competitors": 2, "cycles": 3},
     "fair_path": EVOLUTION,
+    "local_search": {"trials": 5, "initial": 2},
     "nni_search": {"trials": 5},
     "optuna_search": {"trials": 5},
     "random_search": {"samples": 4, "images": 16, "finalists": 2},
     "single_path": EVOLUTION,
+    "surrogate": {"trials": 5, "initial": 2},
 }
 LEVELS = [("darts", {"level": "bilevel"}), ("darts", {"level": "unrolled"}), ("sigmoid", {"level": "bilevel"})]
 OPTIONS = [
