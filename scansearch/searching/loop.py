@@ -123,6 +123,7 @@ class SearchLoop:
             self.strategy.finish(self.judge(self, stop))
         if self.processes.is_first:
             self.folder.append(GENOTYPES, judged_rows(self.space, self.strategy.judged_genotypes()))
+            self._log_diagnostics(self.strategy.final_diagnostics())
 
     def train(self, stop: StopRequest) -> None:
         """Trains to the last epoch, or until the strategy has had enough."""
@@ -230,10 +231,13 @@ class SearchLoop:
             self.folder.append(METRICS, [row])
             self.folder.append(LAYERS, layers)
             self.folder.append(SCORES, score_rows(self.space, epoch, scores, kept))
-            figures = self.strategy.diagnostics()
-            self.folder.append(DIAGNOSTICS, [DiagnosticsRow(epoch, *figure) for figure in figures.items()])
+            self._log_diagnostics(self.strategy.diagnostics())
             self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])
         self.listener.epoch_done(row._asdict())
+
+    def _log_diagnostics(self, figures: dict[str, float]) -> None:
+        epoch = self.step // self.plan.steps_per_epoch
+        self.folder.append(DIAGNOSTICS, [DiagnosticsRow(epoch, *figure) for figure in figures.items()])
 
     def progress(self) -> Progress:
         """Where the run stands."""

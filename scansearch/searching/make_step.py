@@ -34,7 +34,7 @@ def make_step(number: int, schedule: float, feed: Feed, weights: Weights, supern
         schedule=schedule,
         train=feed.train(number),
         make_held_out=(lambda: feed.held_out(number)) if feed.has_held_out else None,
-        loss=lambda batch, selections: weights.loss(weights.module(batch.images, selections), batch.targets),
+        loss=lambda batch, selections: weights.loss(weights.forward(batch, selections), batch.targets),
         raw_loss=raw_loss,
         recent=lambda count: [make(n) for n in range(max(0, number - count + 1), number + 1)],
         optimizer=weights.optimizer,

@@ -83,6 +83,10 @@ class Hooks:
         """Figures of this strategy's own, by name; asked after every epoch and written to ``diagnostics.csv``."""
         return {}
 
+    def final_diagnostics(self) -> dict[str, float]:
+        """The same about what was found; asked once, after ``finish``."""
+        return {}
+
     def alpha_lr(self) -> float:
         """Current learning rate of the architecture parameters, for the log; 0 if there is none."""
         return 0.0
