@@ -159,7 +159,7 @@ class BinaryGates(GradientStrategy):
         for parameter, path, slopes in zip(self.supernet.architecture_parameters(), paths, found, strict=True):
             parameter.grad = (path.jacobian @ slopes).to(parameter).view_as(parameter)
         self._penalise()
-        before = [alpha.detach().clone() for alpha in self.alphas()]
+        before = [alpha.detach().flatten().clone() for alpha in self.supernet.architecture_parameters()]
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.settings.paths == "two":

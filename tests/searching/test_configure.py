@@ -62,9 +62,36 @@ def test_a_preset_lies_between_defaults_and_file():
     assert made(preset="paper", layers=[FILE]).train.warmup_epochs == preset["train"]["warmup_epochs"]
 
 
-@pytest.mark.parametrize("preset", STRATEGIES.get("darts").presets)
-def test_every_preset_is_valid(preset):
-    assert made(preset=preset).train.epochs >= 1
+PRESETS = [(name, preset) for name in STRATEGIES.names() for preset in STRATEGIES.get(name).presets]
+
+
+@pytest.mark.parametrize(("strategy", "preset"), PRESETS)
+def test_every_preset_is_what_the_run_is_told(strategy, preset):
+    config, recipe = made(strategy=strategy, preset=preset), STRATEGIES.get(strategy).presets[preset]
+    assert config.preset == preset
+    sections = {
+        "train": config.train.model_dump(),
+        "augment": config.augment.model_dump(),
+        "strategy": config.strategy.settings,
+    }
+    for section, values in recipe.settings.items():
+        assert values.items() <= sections[section].items()
+    assert recipe.source
+    assert len(set(recipe.not_here)) == len(recipe.not_here)
+
+
+def test_the_published_searches_have_presets():
+    assert {preset for _, preset in PRESETS} >= {
+        "paper", "darts", "pc-darts", "pc-darts-imagenet", "gdas", "proxylessnas", "fairdarts", "p-darts", "spos", "fairnas", "aging",
+        "random-nas",
+    }  # fmt: skip
+
+
+def test_a_presets_name_decides_nothing_about_comparability():
+    preset = STRATEGIES.get("gumbel").presets["gdas"].settings
+    named, written = made(strategy="gumbel", preset="gdas"), made(strategy="gumbel", layers=[("a.toml", preset)])
+    assert (named.preset, written.preset) == ("gdas", None)
+    assert named.recipe() == written.recipe()
 
 
 def test_train_defaults_of_a_strategy_follow_its_settings():

@@ -1,8 +1,9 @@
 import math
+from functools import partial
 
 import pytest
 import torch
-from toy_search import ToySupernet, strategy
+from toy_search import ToySupernet, set_alpha, step, strategy
 
 import scansearch
 from scansearch.errors import ScansearchError
@@ -155,3 +156,32 @@ def test_a_growth_of_thirty_percent_is_allowed():
     assert not slower.sharpened
     faster, _ = series([2.0] * 25 + [2.0 * 1.5] * 25)
     assert faster.sharpened
+
+
+@pytest.mark.parametrize(("settings", "decay"), [
+    ({"level": "bilevel"}, 1e-3),
+    ({"level": "bilevel", "alpha_weight_decay": 0.5}, 0.5),
+    ({"level": "joint", "alpha_weight_decay": 0.5}, 0.0),
+])  # fmt: skip
+def test_alphas_decay_belongs_to_the_hessian_where_it_belongs_to_the_loss(settings, decay):
+    """Adam adds it to the gradient, AdamW does not."""
+    net = ToySupernet()
+    set_alpha(net, [0.3, -1, 2, 0.5], [1, 0, 0, -1])
+    found, now = strategy("darts", net, curvature="measure", **settings), step(net)
+    found.after_epoch(now)
+    losses = [partial(found._alpha_loss, now, batch) for batch in now.recent(4)]
+    alone = largest_eigenvalue(net.architecture_parameters(), losses)
+    assert found.curvature.values == [pytest.approx(alone + decay, abs=1e-6)]
+
+
+def test_alpha_goes_back_once():
+    """A selection that was interrupted after it has tuned alpha begins again."""
+    curvature, alpha = series([2.0] * 25 + [2.0 * 1.2**n for n in range(25)])
+    curvature.roll_back([alpha])
+    again = Curvature(50)
+    again.load_state_dict(curvature.state_dict(), [alpha])
+    with torch.no_grad():
+        alpha.fill_(7.0)
+    for one in (curvature, again):
+        one.roll_back([alpha])
+    assert torch.equal(alpha.detach(), torch.full((3,), 7.0))
