@@ -46,7 +46,7 @@ class Evolution(BlackBox):
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         size = self.settings.population
-        alive = deque(ask.new(partial(self.space.sample, random), size), maxlen=size)
+        alive = deque(ask.new(partial(self.draw, random), size), maxlen=size)
         for _ in range(self.settings.cycles):
             drawn = torch.randint(len(alive), (self.settings.competitors,), generator=random).tolist()
             parent = max((alive[i] for i in drawn), key=lambda choice: ask.accuracies[choice])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import torch
 
@@ -27,7 +28,7 @@ class EvenDraws:
         self.space = space if space.budget is not None else _counted_by_directions(space)
         costs = sorted(self.space.counts)
         edges = [costs[0] + -(-number * (costs[-1] + 1 - costs[0]) // BINS) for number in range(BINS + 1)]
-        bins = [range(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        bins = [range(low, high) for low, high in pairwise(edges)]
         self.bins = [one for one in bins if any(cost in one for cost in costs)]
         """Costs of each bin, in whole units; every one has a genotype."""
 

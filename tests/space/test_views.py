@@ -111,7 +111,8 @@ def test_random_numbers_of_a_genotype_keep_it_and_differ():
     choice, random = bound.sample(generator()), generator()
     one, other = (views.to_parameters(bound, choice, random) for _ in "ab")
     assert one != other
-    assert len({*one.values()}) == len(one) and all(0 <= value < 1 for value in one.values())
+    assert len({*one.values()}) == len(one)
+    assert all(0 <= value < 1 for value in one.values())
     assert views.from_parameters(bound, one) == views.from_parameters(bound, other) == choice
 
 
@@ -120,7 +121,10 @@ def test_the_nni_view_is_its_json():
     assert found["layer0/w2"] == {"_type": "uniform", "_value": [0.0, 1.0]}
     narrow = SearchSpace(name="narrow", candidates=WIDE.candidates[:4], keep=2).bind([(14, 14)])
     assert views.nni_search_space(narrow) == {
-        "layer0": {"_type": "choice", "_value": ["w2+w2_flip", "w2+w3", "w2+w3_flip", "w2_flip+w3", "w2_flip+w3_flip", "w3+w3_flip"]}
+        "layer0": {
+            "_type": "choice",
+            "_value": ["w2+w2_flip", "w2+w3", "w2+w3_flip", "w2_flip+w3", "w2_flip+w3_flip", "w3+w3_flip"],
+        }
     }
     json.dumps(found)
 

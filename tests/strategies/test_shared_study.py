@@ -13,13 +13,13 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState, create_trial
-from scansearch.strategies.optuna_search import Proposals
 from study_storage import TRIALS, Killed, url
 from test_black_box import FakeJudge
 from toy_search import ToySupernet, space, strategy
 
 from scansearch.errors import ScansearchError
 from scansearch.space import views
+from scansearch.strategy.black_box.proposals import Proposals
 
 
 @pytest.fixture(params=["journal", pytest.param("sqlite", marks=pytest.mark.slow)])  # its tables take seconds to make
@@ -71,7 +71,7 @@ def test_two_that_ask_at_once_never_judge_the_same(kind, sampler, count, tmp_pat
 
 
 def test_what_another_worker_judges_now_is_drawn_again():
-    proposals = Proposals(strategy("optuna_search").space, "random", 0)
+    proposals = Proposals(strategy("optuna_search").space, "random", 0, 10)
     _, first, _ = proposals.next([], 0, set())
     assert proposals.next([], 0, set())[1] == first
     assert proposals.next([], 0, {first})[1] != first
@@ -302,4 +302,4 @@ def test_a_trial_that_contradicts_itself_is_one_line():
     trial = create_trial(params=params, distributions=distributions, value=0.9)
     trial.datetime_start = None
     with pytest.raises(ScansearchError, match="of the study is damaged: .*; restore the study, or start the run anew"):
-        Proposals(found.space, "random", 0).next([trial], 1, set())
+        Proposals(found.space, "random", 0, 10).next([trial], 1, set())
