@@ -51,6 +51,11 @@ class OptunaSettings(BlackBoxSettings):
         "env:NAME or file:PATH to take it from there; empty: nowhere.",
     )
     study: str = Field("scansearch", min_length=1, description="Name of the study.")
+    beyond: Literal["nearest", "constraint"] = Field(
+        "nearest",
+        description="What becomes of a proposal of tpe or gp beyond the budget: nearest, the nearest genotype within it is judged; "
+        "constraint, nothing is, and the sampler learns by how much it was too dear.",
+    )
     pruner: Literal["none", "hyperband", "wilcoxon"] = Field(
         "none",
         description="Ends trainings of judge=training early: hyperband, after 1, 3, 9 ... epochs; wilcoxon, of several trainings.",
@@ -130,7 +135,9 @@ class OptunaSearch(BlackBox):
         from scansearch.strategy.black_box.proposals import Proposals
 
         settings = self.settings
-        study, proposals = self._study(), Proposals(self.space, settings.sampler, self.plan.seed, settings.trials)
+        constrained = settings.beyond == "constraint" and settings.sampler in ("tpe", "gp")
+        study = self._study()
+        proposals = Proposals(self.space, settings.sampler, self.plan.seed, settings.trials, constrained=constrained)
         while True:
             trials = study.trials()
             done = study.finished(trials)
@@ -202,7 +209,7 @@ class OptunaSearch(BlackBox):
                 "space": self.space.fingerprint(),
                 "seed": self.plan.seed,
                 "number of steps": self.plan.steps,
-                **settings.model_dump(include={"sampler", "judge", "judge_epochs", "pruner", "trainings"}),
+                **settings.model_dump(include={"sampler", "judge", "judge_epochs", "beyond", "pruner", "trainings"}),
             }
         )
         return study

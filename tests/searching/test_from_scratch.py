@@ -136,20 +136,47 @@ def test_a_network_trained_alone_is_a_supernet_of_its_directions_trained_with_al
         assert torch.equal(network.supernet.state_dict()[name], value), name
 
 
-def test_a_judgement_validates_once_and_the_random_numbers_of_the_search_do_not_notice(digits, tmp_path, monkeypatch):
+@pytest.fixture
+def judge(digits, tmp_path):
     config, data, feed = digits
-    passes = []
-    over = Feed.over
-    monkeypatch.setattr(
-        Feed, "over", lambda self, split, limit=None: (passes.append(split), over(self, split, limit))[1]
-    )
     spec = MODELS.get("local_vim_nano").configure(depth=2, patch_size=2, scan_backend="torch")
     bound = find_space("global4").bind([(4, 4)] * 2)
-    judge = TrainedFromScratch(spec, bound, data, config, feed.fabric, tmp_path)
-    before, choice = torch.get_rng_state(), bound.choice([["h", "v"], ["v", "h_flip"]])
-    assert 0 < judge(choice, 3, StopRequest()) < 1
+    made = TrainedFromScratch(spec, bound, data, config, feed.fabric, tmp_path)
+    return lambda epochs, seed=0, report=None: made(
+        bound.choice([["h", "v"], ["v", "h_flip"]]), epochs, seed, StopRequest(), report
+    )
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """The splits that are read."""
+    found, over = [], Feed.over
+    monkeypatch.setattr(
+        Feed, "over", lambda self, split, limit=None: (found.append(split), over(self, split, limit))[1]
+    )
+    return found
+
+
+def test_a_judgement_validates_once_and_the_random_numbers_of_the_search_do_not_notice(judge, passes, digits):
+    before = torch.get_rng_state()
+    assert 0 < judge(3) < 1
     assert torch.equal(before, torch.get_rng_state())
-    assert passes == [data.validation]
+    assert passes == [digits[1].validation]
+
+
+def test_reports_do_not_change_a_training_and_may_end_it(judge, passes):
+    told = []
+    whole = judge(2)
+    assert judge(2, report=lambda epoch, accuracy: told.append((epoch, accuracy))) == whole
+    assert [epoch for epoch, _ in told] == [1, 2]
+    assert told[-1][1] == whole
+    assert len(passes) == 1 + 2
+    assert judge(2, report=lambda epoch, accuracy: epoch == 1) == told[0][1]
+    assert len(passes) == 1 + 2 + 1
+
+
+def test_several_trainings_have_seeds_of_their_own(judge):
+    assert judge(1) == judge(1) != judge(1, seed=1)
 
 
 def test_a_short_training_warms_up_for_a_quarter_at_most(digits):

@@ -1,7 +1,6 @@
 """Studies that many work on, and that are not what they were."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -75,69 +74,6 @@ def test_what_another_worker_judges_now_is_drawn_again():
     _, first, _ = proposals.next([], 0, set())
     assert proposals.next([], 0, set())[1] == first
     assert proposals.next([], 0, {first})[1] != first
-
-
-def silence(storage):
-    """As if no worker's heart had beaten for a day."""
-    with sqlite3.connect(storage.removeprefix("sqlite:///")) as database:
-        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 day')")
-
-
-def test_a_trial_that_was_given_away_is_not_judged_by_the_worker_that_comes_back(tmp_path):
-    where = url("sqlite", tmp_path)
-    late, first = worker(where, trials=8), Worth(3)
-    with pytest.raises(Killed):
-        late.finish(first)
-    silence(where)
-    other, second = worker(where, trials=8), Worth(2)
-    with pytest.raises(Killed):
-        other.finish(second)
-    given = [t for t in other._study().trials() if t.state == TrialState.FAIL]
-    assert [other.space.choice(t.user_attrs["directions"]) for t in given] == [second.asked[0]]
-    again, third = worker(where, trials=8), Worth()
-    again.load_state_dict(late.state_dict())
-    again.finish(third)
-    everything = first.asked + second.asked + third.asked
-    assert len(everything) == len(set(everything)) == 8
-
-
-def test_a_worker_that_comes_back_late_counts_once(tmp_path):
-    where = url("sqlite", tmp_path)
-    late, other = worker(where, trials=6), worker(where, trials=6)
-
-    class Slow(Worth):
-        def __call__(self, selections):
-            if len(self.asked) == 2:
-                silence(where)
-                other.finish(Worth())
-            return super().__call__(selections)
-
-    late.finish(Slow())
-    done = [trial for trial in late._study().trials() if trial.state == TrialState.COMPLETE]
-    assert len(done) == len({str(trial.params) for trial in done}) == 6
-    assert late.choose() == other.choose()
-
-
-def test_a_worker_that_dies_before_it_judges_what_it_took_over_is_missed(tmp_path):
-    where = url("sqlite", tmp_path)
-    with pytest.raises(Killed):
-        worker(where, trials=3).finish(Worth(0))
-    for _ in range(2):
-        silence(where)
-        assert worker(where, trials=3)._study().take_over()
-
-
-def test_a_trial_that_every_worker_dies_of_is_given_up(tmp_path):
-    where, asked = url("sqlite", tmp_path), []
-    for _ in range(5):
-        judge = Worth(0)
-        judge.asked = []
-        with pytest.raises(Killed):
-            worker(where, trials=3).finish(judge)
-        silence(where)
-    for trial in worker(where, trials=3)._study().trials():
-        asked.append(str(trial.user_attrs["directions"]))
-    assert [asked.count(one) for one in dict.fromkeys(asked)] == [4, 1]
 
 
 @pytest.mark.slow

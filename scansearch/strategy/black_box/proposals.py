@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import optuna
 import torch
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import BaseTrial, FrozenTrial, TrialState, create_trial
 
 from scansearch.errors import ScansearchError
 from scansearch.space import BoundSpace, Choice, EvenDraws, views
@@ -19,7 +19,7 @@ from scansearch.strategy.black_box.nsga2 import Nsga2, population
 Objective = Literal["maximize", "minimize"]
 TRIES = 10
 REFUSALS = 5
-"""Proposals in a row that may exceed the budget; the next one is moved to the nearest genotype within it."""
+"""Proposals in a row that may be refused; of the next one, the nearest genotype within the budget is judged."""
 STARTUP = 10
 """Trials before TPE and Gaussian processes propose: Optuna's default."""
 MOST_SEEDS = 1 << 32
@@ -49,17 +49,21 @@ class Proposals:
     """Proposes genotypes: each is a function of the number of its trial, and of the trials that were finished before.
 
     The first ones are drawn, evenly over costs under a budget; for NSGA-II a generation, from the cheapest to the dearest and again.
-    What a sampler then proposes beyond the budget is not judged: by how much it exceeds it is a constraint that the sampler learns.
 
     Args:
         space: What they are of.
         sampler: Name of the sampler.
         seed: Seed of the run.
         trials: Trials of the study.
+        constrained: What becomes of a proposal beyond the budget: it is refused, and by how much it exceeds it is a constraint that
+            the sampler learns; otherwise the nearest genotype within the budget is judged.
     """
 
-    def __init__(self, space: BoundSpace, sampler: str, seed: int, trials: int) -> None:
+    def __init__(
+        self, space: BoundSpace, sampler: str, seed: int, trials: int, *, constrained: bool = False
+    ) -> None:  # fmt: skip
         self.space, self.sampler, self.seed, self.trials = space, sampler, seed, trials
+        self.constrained = constrained and space.budget is not None
         self.distributions = views.optuna_distributions(space)
         self.study = optuna.create_study(directions=objectives(sampler), sampler=RandomSampler())
         self.learned: dict[int, FrozenTrial] = {}
@@ -108,12 +112,11 @@ class Proposals:
         random = torch.Generator().manual_seed(seed)
         self.study.sampler = self._sampler(seed)
         asked = self._ask(views.to_parameters(self.space, self._drawn(random, number), random) if self._first else None)
-        choice = views.wanted(self.space, asked.params)
-        if self.space.excess(choice) <= 0:
-            return asked, choice
+        nearest = views.from_parameters(self.space, asked.params)
+        if not self.constrained or self._excess(asked) <= 0:
+            return asked, nearest
         if not self._patience_is_over:
             return asked, None
-        nearest = views.from_parameters(self.space, asked.params)
         return self._ask(views.to_parameters(self.space, nearest, random)), nearest
 
     def _ask(self, given: dict[str, Any] | None) -> FrozenTrial:
@@ -123,12 +126,15 @@ class Proposals:
         asked = self.study.ask(self.distributions)
         if self.sampler == "nsga2":
             _ = asked.relative_params  # asked for these it notes the generation, also where all is given
-        if self.space.budget is not None:
-            asked.set_constraint(views.BUDGET, self.space.excess(views.wanted(self.space, asked.params)))
+        if self.constrained:
+            asked.set_constraint(views.BUDGET, self._excess(asked))
         self.study.tell(asked, state=TrialState.FAIL)  # samplers pass over it
         trial = copy(self.study.get_trials(deepcopy=False)[asked.number])
         trial.system_attrs = {key: value for key, value in trial.system_attrs.items() if key != GIVEN}
         return trial
+
+    def _excess(self, trial: BaseTrial) -> int:
+        return self.space.excess(views.wanted(self.space, trial.params))
 
     @property
     def _first(self) -> bool:
