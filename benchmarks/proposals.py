@@ -162,8 +162,6 @@ SEARCHES = {
 }
 WITH_BUDGET = (CONSTRAINED,)
 """Differ from another search only where there is a budget."""
-SLOW = ("optuna_search gp",)
-"""Runs only when ``--strategy`` names ``optuna_search``: minutes a search."""
 
 
 class _Nothing(Supernet):
@@ -259,7 +257,7 @@ def run(seeds: int = SEEDS, strategies: list[str] | None = None, *, tiny: bool =
     """Searches with every search, or those of the strategies named, and so many seeds each."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     layers, trials = (2, 12) if tiny else (LAYERS, TRIALS)
-    names = [name for name in SEARCHES if (name.split()[0] in strategies if strategies else name not in SLOW)]
+    names = [name for name in SEARCHES if not strategies or name.split()[0] in strategies]
     results = []
     for budget in (False, True):
         rows: dict[str, list[Found]] = {name: [] for name in names if budget or name not in WITH_BUDGET}

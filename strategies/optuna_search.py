@@ -1,7 +1,7 @@
 """Search by Optuna's samplers: TPE, NSGA-II for accuracy against cost, Gaussian processes, or random.
 
-The supernet is trained by uniformly drawn genotypes and judges; or each network is trained from scratch. With a storage, several
-processes or machines work on one study: give each the same storage, study name, seed and settings, and a run folder of its
+The supernet is trained by drawn genotypes and judges; or each network is trained from scratch, and a pruner may end its training. With a
+storage, several processes or machines work on one study: give each the same storage, study name, seed and settings, and a run folder of its
 own. Each trains the same supernet, and takes its share of the trials.
 
 A proposal is a function of the number of its trial and of the trials that were finished before it. A worker alone so finds the

@@ -156,7 +156,7 @@ class Proposals:
 
     def _sampler(self, seed: int) -> BaseSampler:
         kinds: dict[str, Callable[[], BaseSampler]] = {
-            "tpe": lambda: TPESampler(seed=seed, multivariate=False, group=False),
+            "tpe": lambda: TPESampler(seed=seed, multivariate=False, group=False, constant_liar=False),
             "nsga2": lambda: Nsga2(self.space, self.trials, seed),
             "gp": lambda: GPSampler(seed=seed),
             "random": lambda: RandomSampler(seed=seed),
