@@ -1,19 +1,24 @@
 """Networks trained from scratch inside a search, and searches that need no supernet."""
 
+import signal
+from itertools import count
+
 import pytest
 import torch
 from lightning_fabric import Fabric
 
 import scansearch
-from scansearch.errors import ScansearchError
+from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.models import Selection
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
+from scansearch.searching import from_scratch
 from scansearch.searching.assemble import start
 from scansearch.searching.configure import make_config
 from scansearch.searching.from_scratch import TrainedFromScratch, shortened, train_from_scratch
 from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace, find_space
 from scansearch.strategy import Strategy, Traits
+from scansearch.training.evaluate import Measured
 from scansearch.training.events import Silent
 from scansearch.training.feed import Feed
 from scansearch.training.interrupt import StopRequest
@@ -183,3 +188,32 @@ def test_a_short_training_warms_up_for_a_quarter_at_most(digits):
     config, *_ = digits
     assert shortened(config, 2).train.model_dump() == {**config.train.model_dump(), "epochs": 2, "warmup_epochs": 0.5}
     assert shortened(config, 20).train.warmup_epochs == config.train.warmup_epochs == 1
+
+
+def by_the_weights(network, split, feed):
+    """An accuracy that every network has for its own, however little it has learned."""
+    return Measured(0.0, float(sum(p.detach().double().abs().sum() for p in network.parameters())) * 1000 % 1)
+
+
+def test_a_run_stopped_in_the_midst_of_a_training_that_may_be_pruned_resumes_byte_for_byte(tmp_path, monkeypatch):
+    run = {
+        "model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32,
+        "strategy": "optuna_search", "judge": "training", "judge_epochs": 3, "pruner": "hyperband", "trials": 6,
+    }  # fmt: skip
+    monkeypatch.setattr(from_scratch, "evaluate", by_the_weights)
+    whole = scansearch.search(tmp_path / "whole", **run)
+    steps, stepped = count(1), from_scratch._Recorder.stepped
+
+    def signalled(self, progress):
+        if next(steps) == 9:
+            signal.raise_signal(signal.SIGINT)
+        stepped(self, progress)
+
+    monkeypatch.setattr(from_scratch._Recorder, "stepped", signalled)
+    with pytest.raises(InterruptedRunError, match="while genotype .* was trained from scratch"):
+        scansearch.search(tmp_path / "cut", **run)
+    resumed = scansearch.resume(tmp_path / "cut")
+    assert resumed.layers == whole.layers
+    for name in ("genotypes.csv", "scores.csv", "metrics.csv"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert len((tmp_path / "whole" / "genotypes.csv").read_text().splitlines()) < 1 + 6  # some were pruned
