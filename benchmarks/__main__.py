@@ -19,6 +19,7 @@ from benchmarks import (
     memory,
     orders,
     planted,
+    proposals,
     scan,
     strategies,
     subsets,
@@ -43,9 +44,10 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
         options.seeds or decoys.SEEDS, options.strategy, root=options.data_root, tiny=options.tiny
     ),
     "alone": lambda options: alone.run(options.seeds or alone.SEEDS, root=options.data_root, tiny=options.tiny),
+    "proposals": lambda options: proposals.run(options.seeds or proposals.SEEDS, options.strategy, tiny=options.tiny),
     "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
 }
-LONG = ("planted", "decoys", "alone")
+LONG = ("planted", "decoys", "alone", "proposals")
 """Whole searches, many of them: an hour or more each, so they run only when they are named."""
 CHECKED = ("scan", "step", "update", "planted", "decoys")
 """Those that promise something."""
@@ -68,10 +70,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seeds",
         type=int,
         metavar="N",
-        help="searches a strategy, in planted and decoys; trainings a genotype, in alone",
+        help="searches a strategy, in planted, decoys and proposals; trainings a genotype, in alone",
     )
     parser.add_argument(
-        "--strategy", action="append", metavar="NAME", help="only this one, in planted and decoys; again for more"
+        "--strategy",
+        action="append",
+        metavar="NAME",
+        help="only this one, in planted, decoys and proposals; again for more",
     )
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder of fashion-mnist, for decoys and alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample to FILE")
