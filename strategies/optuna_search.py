@@ -216,7 +216,9 @@ class OptunaSearch(BlackBox):
                 "space": self.space.fingerprint(),
                 "seed": self.plan.seed,
                 "number of steps": self.plan.steps,
-                **settings.model_dump(include={"sampler", "judge", "judge_epochs", "beyond", "pruner", "trainings"}),
+                **settings.model_dump(
+                    include={"sampler", "judge", "judge_epochs", "beyond", "pruner", "trainings", "sandwich"}
+                ),
             }
         )
         return study

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-import torch
-
+from scansearch.lazy import torch
 from scansearch.space.bound_space import BoundSpace, Choice
 from scansearch.space.draws import below
 

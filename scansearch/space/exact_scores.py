@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-import torch
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 PRECISION = 96  # bits after the point
 

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 from scansearch.space.bound_space import BoundSpace, Choice
 from scansearch.space.layer import LayerSpace
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from scansearch.models import Selection
 from scansearch.space import Choice
-from scansearch.strategy.step import Step
+from scansearch.strategy.step import Distillation, Step
 
 Report = Callable[[int, float], bool]
 """Told an epoch of a training, from 1, and the validation accuracy after it, in [0, 1]; says whether to end the training there."""
@@ -54,6 +54,10 @@ class Hooks:
     def before_weights(self, step: Step) -> None:
         """Called before the weights' forward pass of each step."""
         return
+
+    def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+        """What else the weights learn in a step; asked once a step, after the backward pass of its ``selections``."""
+        return None
 
     def after_backward(self, step: Step) -> None:
         """Called when the gradients of the weights' loss are there, before the weights move."""

@@ -9,11 +9,11 @@ supernet is trained at all. An interrupted search runs again from its seed and m
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from scansearch.lazy import torch
@@ -23,8 +23,9 @@ from scansearch.space import BoundSpace, Choice, EvenDraws
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged_genotypes import Judged, choice_of
-from scansearch.strategy.step import Plan
-from scansearch.strategy.strategy import Strategy, StrategySettings
+from scansearch.strategy.sandwich import SandwichSettings, Subsets
+from scansearch.strategy.step import Distillation, Plan
+from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 TOP = 10
 
 
-class BlackBoxSettings(StrategySettings):
+class BlackBoxSettings(SandwichSettings):
     """Settings that all strategies of this family have."""
 
     judge: Literal["supernet", "training"] = Field(
@@ -41,6 +42,14 @@ class BlackBoxSettings(StrategySettings):
         description="Who judges: a supernet, trained once, or the training of each network from scratch, for a few epochs.",
     )
     judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=training trains each network.")
+
+    @model_validator(mode="after")
+    def _sandwich_needs_a_supernet(self) -> BlackBoxSettings:
+        if self.sandwich and self.judge == "training":
+            raise ValueError(
+                f"sandwich={self.sandwich} trains a supernet, but judge=training needs none; leave one of them out"
+            )
+        return self
 
 
 class BlackBox(Strategy):
@@ -66,7 +75,7 @@ class BlackBox(Strategy):
         self.draw = space.sample if space.budget is None else EvenDraws(space)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
-        self.memory = Judged(space)
+        self.memory, self.subsets = Judged(space), Subsets(space)
 
     @override
     def notes(self) -> list[str]:
@@ -80,6 +89,14 @@ class BlackBox(Strategy):
     def select(self, step: int) -> list[Selection]:
         """A drawn genotype; its branches are added up as in the derived network."""
         return self.derived(self.draw(None))
+
+    @override
+    def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+        """The sandwich rule: all branches teach."""
+        if not self.settings.sandwich:
+            return None
+        students = map(self.derived, self.subsets.draw(self.settings.sandwich))
+        return Distillation(list(students), [Selection(tuple(range(len(layer.candidates)))) for layer in self.space])
 
     @override
     def derived(self, choice: Choice) -> list[Selection]:

@@ -8,11 +8,11 @@ from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 import optuna
-import torch
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import BaseTrial, FrozenTrial, TrialState, create_trial
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 from scansearch.space import BoundSpace, Choice, EvenDraws, views
 from scansearch.strategy.black_box.nsga2 import Nsga2, population
 
