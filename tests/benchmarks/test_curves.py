@@ -72,7 +72,7 @@ def test_a_record_goes_on_where_it_was_cut_off(tmp_path):
     path = tmp_path / "record.jsonl"
     with pytest.raises(ScansearchError):
         Record(path).fill({"a": 1, "b": -1}, double, 1, "doubling")
-    path.write_text(path.read_text() + '{"key": "b", "va')
+    path.write_text(path.read_text() + '\n{"key": "b", "va')
     record = Record(path)
     assert record.found == {"a": 2}
     record.fill({"a": 5, "b": 3}, double, 1, "doubling")
