@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product
+from math import isnan
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -118,13 +119,13 @@ class Worth:
 
     def table(self) -> Table:
         """Accuracy of what was found, of chance at the same time, the gain with its interval and p, and the regret."""
-        made = plain_table(["", "time", "epochs", "judged", "found", "chance", "gain", "95 % interval", "p", "regret"])
+        made = plain_table(["", "time", "epochs", "judged", "found", "chance", "gain", "95 %", "p", "regret"])
         for row in self.rows:
             gain, low, high = row.gain
             made.add_row(
                 row.strategy, str(row.budget), str(row.epochs), str(row.judged), f"{fmean(row.found):.1%}",
-                f"{fmean(row.chance):.1%}", f"{gain:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{row.p:.2g}",
-                f"{fmean(row.regret):.0%}",
+                f"{fmean(row.chance):.1%}", f"{gain:+.1f}", "" if isnan(low) else f"{low:+.1f} to {high:+.1f}", f"{row.p:.2g}",
+                "" if isnan(fmean(row.regret)) else f"{fmean(row.regret):.0%}",
             )  # fmt: skip
         lines = [
             f"{name}: random {random:.1%}, answer everywhere {answer:.1%}, best known {best:.1%}"
