@@ -218,7 +218,7 @@ def _labels(axes: Axes, sheet: Sheet) -> None:
     axes.tick_params(axis="y", labelsize=min(NAME_SIZE, grid.cell[1] * 60))
     axes.tick_params(axis="x", labelsize=NAME_SIZE if len(layers) < 100 else SMALL)
     axes.set_xlabel("layer", labelpad=2)
-    doubtful = [i for i, layer in enumerate(layers) if layer.above_noise is False]
+    doubtful = [i for i, layer in enumerate(layers) if layer.settled is False]
     names = axes.get_xticklabels()
     for i in doubtful:
         names[i].set_color(KEPT)
@@ -272,7 +272,7 @@ def _notes(genotype: Genotype, rows: Rows) -> list[Note]:
         notes.append(Note("□", "kept", INK))
     if scored and any(name not in layer.scores for layer in genotype.layers for name in rows.names):
         notes.append(Note("–", "no candidate of this layer", GREY))
-    if any(layer.above_noise is False for layer in genotype.layers):
+    if any(layer.settled is False for layer in genotype.layers):
         notes.append(Note("▾", "choice not above its own fluctuation"))
     if rows.rarer:
         notes.append(Note("…", f"{rows.rarer:,} that fewer layers keep not shown", GREY))

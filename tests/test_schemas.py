@@ -83,7 +83,7 @@ FULL = {
             "scores": {"h": 0.5, "v": 0.25, "w2": 1},
             "margin": 0.1,
             "margin_noise": 0.02,
-            "above_noise": True,
+            "settled": True,
             "note": None,
         }
     ],
@@ -125,7 +125,7 @@ WRONG = {
     "layers.0.scores": [0.5],
     "layers.0.scores.h": "0.5",
     "layers.0.margin": "small",
-    "layers.0.above_noise": "yes",
+    "layers.0.settled": "yes",
     "search": None,
 }
 

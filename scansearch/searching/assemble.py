@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from scansearch.data import ImageData
+from scansearch.data.division import Half
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.environment import describe
@@ -103,7 +105,7 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
         processes = Processes(fabric)
         with old_run(processes, path) as folder:
             told = Logged(listener or Silent(), folder.path / "log.txt") if processes.is_first else Silent()
-            if (done := processes.from_first(lambda: _finished(folder, told))) is not None:
+            if (done := processes.from_first(lambda: finished(folder, told))) is not None:
                 return done
             past = processes.from_first(lambda: Past.of(folder, told))
             config = past.config.model_copy(update={"machine": machine})
@@ -120,8 +122,12 @@ def _machine_of(path: str | Path, devices: int | None) -> MachineSettings:
     return machine.model_copy(update={"devices": devices or (1 if launched() else machine.devices)})
 
 
-def _finished(folder: RunFolder, listener: Listener) -> Genotype | None:
-    """The genotype of a run that has ended, once it was checked."""
+def finished(folder: RunFolder, listener: Listener) -> Genotype | None:
+    """The genotype of a run that has ended, once it was checked; ``None`` if it has not.
+
+    Raises:
+        RunFolderError: If the checkpoints or the genotype were made by other settings than the folder says.
+    """
     path = folder.path / "genotype.json"
     if not path.exists():
         return None
@@ -173,6 +179,7 @@ def _images(settings: DataSettings, listener: Listener) -> ImageData:
         image_size=settings.image_size or None,
         limit=settings.limit or None,
         validation_limit=settings.validation_limit or None,
+        half=Half(int(settings.part[0]), settings.part_seed) if settings.part else None,
         skip_damaged=settings.skip_damaged,
         refuse_duplicates=settings.refuse_duplicates,
         progress=listener.checked,
@@ -262,10 +269,25 @@ def _check_environment(
     parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, before: dict[str, Any]
 ) -> None:
     now = parts.environment
+    check_images(config, folder.path, before, now)
+    for line in differences(before, now):
+        listener.warned(f"{line}; the run continues, but not bit for bit")
+
+
+def check_images(config: RunConfig, folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Checks that the images are those with which a run began.
+
+    Args:
+        config: The run's settings.
+        folder: Its folder.
+        before: Its ``environment.json``.
+        now: The same facts of the images as they are.
+
+    Raises:
+        ScansearchError: If not.
+    """
     if before.get("data") != now["data"]:
         raise ScansearchError(
             f"the images of {config.data.name} changed since the run began: their fingerprint is not that of "
-            f"{folder.path / 'environment.json'}; restore them or start a new run"
+            f"{folder / 'environment.json'}; restore them or start a new run"
         )
-    for line in differences(before, now):
-        listener.warned(f"{line}; the run continues, but not bit for bit")

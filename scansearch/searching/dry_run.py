@@ -7,7 +7,7 @@ from typing import Any
 
 from scansearch.machine.launched import launched
 from scansearch.machine.numerics import run_numerics
-from scansearch.runs.config import PLACES, Part, RunConfig
+from scansearch.runs.config import RunConfig
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import Parts, assemble, make_loop, notes_of, space_facts
 from scansearch.searching.loop import SearchLoop
@@ -36,7 +36,7 @@ def dry_run(config: RunConfig, listener: Listener | None = None) -> dict[str, An
     listener = listener or Silent()
     check_shares(config.train.batch_size, config.machine.devices)
     with run_numerics():
-        own = _without_places(config)
+        own = config.alone()
         machine, fabric = join(own.machine.model_copy(update={} if launched() else {"devices": 1}))
         own = own.model_copy(update={"machine": machine})
         parts = assemble(own, fabric, listener)
@@ -50,12 +50,6 @@ def dry_run(config: RunConfig, listener: Listener | None = None) -> dict[str, An
             "seconds": None,
             "notes": notes_of(parts, own),
         }
-
-
-def _without_places(config: RunConfig) -> RunConfig:
-    """The same without a study that others share: to look at it is to write to it."""
-    kept = {key: value for key, value in config.strategy.settings.items() if f"strategy.{key}" not in PLACES}
-    return config.model_copy(update={"strategy": Part(name=config.strategy.name, **kept)})
 
 
 def _images(parts: Parts) -> dict[str, Any]:
