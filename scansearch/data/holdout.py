@@ -78,8 +78,9 @@ def halves(labels: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]
     Returns:
         The indices of each half, ascending; together they are all images, and none is in both.
     """
-    order, middle = stratified_order(labels, seed), (len(labels) + 1) // 2
-    return order[:middle].sort().values, order[middle:].sort().values
+    shuffled = np.random.RandomState(seed).permutation(len(labels))
+    by_class = torch.from_numpy(shuffled[np.argsort(labels.numpy()[shuffled], kind="stable")])
+    return by_class[::2].sort().values, by_class[1::2].sort().values  # class by class they are dealt out in turn
 
 
 def sample(labels: torch.Tensor, size: int, seed: int, num_classes: int, role: str = "train") -> torch.Tensor:
