@@ -88,6 +88,29 @@ FULL = {
         }
     ],
     "search": {"strategy": "darts", "seed": 0, "loss": None},
+    "confirmed": {
+        "pairs": 1,
+        "epochs": 12,
+        "overlap": 2,
+        "most": 2,
+        "chance": 1.3,
+        "p": 0.3,
+        "law": "exact",
+        "level": 0.05,
+        "needed": 2,
+        "by_chance": 1.3,
+        "layers": [
+            {
+                "directions": ["h"],
+                "halves": {"h": 2, "w2": 1},
+                "overlap": 1,
+                "most": 2,
+                "chance": 1.3,
+                "p": 1,
+                "note": None,
+            }
+        ],
+    },
     "comment": ["kept"],
 }
 
@@ -127,6 +150,13 @@ WRONG = {
     "layers.0.margin": "small",
     "layers.0.settled": "yes",
     "search": None,
+    "confirmed": [],
+    "confirmed.pairs": 0,
+    "confirmed.p": 1.5,
+    "confirmed.chance": "1",
+    "confirmed.law": "guessed",
+    "confirmed.layers.0.directions": "h",
+    "confirmed.layers.0.halves.h": 0,
 }
 
 

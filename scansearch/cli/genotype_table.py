@@ -74,13 +74,11 @@ def _show_confirmed(genotype: Genotype, confirmed: Confirmed) -> None:
     """What the halves say, in words."""
     halves, several = 2 * confirmed.pairs, confirmed.pairs > 1
     who = f"{confirmed.pairs} pairs of searches" if several else "two searches"
-    mean = " in the mean" if several else ""
+    long = f"{confirmed.epochs} epoch{'s' * (confirmed.epochs != 1)} each"
+    both = f"both chose {confirmed.overlap:g} of {confirmed.most:g} directions{' in the mean' * several}"
     how = "exact" if confirmed.law == "exact" else "from random draws"
-    out.print(
-        f"\n{who} on separate halves of the images, {confirmed.epochs} epochs each: both chose {confirmed.overlap:g} of "
-        f"{confirmed.most:g} directions{mean}; chance gives {confirmed.chance:.2g}; p = {confirmed.p:.2g} ({how})",
-        soft_wrap=True,
-    )
+    chance = f"chance gives {confirmed.chance:.2g}; p = {confirmed.p:.2g} ({how})"
+    out.print(f"\n{who} on separate halves of the images, {long}: {both}; {chance}", soft_wrap=True)
     if not confirmed.beyond_chance:
         out.print(
             "[yellow]nothing is confirmed:[/] the halves agree no more than chance would have them", soft_wrap=True

@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from scansearch.errors import RunFolderError
+from scansearch.files import own_folder
 from scansearch.finish import finish
 from scansearch.genotype import Genotype
 from scansearch.machine.launched import is_first
@@ -73,8 +74,10 @@ class HalfRun:
         """Checks that the search in the folder, if one was begun, is this one.
 
         Raises:
-            RunFolderError: If it has other settings.
+            RunFolderError: If it has other settings, or lies behind a link.
         """
+        for folder in (self.path.parent, self.path):
+            own_folder(folder)
         if not self.begun:
             return
         try:
