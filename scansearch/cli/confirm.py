@@ -11,10 +11,10 @@ import typer
 from scansearch.cli.console import complain, err, guarded, out, print_json
 from scansearch.cli.streams import unread
 from scansearch.display.plain import plain
-from scansearch.genotype import Genotype
 
 if TYPE_CHECKING:
     from scansearch.comparing.confirmation import Confirmation
+    from scansearch.genotype import Genotype
 
 
 @guarded
