@@ -152,8 +152,8 @@ def _scores(figure: Figure, axes: Axes, sheet: Sheet, scale: ScoreScale) -> None
         if name in layer.scores
     }
     shades = blues()
-    colours = {cell: shades(scale.shade(cell[0], value)) for cell, value in values.items()}
-    colours |= {cell: paler(colours[cell][:3]) for cell in sheet.undecided & set(colours)}
+    colours = {cell: shades(scale.shade(cell[0], value))[:3] for cell, value in values.items()}
+    colours |= {cell: paler(colours[cell]) for cell in sheet.undecided & set(colours)}
     boxes = [sheet.grid.box(*cell) for cell in values]
     axes.add_collection(PatchCollection(boxes, facecolors=list(colours.values()), linewidths=0))
     outlines = [sheet.grid.box(*cell, grow=-0.004) for cell in sorted(sheet.kept)]
