@@ -67,18 +67,18 @@ def _search_one(wanted: Confirmation, number: int, *, json: bool) -> None:
     """Searches one half; with ``json``, a line on standard output for each event, as ``EventLines`` writes them."""
     from scansearch.cli.interrupted import resumable
     from scansearch.cli.launching import launch_command
-    from scansearch.comparing.confirmation import space_of
+    from scansearch.comparing.confirmation import searched_run, space_of
     from scansearch.comparing.halves import search_half
     from scansearch.display.progress import display
     from scansearch.machine.launched import launched
-    from scansearch.runs.run import Run
     from scansearch.training.event_lines import EventLines
     from scansearch.training.events import Silent
 
-    half = wanted.half(number)
+    run = searched_run(wanted.path)
+    half = wanted.half(run, number)
     with resumable(half.path):
         if not launched():
-            space_of(Run.open(wanted.path), Silent())  # refuses other images than the run's
+            space_of(run, Silent())  # refuses other images than the run's
         if half.config.machine.devices > 1 and not launched():
             launch_command(half.config.machine, half.path, half.config.train.batch_size)
         elif json:

@@ -15,7 +15,7 @@ from scansearch.comparing.halves import HalfRun, search_half
 from scansearch.comparing.side_by_side import Job, all_done
 from scansearch.comparing.verdict import Halves, verdict
 from scansearch.confirmed import MOST_PAIRS
-from scansearch.errors import InterruptedRunError, RunFolderError, ScansearchError
+from scansearch.errors import InterruptedRunError, RunFolderError
 from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
 from scansearch.runs.folder import RunFolder
@@ -68,9 +68,9 @@ class Confirmation:
         words += ["--epochs", str(self.epochs)] if self.epochs else []
         return shlex.join(words)
 
-    def half(self, number: int) -> HalfRun:
-        """One half, checked against what there is of it; errors as ``searched_run`` and ``HalfRun.check``."""
-        half = HalfRun.of(searched_run(self.path), number, self.epochs)
+    def half(self, run: Run, number: int) -> HalfRun:
+        """One half of the run, checked against what there is of it; errors as ``HalfRun.check``."""
+        half = HalfRun.of(run, number, self.epochs)
         half.check()
         return half
 
@@ -130,7 +130,7 @@ def confirm(wanted: Confirmation, listener: Callable[[int], Listener] = lambda n
     """
     run = searched_run(wanted.path)
     space = space_of(run, listener(0))
-    halves = [wanted.half(number) for number in range(1, 2 * wanted.pairs + 1)]
+    halves = [wanted.half(run, number) for number in range(1, 2 * wanted.pairs + 1)]
     left = [(number, half) for number, half in enumerate(halves, 1) if half.genotype is None]
     jobs = min(wanted.jobs or _usual_jobs(run), len(left))
     if jobs > 1 or run.config.machine.devices > 1:
@@ -165,9 +165,7 @@ def _here(half: HalfRun, listener: Listener, again: str) -> None:
 
 def _concluded(run: Run, space: BoundSpace, halves: list[HalfRun]) -> Genotype:
     """Writes what the halves say; the genotype is read again, for hours may have passed."""
-    found = [half.genotype for half in halves]
-    if any(genotype is None for genotype in found):
-        raise ScansearchError(f"a half of {run.path} has no genotype although it is done; run the same command again")
+    found = [finished(RunFolder.open(half.path), Silent()) for half in halves]
     with RunFolder.open(run.path).locked() as folder:
         genotype = finished(folder, Silent())
         assert genotype is not None

@@ -27,7 +27,7 @@ class Bars:
     def __init__(self, console: Console, name: str) -> None:
         self.console, self.name, self.told = console, name, set[str]()
         self.progress = (NotebookBar if in_notebook() else Progress)(
-            TextColumn(f"{name} {{task.fields[number]}}"),
+            TextColumn("{task.fields[owner]}"),
             BarColumn(bar_width=28),
             TextColumn("{task.percentage:3.0f} %"),
             TextColumn("{task.fields[standing]}"),
@@ -52,7 +52,8 @@ class _Told(Listener):
     def _show(self, done: int, most: int, standing: str) -> None:
         progress = self.bars.progress
         if self.task is None:
-            self.task = progress.add_task("", total=most, number=self.number, standing=standing)
+            owner = f"{self.bars.name} {self.number}" if self.number else "images"
+            self.task = progress.add_task("", total=most, owner=owner, standing=standing)
         progress.update(self.task, completed=done, total=most, standing=standing)
 
     @override

@@ -217,3 +217,10 @@ def test_it_does_not_touch_the_callers_random_numbers(undisturbed):
     before = torch.get_rng_state()
     once(undisturbed)
     assert torch.get_rng_state().equal(before)
+
+
+def test_a_half_whose_genotype_is_another_is_refused(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    shutil.copy(folder / "genotype.json", folder / "confirm" / "half-2" / "genotype.json")
+    refused(folder, match=r"half-2/genotype.json says seed = 0 and data = .*, but the run that made it has seed = 2")
