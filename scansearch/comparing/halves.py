@@ -51,7 +51,7 @@ class HalfRun:
         """
         config, pair = run.config.alone(), (number + 1) // 2
         part = "1/2" if number % 2 else "2/2"
-        data = {"part": part, "part_seed": (config.seed + pair) % SEEDS}
+        data = {"part": part, "halving": (config.seed + pair) % SEEDS}
         changed: dict[str, Any] = {"seed": (config.seed + number) % SEEDS, "data": config.data.model_copy(update=data)}
         if config.machine.threads:  # of which those side by side have their shares
             threads = min(config.machine.threads, torch.get_num_threads())

@@ -179,7 +179,7 @@ def _images(settings: DataSettings, listener: Listener) -> ImageData:
         image_size=settings.image_size or None,
         limit=settings.limit or None,
         validation_limit=settings.validation_limit or None,
-        half=Half(int(settings.part[0]), settings.part_seed) if settings.part else None,
+        half=Half(int(settings.part[0]), settings.halving) if settings.part else None,
         skip_damaged=settings.skip_damaged,
         refuse_duplicates=settings.refuse_duplicates,
         progress=listener.checked,

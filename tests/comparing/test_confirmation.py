@@ -70,7 +70,7 @@ def test_the_genotype_says_what_the_halves_do(undisturbed, done):
 
 def test_halves_are_runs_with_the_settings_of_the_run(undisturbed, done):
     whole, halves = Run.open(done), [Run.open(undisturbed / "confirm" / f"half-{n}") for n in (1, 2)]
-    own = ("seed", "data.part", "data.part_seed")
+    own = ("seed", "data.part", "data.halving")
     for number, half in enumerate(halves, 1):
         recipe, expected = half.config.recipe(), whole.config.recipe()
         assert [recipe[key] for key in own] == [number, f"{number}/2", 1]
@@ -81,7 +81,7 @@ def test_halves_are_runs_with_the_settings_of_the_run(undisturbed, done):
 
 def test_the_halves_of_a_pair_are_complementary_and_no_two_seeds_are_equal(done):
     halves = [HalfRun.of(Run.open(done), number) for number in range(1, 11)]
-    told = [(half.config.data.part, half.config.data.part_seed) for half in halves]
+    told = [(half.config.data.part, half.config.data.halving) for half in halves]
     assert told == [(part, pair) for pair in range(1, 6) for part in ("1/2", "2/2")]
     assert len({half.config.seed for half in halves} | {0}) == 11
     assert HalfRun.of(Run.open(done), 1, epochs=9).config.train.epochs == 9
