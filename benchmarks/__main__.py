@@ -21,7 +21,9 @@ from benchmarks import (
     planted,
     scan,
     strategies,
+    subsets,
     supernet_step,
+    update,
 )
 from benchmarks.comparison import Result
 from scansearch.errors import ScansearchError
@@ -30,9 +32,11 @@ from scansearch.registry import STRATEGIES
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "scan": lambda options: scan.run(options.repeats, tiny=options.tiny),
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
+    "update": lambda options: update.run(options.repeats, tiny=options.tiny),
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
+    "subsets": lambda options: subsets.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
     "planted": lambda options: planted.run(options.seeds or planted.SEEDS, options.strategy, tiny=options.tiny),
     "decoys": lambda options: decoys.run(
@@ -43,7 +47,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
 }
 LONG = ("planted", "decoys", "alone")
 """Whole searches, many of them: an hour or more each, so they run only when they are named."""
-CHECKED = ("scan", "step", "planted", "decoys")
+CHECKED = ("scan", "step", "update", "planted", "decoys")
 """Those that promise something."""
 
 

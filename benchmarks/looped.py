@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from benchmarks.peers import Scan
 from scansearch.models.attention import SCAttn
 from scansearch.models.mixer import ScanMixer
-from scansearch.models.supernet import Selection
+from scansearch.models.selection import Selection
 from scansearch.scans import ScanOrder
 
 

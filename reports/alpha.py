@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from scansearch.figures.colours import GREY, DirectionStyle, direction_styles
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, thinned
 from scansearch.figures.figure import FigureSpec
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import (
     MARGIN,
@@ -26,6 +24,8 @@ from scansearch.figures.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 MOST_LAYERS, MOST_LINES, MOST_EPOCHS = 40, 24, 200
@@ -60,7 +60,7 @@ def draw(source: RunSource) -> Figure:
         grid[0].set_ylim(bottom=0)
     epoch_axis(grid[0], table["epoch"])
     if styles:
-        handles = [Line2D([], [], **_line(styles[name]), linewidth=1.5) for name in names]
+        handles = [matplotlib.lines.Line2D([], [], **_line(styles[name]), linewidth=1.5) for name in names]
         entries = math.ceil(len(names) / legend_rows)
         figure.legend(handles, names, loc="outside lower center", ncols=entries, frameon=False, **LEGEND)
     heading(figure, source.title, lines)

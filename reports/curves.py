@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from scansearch.figures.colours import GREY
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, percent_text, thinned
@@ -16,6 +14,8 @@ from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, epoch_axis, heading, heading_height, lay_out_below_heading, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 VALIDATION = "#0f4c81"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from scansearch.figures.colours import GREY, KEPT
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, thinned
 from scansearch.figures.figure import FigureSpec
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 MOST_DOTS = 5000
@@ -62,9 +62,9 @@ def _accuracy(table: DataFrame) -> np.ndarray:
 
 
 def _label(axes: Axes, unit: str) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=unit == "directions"))
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=6, integer=unit == "directions"))
     if unit == "FLOPs":
-        axes.xaxis.set_major_formatter(EngFormatter())
+        axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter())
     axes.set_xlabel(f"cost ({unit})" if unit != "directions" else "directions kept, all layers together")
     axes.set_ylabel("validation accuracy (%)")
     axes.margins(y=0.12)

@@ -6,20 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection, PatchCollection
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from typing import TYPE_CHECKING, Any
 
 from scansearch.figures.cell_grid import CellGrid
 from scansearch.figures.colours import FAINT, GREY, INK, KEPT, PALE, blues, direction_styles, paler, readable_on
 from scansearch.figures.figure import FigureSpec
 from scansearch.figures.heatmap_notes import facts_of, notes_of
 from scansearch.figures.heatmap_rows import Rows, presentable
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.figures.same_orders import coinciding
 from scansearch.figures.score_scale import ScoreScale, short_numbers
 from scansearch.figures.sources import RunSource
@@ -38,6 +32,10 @@ from scansearch.figures.style import (
     wrapped,
 )
 from scansearch.genotype import Genotype, LayerGenotype
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_LAYERS, MOST_NUMBERS = 128, 2000
 BARS, BAR_SCALE, BAR_ROOM = 0.66, 0.42, 0.58  # inches: the counts, their longest bar, the colour bar with its numbers
@@ -139,7 +137,7 @@ def _choices(axes: Axes, sheet: Sheet) -> None:
             pale = paler(own) if (i, j) in sheet.undecided else own
             colours[i, j] = pale if name in layer.directions else PALE
     boxes = [sheet.grid.box(*cell) for cell in colours]
-    axes.add_collection(PatchCollection(boxes, facecolors=list(colours.values()), linewidths=0))
+    axes.add_collection(matplotlib.collections.PatchCollection(boxes, facecolors=list(colours.values()), linewidths=0))
     _same(axes, sheet, colours)
 
 
@@ -155,11 +153,13 @@ def _scores(figure: Figure, axes: Axes, sheet: Sheet, scale: ScoreScale) -> None
     colours = {cell: shades(scale.shade(cell[0], value))[:3] for cell, value in values.items()}
     colours |= {cell: paler(colours[cell]) for cell in sheet.undecided & set(colours)}
     boxes = [sheet.grid.box(*cell) for cell in values]
-    axes.add_collection(PatchCollection(boxes, facecolors=list(colours.values()), linewidths=0))
+    axes.add_collection(matplotlib.collections.PatchCollection(boxes, facecolors=list(colours.values()), linewidths=0))
     outlines = [sheet.grid.box(*cell, grow=-0.004) for cell in sorted(sheet.kept)]
     edges = [FAINT if cell in sheet.undecided else INK for cell in sorted(sheet.kept)]
     thick = 1.0 if min(sheet.grid.cell) > 0.15 else 0.7
-    axes.add_collection(PatchCollection(outlines, facecolors="none", edgecolors=edges, linewidths=thick))
+    axes.add_collection(
+        matplotlib.collections.PatchCollection(outlines, facecolors="none", edgecolors=edges, linewidths=thick)
+    )
     _missing(axes, sheet, values)
     _numbers(axes, sheet, values, colours)
     _colour_bar(figure, sheet, scale)
@@ -169,7 +169,9 @@ def _missing(axes: Axes, sheet: Sheet, values: Mapping[Cell, float]) -> None:
     cells = [(i, j) for i in range(len(sheet.grid.x)) for j in range(len(sheet.grid.y)) if (i, j) not in values]
     centres = [sheet.grid.centre(*cell) for cell in cells]
     axes.add_collection(
-        LineCollection([[(x - 0.08, y), (x + 0.08, y)] for x, y in centres], colors=GREY, linewidths=0.6)
+        matplotlib.collections.LineCollection(
+            [[(x - 0.08, y), (x + 0.08, y)] for x, y in centres], colors=GREY, linewidths=0.6
+        )
     )
 
 
@@ -205,9 +207,9 @@ def _colour_bar(figure: Figure, sheet: Sheet, scale: ScoreScale) -> None:
     left = sheet.left + sheet.grid.size[0] + BARS + 0.08
     bottom = height - sheet.top - tall
     low, high = next((found for found in scale.ranges if found), (0.0, 1.0)) if scale.shared else (0.0, 1.0)
-    norm = Normalize(low, high if high > low else low + max(1.0, abs(low)))
+    norm = matplotlib.colors.Normalize(low, high if high > low else low + max(1.0, abs(low)))
     box = (left / width, bottom / height, 0.075 / width, tall / height)
-    bar = figure.colorbar(ScalarMappable(norm, blues()), cax=figure.add_axes(box))
+    bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, blues()), cax=figure.add_axes(box))
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, pad=2, labelsize=SMALL)
     if not scale.shared:
@@ -269,7 +271,11 @@ def _counts(axes: Axes, sheet: Sheet) -> None:
     for y, name in zip(grid.y, sheet.rows.names, strict=True):
         count = sum(name in layer.directions for layer in layers)
         length = BAR_SCALE * count / len(layers) / grid.cell[0]
-        axes.add_patch(Rectangle((start, y + 0.28), length, 0.44, facecolor="#b9c2cc", linewidth=0, clip_on=False))
+        axes.add_patch(
+            matplotlib.patches.Rectangle(
+                (start, y + 0.28), length, 0.44, facecolor="#b9c2cc", linewidth=0, clip_on=False
+            )
+        )
         axes.text(
             start + length + 0.035 / grid.cell[0], y + 0.5, str(count), va="center_baseline", color=GREY,
             fontsize=min(SMALL, grid.cell[1] * 60),

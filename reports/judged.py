@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from scansearch.figures.colours import GREY, KEPT
 from scansearch.figures.drawable import drawable, left_out_lines, not_finite_lines, percent_text, thinned
 from scansearch.figures.figure import FigureSpec
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import MARGIN, heading, heading_height, lay_out_below_heading, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 MOST_DOTS = 5000
@@ -34,7 +34,7 @@ def draw(source: RunSource) -> Figure:
     axes.plot(number[at], accuracy[at], linestyle="none", color=GREY, alpha=0.6, **dots)
     best = np.fmax.accumulate(accuracy)
     axes.plot(number[at], best[at], color=KEPT, drawstyle="steps-post", label="best so far")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axes.set_xlabel("genotypes judged")
     axes.set_ylabel("validation accuracy (%)")
     axes.legend(frameon=False, loc="best")

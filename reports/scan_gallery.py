@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from scansearch.errors import ScansearchError
 from scansearch.figures.colours import GREY, INK
 from scansearch.figures.figure import FigureSpec
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.figures.scan_paths import draw_path, path_axes, path_ends, percent
 from scansearch.figures.scan_source import ScanSource
 from scansearch.figures.style import HEADING, Note, draw_notes, heading, new_figure, note_rows, shorten, text_width
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import measure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 A4 = (10.9, 7.48)  # inches: the page without a margin of 1 cm
 EDGE = 0.1  # inches
@@ -122,7 +124,7 @@ def _family(figure: Figure, family: str, left: float, top: float, wide: float) -
     width, height = figure.get_size_inches()
     y = 1 - (top + 0.12) / height
     figure.text(left / width, y + 0.03 / height, family, va="bottom", fontsize=7, fontweight="bold", color=INK)
-    figure.add_artist(Line2D([left / width, (left + wide) / width], [y, y], color=GREY, linewidth=0.5))
+    figure.add_artist(matplotlib.lines.Line2D([left / width, (left + wide) / width], [y, y], color=GREY, linewidth=0.5))
 
 
 def _panel(figure: Figure, name: str, grid: tuple[int, int], layout: Panels, left: float, top: float) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from scansearch.figures.colours import GREY, INK
 from scansearch.figures.figure import FigureSpec
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.figures.scan_paths import draw_path, path_axes, path_ends, percent, time_colours
 from scansearch.figures.scan_source import ScanSource
 from scansearch.figures.style import HEADING, NOTE_ROW, Note, draw_notes, heading, new_figure, note_rows
 from scansearch.scans import ScanOrder
 from scansearch.scans.locality import Locality, measure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDEST, TALLEST, LARGEST_CELL = 3.9, 4.6, 0.38  # inches: the grid, and a cell
 LEFT, TOP, BELOW, BAR_ROOM = 0.46, HEADING + 0.06, 0.36, 0.62  # inches around it
@@ -45,7 +47,7 @@ def draw(source: ScanSource) -> Figure:
 
 def _ticks(axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.tick_params(length=0, pad=2, labelsize=6)
     axes.set_xlabel("column", labelpad=2)
     axes.set_ylabel("row", labelpad=3)
@@ -58,7 +60,10 @@ def _colour_bar(figure: Figure, corner: tuple[float, float], tall: float, tokens
     if tokens == 1:
         return
     box = (left / width, bottom / height, 0.075 / width, (length - 0.12) / height)
-    bar = figure.colorbar(ScalarMappable(Normalize(0, tokens - 1), time_colours()), cax=figure.add_axes(box))
+    bar = figure.colorbar(
+        matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, tokens - 1), time_colours()),
+        cax=figure.add_axes(box),
+    )
     bar.outline.set_visible(False)
     bar.ax.invert_yaxis()  # time runs down, as the rows do
     count = min(tokens, 5 if length > 0.9 else 2)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from scansearch.figures.colours import GREY, blues, readable_on
 from scansearch.figures.figure import FigureSpec
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.figures.scan_source import ScanSource
 from scansearch.figures.style import (
     FACTS_SIZE,
@@ -30,6 +27,10 @@ from scansearch.figures.style import (
 )
 from scansearch.registry import unknown_name
 from scansearch.scans.locality import Relation, redundant, similarity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MEASURES = {
     "tau": "|Kendall's τ|: 1 for the same order or its reverse, 0 for no correlation",
@@ -166,7 +167,9 @@ def _marks(axes: Axes, found: Clustered, relations: dict[frozenset[str], Relatio
 def _tree(figure: Figure, layout: Layout, found: Clustered) -> None:
     axes = _axes(figure, (layout.right, layout.bottom, TREE, layout.side))
     places, distances = found.branches
-    axes.add_collection(LineCollection(list(np.stack([distances, places], axis=2)), colors=GREY, linewidths=0.7))
+    axes.add_collection(
+        matplotlib.collections.LineCollection(list(np.stack([distances, places], axis=2)), colors=GREY, linewidths=0.7)
+    )
     axes.set(xlim=(-0.01, max(float(distances.max()), 0.05) * 1.02), ylim=(len(found.names) - 0.5, -0.5))
     axes.set(xticks=[], yticks=[])
 
@@ -174,7 +177,9 @@ def _tree(figure: Figure, layout: Layout, found: Clustered) -> None:
 def _colour_bar(figure: Figure, layout: Layout) -> None:
     tall = min(layout.side, 1.4)
     axes = _axes(figure, (layout.right + TREE + 0.1, layout.bottom + layout.side - tall, 0.075, tall))
-    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), blues()), cax=axes, ticks=[0, 0.5, 1])
+    bar = figure.colorbar(
+        matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), blues()), cax=axes, ticks=[0, 0.5, 1]
+    )
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, pad=2, labelsize=FACTS_SIZE)
 

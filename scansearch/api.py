@@ -7,23 +7,32 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scansearch.arguments import typed
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import MODELS
 from scansearch.shape import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, ImageShape, check_number
 from scansearch.space import SearchSpace, find_space
+from scansearch.training.events import Listener
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from scansearch.training.events import Listener
 
-
+@typed
 def load_genotype(path: str | Path) -> Genotype:
-    """Reads a genotype file, ours or LocalMamba's list of lists as JSON."""
+    """Reads a genotype file, ours or LocalMamba's list of lists as JSON, or the genotype of a finished run.
+
+    Args:
+        path: The file, or the run folder.
+
+    Raises:
+        ScansearchError: If there is none, or it is damaged.
+    """
     return Genotype.load(path)
 
 
+@typed
 def search(
     out: str | Path,
     *,
@@ -78,6 +87,7 @@ def search(
     return _watched(lambda listener: start(config, out, listener), out, listener, progress)
 
 
+@typed
 def resume(
     path: str | Path, *, listener: Listener | None = None, progress: bool | None = None, devices: int | None = None
 ) -> Genotype:
@@ -166,6 +176,7 @@ def _shows(progress: bool | None) -> bool:
     return progress
 
 
+@typed
 def build(
     model: str,
     *,
@@ -202,7 +213,7 @@ def build(
     spec: ModelSpec = MODELS.get(model).configure(**options)
     if space is not None:
         return spec.supernet([layer.candidates for layer in bind_to(find_space(space), spec, shape)], shape)
-    chosen = genotype if isinstance(genotype, Genotype) else _genotype(genotype)
+    chosen = genotype if isinstance(genotype, Genotype) else Genotype.from_directions(genotype or ())
     chosen.check_layers(len(spec.layers(shape)), model)
     return spec.network(chosen.directions, shape)
 
@@ -218,11 +229,3 @@ def _shape(num_classes: int, image_size: object, in_channels: int) -> ImageShape
     check_number("in_channels", in_channels, MAX_CHANNELS)
     height, width = size
     return ImageShape(height, width, in_channels, num_classes)
-
-
-def _genotype(directions: object) -> Genotype:
-    if not isinstance(directions, (list, tuple)):
-        raise ScansearchError(
-            f"genotype must be a Genotype (load_genotype reads a file) or the directions of every layer, but got {directions!r}"
-        )
-    return Genotype.from_dict([list(names) if isinstance(names, tuple) else names for names in directions])

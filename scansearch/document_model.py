@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from typing_extensions import Self
 
+from scansearch.arguments import typed
 from scansearch.documents import first_problem
 from scansearch.errors import ScansearchError
 from scansearch.files import write_text
@@ -47,6 +48,7 @@ class DocumentModel(BaseModel):
         """The document as JSON text."""
         return self.model_dump_json(indent=2, by_alias=True) + "\n"
 
+    @typed
     def save(self, path: str | Path) -> None:
         """Writes the document as JSON, in one step."""
         write_text(Path(path), self.to_json())

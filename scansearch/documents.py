@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from datetime import date, time
 from pathlib import Path
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -120,7 +121,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
     Raises:
         ValueError: If it is not TOML.
-        ScansearchError: If it is nested too deeply, or an integer is too large.
+        ScansearchError: If it is nested too deeply, an integer is too large, or there is a date or a time.
     """
     if sys.version_info >= (3, 11):
         import tomllib
@@ -134,7 +135,21 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError as error:
         raise too_deep from error
     check_document(data, form="TOML")
+    if found := _first_time(data):
+        place, value = found
+        raise ScansearchError(
+            f"{place}: no date or time is read, but this is {value.isoformat()}; write text in quotes"
+        )
     return data
+
+
+def _first_time(data: Any, place: str = "") -> tuple[str, Any] | None:
+    """The first date or time in TOML data, and where it is, as ``train.lr``."""
+    if isinstance(data, (date, time)):
+        return place, data
+    entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    inside = (_first_time(value, f"{place}.{key}" if place else f"{key}") for key, value in entries)
+    return next((found for found in inside if found), None)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _TEMPORARY = re.compile(r"\..+\.scansearch-[a-z0-9_]{8}\.tmp")
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 UNFINISHED: set[str] = set()
-"""Files that are being written under a temporary name: a process that leaves on the spot takes them away."""
+"""Files that are being written under a temporary name, and drafts: a process that leaves on the spot takes them away."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -51,6 +52,25 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replaces ``path`` by UTF-8 ``text`` in one step; errors as ``write_bytes``."""
     write_bytes(path, text.encode())
+
+
+@contextmanager
+def draft_folder() -> Iterator[Path]:
+    """A temporary folder, which is gone when the block ends, or a signal ends the process."""
+    with tempfile.TemporaryDirectory(prefix="scansearch-") as name:
+        UNFINISHED.add(name)
+        try:
+            yield Path(name)
+        finally:
+            UNFINISHED.discard(name)
+
+
+def remove_unfinished() -> None:
+    """Removes what is being written just now, as a process does that leaves on the spot."""
+    for name in UNFINISHED:
+        shutil.rmtree(name, ignore_errors=True)  # does nothing to a file
+        with suppress(OSError):
+            os.unlink(name)
 
 
 def remove_left_overs(folder: Path) -> None:
@@ -84,6 +104,20 @@ def writing(path: Path) -> Iterator[None]:
         remedy = "free some space, then resume the run or repeat the command" if full else "choose another folder"
         reason = (error.strerror or str(error)).lower()
         raise RunFolderError(f"cannot write {path}: {reason}; {remedy}") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Checks that files can be made in a folder, or the folder itself if it is not there; nothing is made.
+
+    Raises:
+        RunFolderError: If not.
+    """
+    with writing(folder):
+        there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def check_own(path: Path) -> None:

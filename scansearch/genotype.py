@@ -7,10 +7,12 @@ import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from scansearch.arguments import typed
 from scansearch.confirmed import Confirmed
 from scansearch.document_model import DocumentModel, Record
 from scansearch.documents import checked, read_json
@@ -149,9 +151,10 @@ class Genotype(Record, DocumentModel):
         return (*known, *sorted(named - set(known), key=natural_key))
 
     @classmethod
+    @typed
     def from_directions(cls, directions: Sequence[Sequence[str]], **fields: Any) -> Genotype:
         """A genotype from LocalMamba's list of lists."""
-        return cls.from_dict({**fields, "layers": [{"directions": list(names)} for names in directions]})
+        return cls.from_dict({**fields, "layers": [{"directions": names} for names in directions]})
 
     @classmethod
     def from_dict(cls, data: object, source: str = "genotype") -> Genotype:
@@ -161,9 +164,15 @@ class Genotype(Record, DocumentModel):
         return checked(cls, data, source)
 
     @classmethod
+    @typed
     def load(cls, path: str | Path) -> Genotype:
-        """Reads a genotype file (ours, or LocalMamba's list of lists as JSON)."""
-        return cls.from_dict(read_json(Path(path), "genotype"), str(path))
+        """Reads a genotype file (ours, or LocalMamba's list of lists as JSON), or that of a run folder.
+
+        Raises:
+            ScansearchError: If there is none, or it is damaged.
+        """
+        file = _in_run(Path(path)) if Path(path).is_dir() else Path(path)
+        return cls.from_dict(read_json(file, "genotype"), str(file))
 
     def to_json(self) -> str:
         """The genotype as JSON text, the same for the same genotype."""
@@ -183,6 +192,18 @@ class Genotype(Record, DocumentModel):
             )
 
 
+def _in_run(folder: Path) -> Path:
+    """The genotype of a run folder."""
+    file = folder / "genotype.json"
+    if file.is_file():
+        return file
+    if (folder / "config.toml").is_file():
+        raise ScansearchError(
+            f"{folder} holds no genotype yet; finish the search with `scansearch resume {quote(str(folder))}`"
+        )
+    raise ScansearchError(f"{folder} holds no genotype.json; name a run folder that has one, or a genotype file")
+
+
 def _finite(data: Any) -> Any:
     """The same data with null for every NaN and infinity: JSON has no word for them."""
     if isinstance(data, dict):
@@ -198,6 +219,7 @@ def published_names() -> list[str]:
     return sorted((name.stem for name in names if name.suffix == ".json"), key=natural_key)
 
 
+@typed
 def published(name: str) -> Genotype:
     """A published genotype of LocalMamba (arXiv 2403.09338), for example ``local_vim_tiny``.
 

@@ -91,13 +91,32 @@ def unknown_option(kind: str, key: str, sections: Sections, section: str | None 
 
 
 def _near(key: str, sections: Sections, section: str | None) -> list[str]:
-    """Names like ``key``: the same in another section, else one that is spelt alike, else those that its words describe."""
+    """What may be meant by ``key``.
+
+    That is the same name in another section; else one spelt much alike, those that have its words in them, the few whose
+    descriptions have them, or one spelt somewhat alike.
+    """
     everything = [(name, option) for name, options in sections.items() for option in options]
     if section is not None and (elsewhere := [f"{name}.{o.name}" for name, o in everything if o.name == key]):
         return elsewhere
     spelt = [o.name for name, o in everything if section in (None, name)]
     if section is None and "." in key:
         spelt += [f"{name}.{o.name}" for name, o in everything]
-    words = set(re.findall(r"[a-z]+", key.lower()))
-    described = [o.name for _, o in everything if words and words <= set(re.findall(r"[a-z]+", o.description.lower()))]
-    return difflib.get_close_matches(key, spelt, n=1) or described[:MOST_HINTS]
+    words = _words(key)
+    named = list(dict.fromkeys(name for name in spelt if words and words <= _words(name)))
+    described = [
+        o.name if section in (None, name) else f"{name}.{o.name}"
+        for name, o in everything
+        if words and words <= _words(o.description)
+    ]
+    few = described if len(described) <= MOST_HINTS else []
+    return _alike(key, spelt, 0.7) or named[:MOST_HINTS] or few or _alike(key, spelt, 0.6)
+
+
+def _alike(key: str, names: Sequence[str], least: float) -> list[str]:
+    """The name that is spelt most alike, if there is one: few people misspell a first letter."""
+    return [name for name in difflib.get_close_matches(key, names, n=1, cutoff=least) if name[0] == key[0]]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))

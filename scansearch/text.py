@@ -65,10 +65,12 @@ def shortened(text: str, longest: int = 60) -> str:
 
 
 def brief(value: object) -> str:
-    """A value for a message: a number or a text as it is, at most 40 characters, anything else by its type.
+    """A value for a message: a number, a text or None as it is, at most 40 characters, anything else by its type.
 
     Example:
         >>> brief("x"), brief(0.5), brief([1, 2])
         ("'x'", '0.5', 'a list')
     """
-    return shortened(repr(value), 40) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
+    return (
+        shortened(repr(value), 40) if isinstance(value, (int, float, str, type(None))) else f"a {type(value).__name__}"
+    )

@@ -11,13 +11,15 @@ Levels:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from typing_extensions import override
 
 from scansearch.models import Selection
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Darts(GradientStrategy):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
+from scansearch.lazy import torch
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
 from scansearch.strategy import Traits

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-import torch
 from typing_extensions import override
 
+from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.strategy import Step
 from scansearch.strategy.black_box import GeneticSearch

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import importlib
 import logging
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
 from scansearch.errors import BackendUnavailableError
-from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
 from scansearch.strategy import Plan, Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from scansearch.models import Supernet
 
 TUNERS: dict[str, tuple[str, str, dict[str, str]]] = {
     "tpe": ("nni.algorithms.hpo.tpe_tuner", "TpeTuner", {"optimize_mode": "maximize"}),

@@ -14,12 +14,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import Field, field_validator
 from typing_extensions import override
 
 from scansearch.errors import ScansearchError
-from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
 from scansearch.strategy import Plan, Traits
@@ -28,8 +26,10 @@ from scansearch.strategy.black_box.storage import storage_setting
 
 if TYPE_CHECKING:
     import optuna
+    import torch
     from optuna.trial import FrozenTrial
 
+    from scansearch.models import Supernet
     from scansearch.strategy.black_box.study import Objective, SharedStudy
 
 TRIES = 10
@@ -62,11 +62,17 @@ class OptunaSearch(BlackBox):
     when = "several machines share one search, or accuracy is weighed against cost"
     Settings = OptunaSettings
     settings: OptunaSettings
+    rehearsal = False
 
     @property
     @override
     def traits(self) -> Traits:
         return super().traits._replace(judgements=self.settings.trials)
+
+    @override
+    def rehearse(self) -> None:
+        """From here on the study is a copy in memory."""
+        self.rehearsal = True
 
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
@@ -113,7 +119,8 @@ class OptunaSearch(BlackBox):
         from scansearch.strategy.black_box.study import SharedStudy
 
         settings = self.settings
-        study = SharedStudy(settings.storage, settings.study, _objectives(settings.sampler), self.space, self.worker)
+        objectives, named = _objectives(settings.sampler), (settings.storage, settings.study)
+        study = SharedStudy(*named, objectives, self.space, self.worker, copy=self.rehearsal)
         study.settle(
             {
                 **self.plan.subject,

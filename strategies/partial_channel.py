@@ -3,25 +3,27 @@
 In each step 1/K of the scanned channels (K = 4), a block drawn anew for every layer, passes through all branches; the others
 go around them, gated. A step so costs and stores about 1/K of the mixture. The published form mixes the first channels and
 shuffles all of them behind the mixture; here a learned linear map follows, which undoes any fixed shuffle, so that the
-block moves instead (the paper's random mask S). Alpha stands still for the first 30 % (published: 15 of 50 epochs). Edge
-normalisation has no counterpart: a layer has one input.
+block moves instead (the paper's random mask S). It is a slice, and so drawn on the host: no device is waited for. Alpha stands
+still for the first 30 % (published: 15 of 50 epochs). Edge normalisation has no counterpart: a layer has one input.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
 from scansearch.errors import ScansearchError
-from scansearch.models import Selection, Supernet
-from scansearch.models.mixer import ScanMixer, channel_block
+from scansearch.lazy import torch
+from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan
 from scansearch.strategy.gradient import JOINT, GradientSettings, GradientStrategy, Recipe
+
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
 
 PARTIAL = Recipe(6e-4, 1e-3, (0.5, 0.999), 35 * 97)
 """Half of CIFAR-10, batch 256, the last 35 of 50 epochs."""
@@ -50,6 +52,8 @@ class PartialChannel(GradientStrategy):
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Checks that the channels can be divided."""
+        from scansearch.models.mixer import ScanMixer, channel_block
+
         super().setup(supernet, space, plan)
         for mixer in (module for module in supernet.modules() if isinstance(module, ScanMixer)):
             block = channel_block((0, self.settings.parts), mixer.config.inner)

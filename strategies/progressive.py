@@ -9,20 +9,23 @@ its network and drops skip connections; here weights and alpha go on, at DARTS' 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
 from scansearch.errors import ScansearchError
-from scansearch.models import Selection, Supernet
+from scansearch.lazy import torch
+from scansearch.models import Selection
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import whole
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan, Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy
 from scansearch.strategy.judged_genotypes import choice_of
+
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
 
 
 class ProgressiveSettings(GradientSettings):

@@ -7,17 +7,20 @@ of those on all of them (published: 1,000 on one batch, then 10). Networks train
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
-from scansearch.models import Supernet
 from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Judge, Plan, Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from scansearch.models import Supernet
 
 
 class RandomSearchSettings(BlackBoxSettings):

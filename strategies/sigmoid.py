@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
+from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.space import Choice
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe

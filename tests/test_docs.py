@@ -15,6 +15,7 @@ import typer.main
 
 import scansearch
 from scansearch.cli.main import app
+from scansearch.cli.run import DEFAULTS
 from scansearch.cli.source import genotype_of
 from scansearch.cost import CostTable
 from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES
@@ -66,14 +67,15 @@ def test_a_command_parses_and_its_names_exist(line):
     given = group.commands[name].make_context(name, arguments, resilient_parsing=not arguments).params
     if name == "run" and arguments:
         flags = {key: given[key] for key in ("epochs", "batch_size") if given[key] is not None}
-        space = given["space"] if not given["space"].endswith(".json") else "default8"
+        named = {key: given[key] or default for key, default in DEFAULTS.items()}
+        space = named["space"] if not named["space"].endswith(".json") else "default8"
         make_config(
             space=SEARCH_SPACES.get(OTHERS.get(space, space)),
-            strategy=OTHERS.get(given["strategy"], given["strategy"]),
-            model=given["model"],
-            data=given["data"],
+            strategy=OTHERS.get(named["strategy"], named["strategy"]),
+            model=named["model"],
+            data=named["data"],
             preset=given["preset"],
-            layers=[("flags", {"train": flags})],
+            layers=[("", {"train": flags})],
             assignments=given["settings"],
         )
     elif name in ("plot", "export"):

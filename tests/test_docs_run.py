@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import scansearch
 from scansearch.cli.main import app
+from scansearch.cli.run import DEFAULTS
 from scansearch.cost import costs_of
 from scansearch.models import bind_to
 from scansearch.registry import MODELS
@@ -83,10 +84,8 @@ def test_the_space_of_a_search_fits_its_model_and_its_budget(line, page):
     _, name, *arguments = shlex.split(line, comments=True)
     given = typer.main.get_command(app).commands[name].make_context(name, arguments).params
     config = make_config(
-        space=find_space(given["space"]),
-        strategy=given["strategy"],
-        model=given["model"],
-        data=given["data"],
+        space=find_space(given["space"] or DEFAULTS["space"]),
+        **{name: given[name] or DEFAULTS[name] for name in ("strategy", "model", "data")},
         assignments=given["settings"],
     )
     space, spec = SearchSpace.from_dict(config.space), MODELS.get(config.model.name)

@@ -48,6 +48,20 @@ def test_toml_nested_deeply_is_one_line(tmp_path, text):
         parse_toml(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("lr = 1979-05-27", "lr: no date or time is read, but this is 1979-05-27; write text in quotes"),
+        ("[train]\nlr = [{a = 07:32:00}]", "train.lr.0.a: no date or time is read, but this is 07:32:00"),
+        ("at = 1979-05-27 07:32:00Z", "at: no date or time is read, but this is 1979-05-27T07:32:00+00:00"),
+    ],
+)
+def test_dates_are_shown_as_toml_has_them(text, says):
+    with pytest.raises(ScansearchError) as caught:
+        parse_toml(text)
+    assert says in str(caught.value)
+
+
 @pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775809", "0x" + "f" * 20_000, "9" * 5000])
 def test_integers_have_64_bits(tmp_path, number):
     (tmp_path / "x.toml").write_text(f"a = [{{b = {number}}}]")

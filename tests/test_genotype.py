@@ -267,3 +267,19 @@ def test_an_unknown_published_name_lists_those_there_are():
         ScansearchError, match=r"'local_vim_tine' \(did you mean 'local_vim_tiny'\?\); there is: local_vim"
     ):
         scansearch.published("local_vim_tine")
+
+
+def test_a_run_folder_means_its_genotype(tmp_path):
+    run = tmp_path / "a run"
+    run.mkdir()
+    with pytest.raises(
+        ScansearchError, match="holds no genotype.json; name a run folder that has one, or a genotype file"
+    ):
+        Genotype.load(run)
+    (run / "config.toml").touch()
+    with pytest.raises(
+        ScansearchError, match=r"holds no genotype yet; finish the search with `scansearch resume '.*'`$"
+    ):
+        Genotype.load(run)
+    Genotype.from_directions(FOUR).save(run / "genotype.json")
+    assert scansearch.load_genotype(str(run)) == Genotype.from_directions(FOUR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,11 +96,13 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _configured(spec: ModelSpec, space: SearchSpace, assignments: Sequence[str]) -> tuple[ModelSpec, SearchSpace]:
+    from scansearch.searching.configure import check_target
     from scansearch.searching.known_settings import space_settings
     from scansearch.searching.overrides import SECTIONS, Overrides
 
     keep = [option for option in space_settings() if option.name == "keep"]
-    overrides = Overrides({**{section: [] for section in SECTIONS}, "model": spec.options.listed(), "space": keep})
+    known = {**{section: [] for section in SECTIONS}, "model": spec.options.listed(), "space": keep}
+    overrides = Overrides(known, partial(check_target, spec, space))
     for assignment in assignments:
         overrides.assign(assignment)
     changed = {**space.to_dict(), **overrides.values["space"]}

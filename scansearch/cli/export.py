@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -32,7 +31,7 @@ def command(
     from scansearch.cli.source import genotype_of
     from scansearch.export.derived import DerivedNetwork
     from scansearch.figures.sources import title_of
-    from scansearch.files import own_folder
+    from scansearch.files import draft_folder, own_folder
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
 
@@ -48,8 +47,8 @@ def command(
     if reason:
         raise UnsupportedError(reason)
     if not refreshed:
-        with TemporaryDirectory(prefix="scansearch-export-") as draft:
-            files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(network, Path(draft))}
+        with draft_folder() as draft:
+            files = {str(made.relative_to(draft)): made.read_bytes() for made in exporter.write(network, draft)}
         written = place(files, folder, source=title_of(path), overwrite=overwrite)
     for made in written:
         out.print(plain(made), soft_wrap=True)

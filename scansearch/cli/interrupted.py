@@ -12,7 +12,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -85,7 +85,6 @@ def _leave(number: int, frame: FrameType | None) -> None:
             os.write(stream, (CLEAN_LINE if terminal else b"") + text)
         except OSError:  # the terminal has gone; there is nobody left to tell
             continue
-    for path in getattr(sys.modules.get("scansearch.files"), "UNFINISHED", ()):
-        with suppress(OSError):
-            os.unlink(path)
+    if files := sys.modules.get("scansearch.files"):
+        getattr(files, "remove_unfinished", lambda: None)()  # it may be half imported
     os._exit(InterruptedRunError.exit_status)

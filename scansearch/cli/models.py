@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scansearch.cli.console import guarded, out, print_json, table
+from scansearch.cli.console import guarded, out, print_json
+from scansearch.cli.listing import show_listing
 from scansearch.cli.option_table import option_rows, option_table
-from scansearch.cli.program import runnable
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
@@ -34,12 +35,10 @@ def command(
         _show(MODELS.get(name), json=json)
         return
     facts = [_facts(MODELS.get(found)) for found in MODELS.names()]
-    if json:
-        print_json(facts)
-        return
-    rows = [(f["name"], f["layers"], f["parameters"], f["supernet_parameters"], f["description"]) for f in facts]
-    out.print(table(("model", "layers", "parameters", "supernet", ""), rows))
-    out.print(runnable(f"\n{SHOWN_SHAPE}; options of a model: `scansearch models NAME`"), soft_wrap=True)
+    columns = {"layers": "layers", "parameters": "parameters", "supernet": "supernet_parameters"}
+    cells = {head: itemgetter(key) for head, key in columns.items()}
+    more = f"{SHOWN_SHAPE}; options of a model: `scansearch models NAME`"
+    show_listing("model", facts, cells, json=json, more=more)
 
 
 def _show(spec: ModelSpec, *, json: bool) -> None:
@@ -56,21 +55,17 @@ def _show(spec: ModelSpec, *, json: bool) -> None:
 
 
 def _facts(spec: ModelSpec) -> dict[str, Any]:
-    import torch
-
     from scansearch.models import ImageShape
     from scansearch.registry import SEARCH_SPACES
 
     shape = ImageShape(SHOWN_SIDE, SHOWN_SIDE, channels=3, classes=SHOWN_CLASSES)
-    layers = spec.layers(shape)
-    with torch.device("meta"):
-        network = spec.network([SHOWN_DIRECTIONS] * len(layers), shape)
-        supernet = spec.supernet([SEARCH_SPACES.get("default8").candidates] * len(layers), shape)
+    layers = len(spec.layers(shape))
+    candidates = SEARCH_SPACES.get("default8").candidates
     return {
         "name": spec.name,
         "description": spec.description,
-        "layers": len(layers),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "supernet_parameters": sum(p.numel() for p in supernet.parameters()),
+        "layers": layers,
+        "parameters": spec.parameters([SHOWN_DIRECTIONS] * layers, shape),
+        "supernet_parameters": spec.parameters([candidates] * layers, shape, supernet=True),
         "options": option_rows(spec.options.listed()),
     }

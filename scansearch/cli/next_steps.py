@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from scansearch.cli.console import out
 from scansearch.cli.program import program
 from scansearch.genotype import Genotype
-
-if TYPE_CHECKING:
-    from scansearch.runs.config import RunConfig
 
 CHANCE = "random_search"
 
@@ -29,7 +24,7 @@ def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
         words = shlex.join(["confirm", str(folder)])
         lines += ["how much of it comes back? Two searches on separate halves of the images:", f"  {program()} {words}"]
     if config.strategy.name != CHANCE:
-        lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder, config)}"]
+        lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder)}"]
     out.print()
     for line in lines:
         out.print(line, soft_wrap=True, markup=False)
@@ -49,34 +44,14 @@ def build_lines(folder: Path, genotype: Genotype) -> list[str]:
     ]
 
 
-def chance_command(folder: Path, config: RunConfig) -> str:
-    """The command of the same search under ``random_search``: same space, data, training and seed."""
-    from scansearch.registry import SEARCH_SPACES
-    from scansearch.searching.configure import make_config
-    from scansearch.searching.known_settings import NAMES
-
-    name = config.space["name"]
-    known = SEARCH_SPACES.get(name).to_dict() if name in SEARCH_SPACES else {}
-    if {**config.space, "keep": None} != {**known, "keep": None}:
-        return f"the command of this run with --strategy {CHANCE} and another --out"
-    model, data = config.model.name, config.data.name
-    words = ["run", "--space", name, "--strategy", CHANCE, "--model", model, "--data", data]
-    words += ["--data-root", config.data.root] if config.data.root else []
-    words += ["--seed", str(config.seed)] if config.seed else []
-    plain = make_config(space=SEARCH_SPACES.get(name), strategy=CHANCE, model=model, data=data)
-    usual = plain.model_dump(mode="json")
-    for section, values in config.model_dump(mode="json", include={"machine", "data", "train", "augment"}).items():
-        given = {key: value for key, value in values.items() if key not in NAMES}
-        words += _changed(section, given, usual[section])
-    words += _changed("model", config.model.settings, {})
-    words += _changed("space", {"keep": config.space.get("keep")}, known)
-    return f"{program()} {shlex.join([*words, '--out', f'{folder}-random'])}"
+def chance_command(folder: Path) -> str:
+    """The command of the same search under ``random_search``: same space, model, data, training and seed."""
+    words = ["run", "--config", str(folder / "config.toml"), "--strategy", CHANCE, "--out", str(_beside(folder))]
+    return f"{program()} {shlex.join(words)}"
 
 
-def _changed(section: str, values: dict[str, Any], plain: dict[str, Any]) -> list[str]:
-    """Assignments for ``--set`` of what differs; strings go without quotes, all else as TOML has it."""
-    words = []
-    for key, value in values.items():
-        if value != plain.get(key):
-            words += ["--set", f"{section}.{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    return words
+def _beside(folder: Path) -> Path:
+    """Where the same search at random goes: ``first-random`` beside ``first``, whatever the folder was called by."""
+    if folder.name in ("", ".."):  # ``.``, ``..`` or ``/``
+        return folder / ".." / f"{folder.resolve().name or 'run'}-random"
+    return folder.with_name(f"{folder.name}-random")

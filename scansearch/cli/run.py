@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scansearch.cli.console import guarded, out
+from scansearch.errors import ScansearchError
+
+if TYPE_CHECKING:
+    from scansearch.runs.config import RunConfig
+
+DEFAULTS = {
+    "space": "default8",
+    "strategy": "darts",
+    "model": "local_vim_micro",
+    "data": "digits",
+    "data_root": "",
+    "seed": 0,
+}
 
 
 @guarded
 def command(
     space: Annotated[
-        str, typer.Option(help="Search space: a name (`scansearch spaces`) or a JSON or TOML file.")
-    ] = "default8",
-    strategy: Annotated[str, typer.Option(help="Search strategy (`scansearch strategies`).")] = "darts",
-    model: Annotated[str, typer.Option(help="Model to search (`scansearch models`).")] = "local_vim_micro",
-    data: Annotated[str, typer.Option(help="Data set (`scansearch datasets`).")] = "digits",
-    data_root: Annotated[str, typer.Option(help="Folder (or file) of the data; digits needs none.")] = "",
+        str | None,
+        typer.Option(
+            help="Search space: a name (`scansearch spaces`) or a JSON or TOML file.", show_default="default8"
+        ),
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Search strategy (`scansearch strategies`).", show_default="darts")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model to search (`scansearch models`).", show_default="local_vim_micro")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Data set (`scansearch datasets`).", show_default="digits")] = None,
+    data_root: Annotated[str | None, typer.Option(help="Folder (or file) of the data; digits needs none.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="12")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
     devices: Annotated[
         int | None, typer.Option(min=1, help="Processes that share every batch, each with a device.", show_default="1")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="The run folder.", show_default="runs/SPACE-STRATEGY-DATA")
     ] = None,
@@ -32,7 +52,8 @@ def command(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="TOML file with sections machine, data, train, augment, model, space, strategy; repeatable.",
+            help="TOML file with sections machine, data, train, augment, model, space, strategy, or a run's config.toml; "
+            "repeatable.",
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,
@@ -53,50 +74,66 @@ def command(
 
     Trains a supernet in which every layer holds all directions of the space, finds the ones each layer should keep, and
     writes the genotype, the figures and the files for LocalMamba's code into the run folder. Ctrl-C is safe:
-    `scansearch resume` goes on where it stopped. Flags win over --config, --config over --preset.
+    `scansearch resume` goes on where it stopped. Flags win over --config, --config over --preset. With the config.toml of a
+    run, that run is repeated but for what flags say otherwise.
 
     Examples:
       scansearch run --space default8 --strategy darts
       scansearch run --data fashion-mnist --epochs 10 --set limit=12000
       scansearch run --data imagefolder --data-root photos --set image_size=64
+      scansearch run --config runs/first/config.toml --seed 1
     """
-    from scansearch.cli.interrupted import resumable
-    from scansearch.cli.launching import launch_command
-    from scansearch.cli.run_summary import finish
-    from scansearch.cli.show_dry_run import show_dry_run
-    from scansearch.display.progress import display
-    from scansearch.documents import read_toml
-    from scansearch.errors import ScansearchError
-    from scansearch.machine.launched import is_first, launched
     from scansearch.runs.folder import new_folder
-    from scansearch.searching.assemble import start
-    from scansearch.searching.configure import make_config
-    from scansearch.space import find_space
 
     if json and not dry_run:
         raise ScansearchError("--json shows a search that is not done; add --dry-run")
-    flags = {"epochs": epochs, "batch_size": batch_size}
-    layers = [(str(path), read_toml(path)) for path in config or []]
-    layers.append(("flags", {"train": {key: value for key, value in flags.items() if value is not None}}))
-    layers.append(("flags", {"machine": {"devices": devices}} if devices else {}))
-    made = make_config(
-        space=find_space(space),
-        strategy=strategy,
-        model=model,
-        data=data,
-        data_root=data_root,
-        seed=seed,
-        preset=preset,
-        layers=layers,
-        assignments=settings,
+    names = {"space": space, "strategy": strategy, "model": model, "data": data, "data_root": data_root, "seed": seed}
+    flags = {"train": {"epochs": epochs, "batch_size": batch_size}, "machine": {"devices": devices}}
+    made = _made(
+        config or [], _given(names), {section: _given(values) for section, values in flags.items()}, preset, settings
     )
+    folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{made.strategy.name}-{made.data.name}")
     if dry_run:
-        show_dry_run(made, json=json)
-        return
-    folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{strategy}-{data}")
+        from scansearch.cli.show_dry_run import show_dry_run
+
+        show_dry_run(made, folder, json=json)
+    else:
+        _search(made, folder, [] if out_folder else ["--out", str(folder)])
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _made(
+    files: list[Path],
+    names: dict[str, Any],
+    flags: dict[str, dict[str, Any]],
+    preset: str | None,
+    assignments: list[str] | None,
+) -> RunConfig:
+    """The settings that files and flags make together."""
+    from scansearch.searching.config_file import read_config_files
+    from scansearch.searching.configure import make_config
+    from scansearch.space import find_space
+
+    chosen = read_config_files(files, DEFAULTS, names)
+    space = find_space(chosen.names.pop("space"))
+    layers = [*chosen.layers, ("", flags)]
+    return make_config(space=space, **chosen.names, preset=preset, layers=layers, assignments=assignments)
+
+
+def _search(made: RunConfig, folder: Path, named: list[str]) -> None:
+    """Searches, here or in several processes, which are told by ``named`` where it goes."""
+    from scansearch.cli.interrupted import resumable
+    from scansearch.cli.launching import launch_command
+    from scansearch.cli.run_summary import finish
+    from scansearch.display.progress import display
+    from scansearch.machine.launched import is_first, launched
+    from scansearch.searching.assemble import start
+
     with resumable(folder):
         if made.machine.devices > 1 and not launched():
-            named = [] if out_folder else ["--out", str(folder)]
             launch_command(made.machine, folder, made.train.batch_size, *named)
             return
         with display(out) as listener:

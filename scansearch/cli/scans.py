@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from scansearch.cli.console import guarded, out, print_json
+from scansearch.cli.listing import show_listing
 from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
+if TYPE_CHECKING:
+    from scansearch.scans import ScanFamily
+
 SIMILARITY = "similarity"
+DEFAULT_GRID = "14x14"
+VARIANTS = "every order also comes transposed (_t), mirrored (_lr, _ud) and backwards (_flip)"
 WIDEST_TABLE = 100  # columns of a terminal
 COLUMNS = {
     "unit_steps": "unit steps",
@@ -41,7 +47,13 @@ def command(
         list[str] | None,
         typer.Argument(metavar="NAME", help="One order to look at, for example w2_flip, or several to compare."),
     ] = None,
-    grid: Annotated[str, typer.Option(help="Rows x columns of the tokens.")] = "14x14",
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows x columns of the tokens; without a name, list all with measures on this grid.",
+            show_default=f"{DEFAULT_GRID} with a name",
+        ),
+    ] = None,
     figure: Annotated[
         str | None,
         typer.Option(
@@ -62,14 +74,14 @@ def command(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON for other programs, and no picture.")] = False,
 ) -> None:
-    """List scan orders and how local they are; with a name, show and draw when each token of a grid is visited.
+    """List scan orders, with --grid also how local they are; with a name, show and draw when each token of a grid is visited.
 
     With several names, compare them. Unit steps go to a neighbour on the grid; neighbours shows how far apart in the sequence
     they come on average and at most; distortion is sequence distance by grid distance, averaged over all pairs of tokens.
     """
-    size, chosen = parse_grid(grid), list(dict.fromkeys(names or []))
+    size, chosen = parse_grid(grid or DEFAULT_GRID), list(dict.fromkeys(names or []))
     if figure:
-        _check_known(figure)
+        _check_figure(figure)
     if figure and not chosen:
         chosen = _catalogue(size)
     drawn = figure or (SIMILARITY if len(chosen) > 1 else "path")
@@ -79,8 +91,10 @@ def command(
         _compare(chosen, size, picture)
     elif chosen:
         _show(chosen[0], size, picture)
+    elif grid:
+        _measure_all(size, json)
     else:
-        _list(size, json)
+        _list(json)
 
 
 def parse_grid(text: str) -> Grid:
@@ -91,11 +105,11 @@ def parse_grid(text: str) -> Grid:
     return int(match[1]), int(match[2])
 
 
-def _check_known(figure: str) -> None:
-    from scansearch.registry import FIGURES, unknown_name
+def _check_figure(name: str) -> None:
+    from scansearch.figures.figure import find_figure
+    from scansearch.figures.scan_source import ScanSource
 
-    if figure not in FIGURES:
-        raise unknown_name(FIGURES.kind, figure, FIGURES.names())
+    find_figure(name, ScanSource)
 
 
 def _check_options(names: Sequence[str], figure: str, by: str | None, folder: Path | None, json: bool) -> None:
@@ -118,21 +132,34 @@ def _check_measured(orders: int, grid: Grid) -> None:
     check_measured(orders, *grid)
 
 
-def _list(grid: Grid, json: bool) -> None:
+def _list(json: bool) -> None:
+    cells = {"examples": lambda fact: " ".join(fact["examples"])}
+    more = f"{VARIANTS}; how local all of these are: `scansearch scans --grid {DEFAULT_GRID}`, one: `scansearch scans NAME`"
+    show_listing("family", [_facts(family) for family in _families()], cells, json=json, more=more)
+
+
+def _families() -> list[ScanFamily]:
     from scansearch.registry import SCAN_ORDERS
 
-    families = [SCAN_ORDERS.get(name) for name in SCAN_ORDERS.names()]
+    return [SCAN_ORDERS.get(name) for name in SCAN_ORDERS.names()]
+
+
+def _facts(family: ScanFamily) -> dict[str, Any]:
+    return {"name": family.name, "examples": list(family.examples), "description": family.description}
+
+
+def _measure_all(grid: Grid, json: bool) -> None:
+    families = _families()
     _check_measured(sum(len(family.examples) for family in families), grid)
     measures = {family.name: _measures(family.examples, grid) for family in families}
     if json:
-        facts = [{"name": f.name, "examples": list(f.examples), "description": f.description} for f in families]
-        print_json([{**fact, "grid": list(grid), "measures": measures[fact["name"]]} for fact in facts])
+        print_json([{**_facts(f), "grid": list(grid), "measures": measures[f.name]} for f in families])
         return
     width = _print_header((name for found in measures.values() for name in found), grid)
     for family in families:
         out.print(f"[bold]{plain(family.name)}[/]  {plain(family.description)}")
         _print_measures(measures[family.name], width)
-    out.print("\nevery order also comes transposed (_t), mirrored (_lr, _ud) and backwards (_flip)", soft_wrap=True)
+    out.print(f"\n{VARIANTS}", soft_wrap=True)
 
 
 def _show(name: str, grid: Grid, picture: Picture | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scansearch.cli.console import err, out, print_json
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
     from scansearch.runs.config import RunConfig
 
 
-def show_dry_run(config: RunConfig, *, json: bool) -> None:
+def show_dry_run(config: RunConfig, folder: Path, *, json: bool) -> None:
     """Prints all settings, as a --config file has them, and how much the search would be."""
     from scansearch.searching.dry_run import dry_run
 
-    facts = dry_run(config)
+    facts = dry_run(config, folder)
     if json:
         space = facts["space"]
         if space["genotypes"] > MAX_INTEGER:  # other programs read a longer one wrongly, or not at all
@@ -45,9 +46,30 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"{_range(space['keep'])} of {_range(space['candidates'])}",
         f"[bold]work[/]: {', '.join([steps if work['steps'] else 'no supernet is trained', *more])}",
         f"[bold]memory[/]: {memory['parameters']:,} parameters; {sizes}; what a step keeps for its backward pass comes on top",
-        "[bold]time[/]: not known before the run; its progress bar tells",
+        f"[bold]time[/]: {_time(facts)}",
         "nothing was written: a dry run",
     ]
+
+
+def _time(facts: dict[str, Any]) -> str:
+    time = facts["time"]
+    if time["seconds"] is None:
+        return f"not known before the run: {time['reason']}"
+    each, steps = time["seconds_per_step"], time["measured_steps"]
+    later = {"judging": "judgements", "fine-tuning": "tunings"}
+    more = ["evaluation after each epoch", *(what for what, key in later.items() if facts["work"][key])]
+    return (
+        f"{each:g} s a step, measured here on {steps} {'step' if steps == 1 else 'steps'} after a first one; so the updates take "
+        f"about {_duration(time['seconds'])}; {', '.join(more)} and figures come on top"
+    )
+
+
+def _duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.2g} seconds"
 
 
 def _count(number: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype, published, published_names
@@ -16,13 +15,6 @@ def genotype_of(source: str) -> Genotype:
         ScansearchError: If there is none.
     """
     path = Path(source)
-    if path.is_dir():
-        found = path / "genotype.json"
-        if not found.is_file():
-            raise ScansearchError(
-                f"{path} holds no genotype yet; finish the search with `scansearch resume {quote(str(path))}`"
-            )
-        return Genotype.load(found)
     if not path.exists() and source in published_names():
         return published(source)
     if not path.exists():

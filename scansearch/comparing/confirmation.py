@@ -18,10 +18,11 @@ from scansearch.confirmed import MOST_PAIRS
 from scansearch.errors import InterruptedRunError, RunFolderError
 from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
+from scansearch.runs.environment_json import check_images
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.run import Run
-from scansearch.searching.assemble import assemble, check_images, finished
+from scansearch.searching.assemble import assemble, finished
 from scansearch.shape import check_number
 from scansearch.space import BoundSpace
 from scansearch.training.events import Listener, Silent
@@ -105,7 +106,7 @@ def space_of(run: Run, listener: Listener) -> BoundSpace:
     with run_numerics():
         machine, fabric = join(config.machine.model_copy(update={"devices": 1}))
         parts = assemble(config.model_copy(update={"machine": machine}), fabric, listener)
-    check_images(config, run.path, run.environment, parts.environment)
+    check_images(run.path, run.environment, parts.environment)
     if copies := len(parts.data.train) - len({*parts.data.train.contents}):
         listener.warned(
             f"{copies:,} training images are copies of others: halves that share them agree a little more than separate ones would"

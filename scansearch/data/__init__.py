@@ -5,8 +5,9 @@ Names are imported on first use: the settings of an augmentation are needed wher
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scansearch.lazy import first_used
 
 if TYPE_CHECKING:
     from scansearch.data.augment import Augmentation
@@ -33,21 +34,17 @@ __all__ = [
     "normalise",
 ]
 
-_FILES = {
-    "augment": ("Augmentation",),
-    "augment_settings": ("AugmentSettings",),
-    "dataset": ("DatasetSpec", "ImageData"),
-    "dense": ("DenseSplit",),
-    "file_split": ("FileSplit",),
-    "holdout": ("SPLIT_SEED",),
-    "parts": ("Parts",),
-    "pixels": ("normalise",),
-    "splits": ("Split", "TensorSplit"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for file, names in _FILES.items():
-        if name in names:
-            return getattr(import_module(f"scansearch.data.{file}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = first_used(
+    __name__,
+    {
+        "scansearch.data.augment": ("Augmentation",),
+        "scansearch.data.augment_settings": ("AugmentSettings",),
+        "scansearch.data.dataset": ("DatasetSpec", "ImageData"),
+        "scansearch.data.dense": ("DenseSplit",),
+        "scansearch.data.file_split": ("FileSplit",),
+        "scansearch.data.holdout": ("SPLIT_SEED",),
+        "scansearch.data.parts": ("Parts",),
+        "scansearch.data.pixels": ("normalise",),
+        "scansearch.data.splits": ("Split", "TensorSplit"),
+    },
+)

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dataset import DatasetSpec
@@ -17,6 +16,7 @@ from scansearch.data.roots import check_root
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
 from scansearch.files import check_file
+from scansearch.lazy import torch
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32

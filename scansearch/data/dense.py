@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-import torch
-
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dataset import DatasetSpec
 from scansearch.data.parts import Parts
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 GREY_LEVELS = 16
 

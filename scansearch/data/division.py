@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import torch
-
 from scansearch.data.dense import DenseSplit
 from scansearch.data.holdout import halves, hold_out, sample
 from scansearch.data.parts import Parts
 from scansearch.data.splits import Split
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 SHARE_OF_ONE_PILE = 0.15
 SHARE_OF_TRAINING = 0.1

@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from scansearch.data.file_split import SIDE, FileSplit
 from scansearch.data.inspection import Inspection, inspect
 from scansearch.data.parts import Progress
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 NAMED = 3
 

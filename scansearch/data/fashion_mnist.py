@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dataset import DatasetSpec
@@ -15,6 +14,7 @@ from scansearch.data.parts import Parts, check_labels
 from scansearch.data.roots import check_root
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SUBFOLDERS = (".", "fashion-mnist", "FashionMNIST/raw")

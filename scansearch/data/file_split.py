@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from scansearch.data.image_file import decode
 from scansearch.data.inspection import Inspection, inspect
 from scansearch.data.threads import each
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 SIDE = 224
 

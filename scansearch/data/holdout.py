@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 SPLIT_SEED = 0
 NOUN = {"train": "training", "validation": "validation"}

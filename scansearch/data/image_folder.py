@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dataset import DatasetSpec
 from scansearch.data.examine import examine
@@ -18,6 +16,7 @@ from scansearch.data.file_split import FileSplit
 from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root, is_hidden, list_folder
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".gif", ".tif", ".tiff")
 FOLDERS = {"train": r"train(ing)?", "validation": r"val(id(ation)?)?|dev", "test": r"test(ing)?"}

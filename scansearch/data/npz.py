@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dataset import DatasetSpec
@@ -17,6 +16,7 @@ from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root, list_folder
 from scansearch.data.splits import TensorSplit
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 ARRAYS = "train_images and train_labels (and val_..., test_... if there are), or images and labels"
 PREFIXES = {

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from scansearch.data.dense import DenseSplit
 from scansearch.data.splits import Split
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 Progress = Callable[[int, int], None]
 """Told how many images of how many were checked."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch.nn import functional
+from scansearch.lazy import torch
 
 BYTE = 255
 CHUNK = 1024
@@ -53,7 +52,7 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     resized = images.new_empty((*images.shape[:2], height, width))
     # In pieces: the float32 copy of a whole data set is four times its size.
     for target, part in zip(resized.split(CHUNK), images.split(CHUNK), strict=True):
-        scaled = functional.interpolate(part.float(), (rows, columns), mode="bilinear", antialias=True)
+        scaled = torch.nn.functional.interpolate(part.float(), (rows, columns), mode="bilinear", antialias=True)
         cropped = scaled[..., top : top + height, left : left + width]
         target.copy_(cropped.round_().clamp_(0, BYTE) if images.dtype == torch.uint8 else cropped)
     return resized

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
-import torch
-
 from scansearch.data.pixels import resize
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 
 @runtime_checkable

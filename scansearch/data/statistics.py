@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from scansearch.data.pixels import CHUNK, unit_of
 from scansearch.data.splits import Split
+from scansearch.lazy import torch
 
 PIECE = 64
 SAMPLE = 2048

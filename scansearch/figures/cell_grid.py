@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import scansearch.figures.plain_matplotlib  # noqa: F401
+from scansearch.figures.plain_matplotlib import matplotlib
 
-# isort: split
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
 
 GROUP_GAP, STAGE_GAP = 0.22, 0.45  # cells
 GAP = 0.0105  # inches that a cell leaves free on each side
@@ -71,7 +73,7 @@ class CellGrid:
         """A cell, by so many inches larger on each side than it is."""
         # The gap between cells is the same in inches both ways, whatever their shape.
         dx, dy = ((GAP - grow) / side for side in self.cell)
-        return Rectangle((self.x[column] + dx, self.y[row] + dy), 1 - 2 * dx, 1 - 2 * dy)
+        return matplotlib.patches.Rectangle((self.x[column] + dx, self.y[row] + dy), 1 - 2 * dx, 1 - 2 * dy)
 
     def centre(self, column: int, row: int) -> tuple[float, float]:
         """Middle of a cell."""

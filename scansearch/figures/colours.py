@@ -5,14 +5,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import scansearch.figures.plain_matplotlib  # noqa: F401
+from scansearch.figures.plain_matplotlib import matplotlib
 
-# isort: split
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+if TYPE_CHECKING:
+    from matplotlib.colors import LinearSegmentedColormap
+
 
 INK, GREY, PALE = "#1f2328", "#6e7781", "#eceff2"
 FAINT = "#9aa4ae"  # of what is there, but does not count
@@ -58,18 +59,18 @@ def direction_styles(names: Sequence[str]) -> dict[str, DirectionStyle]:
 
 def blues() -> LinearSegmentedColormap:
     """From near-white to a deep blue in equal perceptual steps."""
-    return LinearSegmentedColormap.from_list("scansearch_blues", _BLUES)
+    return matplotlib.colors.LinearSegmentedColormap.from_list("scansearch_blues", _BLUES)
 
 
 def paler(colour: Any, share: float = 0.7) -> tuple[float, float, float]:
     """A colour, mixed with so large a share of white."""
-    red, green, blue = (value + (1 - value) * share for value in to_rgb(colour))
+    red, green, blue = (value + (1 - value) * share for value in matplotlib.colors.to_rgb(colour))
     return red, green, blue
 
 
 def readable_on(colour: Any) -> str:
     """Ink or white, whichever contrasts more with a background (WCAG relative luminance)."""
-    linear = _linear(np.array(to_rgb(colour)))
+    linear = _linear(np.array(matplotlib.colors.to_rgb(colour)))
     luminance = float(linear @ [0.2126, 0.7152, 0.0722])
     return INK if luminance > 0.22 else "white"
 

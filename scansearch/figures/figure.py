@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from scansearch.errors import ScansearchError
+from scansearch.figures.plain_matplotlib import any_backend
 from scansearch.figures.sources import FigureSource
-from scansearch.registry import FIGURES
+from scansearch.registry import FIGURES, unknown_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,20 +49,25 @@ class FigureSpec(Generic[S]):
         return self.applies(source)
 
 
-def find_figure(name: str) -> FigureSpec[Any]:
+def find_figure(name: str, of: type[FigureSource] | None = None) -> FigureSpec[Any]:
     """A figure by its name, whatever the environment says of matplotlib's backend.
+
+    Args:
+        name: Its name.
+        of: What is to be drawn: if nothing has the name, the message lists the figures of this kind.
 
     Raises:
         ScansearchError: If it is unknown, cannot be imported, or is no figure.
     """
-    import scansearch.figures.plain_matplotlib  # noqa: F401 (before the figure's own imports)
-
-    spec = FIGURES.get(name)
+    if of is not None and name not in FIGURES:
+        raise unknown_name(f"figure of {of.phrase}", name, figures_of(of))
+    with any_backend():  # the file of a figure may import matplotlib
+        spec = FIGURES.get(name)
     if not isinstance(spec, FigureSpec):
         raise ScansearchError(f"a figure is a FigureSpec, but {name!r} is {type(spec).__name__}; mend its package")
     return spec
 
 
-def figures_of(source: FigureSource) -> list[str]:
-    """Names of the figures that are of this kind of source, whether or not they apply to it."""
-    return [name for name in FIGURES.names() if isinstance(source, find_figure(name).of)]
+def figures_of(kind: type[FigureSource]) -> list[str]:
+    """Names of the figures that are of this kind of source, whether or not they apply to one."""
+    return [name for name in FIGURES.names() if issubclass(kind, find_figure(name).of)]

@@ -44,7 +44,7 @@ def render(
     """
     from scansearch.figures.style import figure_files
 
-    wanted = list(dict.fromkeys(names or figures_of(source)))
+    wanted = list(dict.fromkeys(names or figures_of(type(source))))
     reasons = refusals(source, wanted)
     if not wanted:
         raise ScansearchError(f"there is no figure of {source.phrase}; `scansearch figures` lists all there are")
@@ -65,7 +65,10 @@ def refusals(source: FigureSource, names: Sequence[str] | None = None) -> dict[s
     Raises:
         ScansearchError: If a figure is unknown.
     """
-    found = {name: find_figure(name).refusal(source) for name in dict.fromkeys(names or figures_of(source))}
+    found = {
+        name: find_figure(name, type(source)).refusal(source)
+        for name in dict.fromkeys(names or figures_of(type(source)))
+    }
     return {name: reason for name, reason in found.items() if reason}
 
 
@@ -75,7 +78,7 @@ def draw(source: FigureSource, name: str, **options: Any) -> Figure:
     Raises:
         ScansearchError: If it is unknown, or cannot be drawn of this source.
     """
-    spec = find_figure(name)
+    spec = find_figure(name, type(source))
     if reason := spec.refusal(source):
         raise ScansearchError(f"cannot draw {name}: {reason}")
     from scansearch.figures.style import style

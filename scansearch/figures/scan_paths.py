@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scansearch.figures.plain_matplotlib import matplotlib
+from scansearch.figures.style import Note
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
-
-    from scansearch.figures.style import Note
 
 UNIT, JUMP = 0.2, 0.06  # widths of lines, as shares of a cell
 
@@ -24,20 +25,16 @@ def percent(share: float, decimals: int = 0) -> str:
 
 def time_colours() -> ListedColormap:
     """From deep blue over magenta to orange, lightness rising all the way: plasma without its end, which white swallows."""
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(colormaps["plasma"](np.linspace(0.0, 0.8, 256)), name="scansearch_time")
+    return matplotlib.colors.ListedColormap(
+        matplotlib.colormaps["plasma"](np.linspace(0.0, 0.8, 256)), name="scansearch_time"
+    )
 
 
 def path_ends() -> list[Note]:
     """What the marks at the ends of a path mean."""
-    from matplotlib.colors import to_hex
-
-    from scansearch.figures.style import Note
-
     return [
-        Note(mark, text, to_hex(time_colours()(end))) for mark, text, end in (("○", "start", 0.0), ("□", "end", 1.0))
+        Note(mark, text, matplotlib.colors.to_hex(time_colours()(end)))
+        for mark, text, end in (("○", "start", 0.0), ("□", "end", 1.0))
     ]
 
 
@@ -65,8 +62,6 @@ def draw_path(axes: Axes, visited: np.ndarray, grid: tuple[int, int], cell: floa
         grid: Rows and columns.
         cell: Side of a cell in inches.
     """
-    from matplotlib.collections import LineCollection
-
     rows, cols = np.divmod(visited, grid[1])
     points = np.stack([cols, rows], axis=1)  # (L, 2)
     colours = time_colours()(np.linspace(0, 1, len(visited)))  # (L, 4)
@@ -76,7 +71,7 @@ def draw_path(axes: Axes, visited: np.ndarray, grid: tuple[int, int], cell: floa
     unit, jump = min(4.2, UNIT * cell * 72), max(0.35, min(0.9, JUMP * cell * 72))
     for which, thickness, order in ((lengths > 1, jump, 1), (lengths == 1, unit, 2)):
         axes.add_collection(
-            LineCollection(
+            matplotlib.collections.LineCollection(
                 list(segments[which]), colors=lines[which], linewidths=thickness, capstyle="round", zorder=order
             )
         )

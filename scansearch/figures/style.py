@@ -11,20 +11,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
-
-import scansearch.figures.plain_matplotlib  # noqa: F401
-
-# isort: split
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextToPath
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING, Any
 
 from scansearch.figures.colours import GREY, INK, KEPT
+from scansearch.figures.plain_matplotlib import matplotlib
 from scansearch.text import visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DPI = 300
 _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -70,15 +65,14 @@ _STYLE: dict[str, Any] = {
 def style() -> AbstractContextManager[None]:
     """The settings under which a figure is drawn and saved; they end with the ``with`` block."""
     # A caller's own style sheet must not leak in: begin at matplotlib's defaults.
-    from matplotlib import rcParamsDefault
 
-    defaults: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
-    return rc_context(defaults | _STYLE)
+    defaults: dict[Any, Any] = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
+    return matplotlib.rc_context(defaults | _STYLE)
 
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of the given size in inches."""
-    return Figure(figsize=(width, height))
+    return matplotlib.figure.Figure(figsize=(width, height))
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
@@ -89,8 +83,8 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
         size: In points.
         weight: ``normal`` or ``bold``.
     """
-    font = FontProperties(family=_STYLE["font.sans-serif"][0], size=size, weight=weight)
-    width, _, _ = TextToPath().get_text_width_height_descent(text, font, ismath=False)
+    font = matplotlib.font_manager.FontProperties(family=_STYLE["font.sans-serif"][0], size=size, weight=weight)
+    width, _, _ = matplotlib.textpath.TextToPath().get_text_width_height_descent(text, font, ismath=False)
     return float(width) / 72
 
 
@@ -187,7 +181,7 @@ def ranges(numbers: Sequence[int]) -> str:
 def epoch_axis(axes: Axes, epochs: Iterable[float]) -> None:
     """Whole epochs on the x axis, also for a single one."""
     first, last = min(epochs), max(epochs)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
     if first == last:
         axes.set_xlim(first - 0.5, last + 0.5)
 

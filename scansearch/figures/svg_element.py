@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from scansearch.figures.style import picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _NAMED = re.compile(r'(\bid="|\bhref="#|\burl\(#)')
 

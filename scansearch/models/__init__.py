@@ -1,12 +1,23 @@
-"""Models: families of networks and users' own, as a network or a supernet, and what strategies select in them."""
+"""Models: families of networks and users' own, as a network or a supernet, and what strategies select in them.
 
-from scansearch.models.backbone import BackboneSpec
-from scansearch.models.exchange import make_searchable
-from scansearch.models.model_options import ModelOptions
-from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official, bind_to
-from scansearch.models.searchable import SearchableModel, SearchableScan
-from scansearch.models.supernet import Selection, Supernet
-from scansearch.shape import ImageShape
+Names are imported on first use: what a model is, and what a strategy selects, are known where torch is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scansearch.lazy import first_used
+
+if TYPE_CHECKING:
+    from scansearch.models.backbone import BackboneSpec
+    from scansearch.models.exchange import make_searchable
+    from scansearch.models.model_options import ModelOptions
+    from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official, bind_to
+    from scansearch.models.searchable import SearchableModel, SearchableScan
+    from scansearch.models.selection import Selection
+    from scansearch.models.supernet import Supernet
+    from scansearch.shape import ImageShape
 
 __all__ = [
     "BackboneSpec",
@@ -23,3 +34,17 @@ __all__ = [
     "bind_to",
     "make_searchable",
 ]
+
+__getattr__ = first_used(
+    __name__,
+    {
+        "scansearch.models.backbone": ("BackboneSpec",),
+        "scansearch.models.exchange": ("make_searchable",),
+        "scansearch.models.model_options": ("ModelOptions",),
+        "scansearch.models.model_spec": ("Directions", "LayerInfo", "ModelSpec", "Official", "bind_to"),
+        "scansearch.models.searchable": ("SearchableModel", "SearchableScan"),
+        "scansearch.models.selection": ("Selection",),
+        "scansearch.models.supernet": ("Supernet",),
+        "scansearch.shape": ("ImageShape",),
+    },
+)

@@ -13,7 +13,8 @@ from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
 from scansearch.models.mixer_options import MixerOptions
 from scansearch.models.order_tables import order_tables
-from scansearch.models.supernet import Selection, check_selection, initial_alpha, mixture_of
+from scansearch.models.selection import Selection, check_selection
+from scansearch.models.supernet import initial_alpha, mixture_of
 from scansearch.ops import BranchParameters, Orders, direction_branches, mixed_branches, mixture
 
 PER_DIRECTION = ("A_log", "D", "conv_weight", "conv_bias", "x_proj_weight", "dt_proj_weight", "dt_proj_bias")

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from scansearch.models.model_options import ModelOptions
-from scansearch.ops.backends import check_name
 
 MAX_RANK = 2**14
 
@@ -48,6 +47,8 @@ class MixerOptions(ModelOptions):
     @field_validator("scan_backend")
     @classmethod
     def _known_backend(cls, name: str) -> str:
+        from scansearch.ops.backends import check_name  # operations need torch; listing these options does not
+
         check_name(name)
         return name
 

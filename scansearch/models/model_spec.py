@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.lazy import torch
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.model_options import ModelOptions
 from scansearch.registry import unknown_name
@@ -110,6 +111,16 @@ class ModelSpec(ABC):
     @abstractmethod
     def supernet(self, candidates: Directions, shape: ImageShape) -> Supernet:
         """The supernet that holds all candidates of every layer; errors as ``network``."""
+
+    def parameters(self, directions: Directions, shape: ImageShape, *, supernet: bool = False) -> int:
+        """How many parameters the network of these directions has, or the supernet of these candidates; errors as ``network``.
+
+        By default it is built, without memory for its weights, and counted. `scansearch models` is quicker with a family that
+        can tell without.
+        """
+        with torch.device("meta"):
+            built = self.supernet(directions, shape) if supernet else self.network(directions, shape)
+        return sum(p.numel() for p in built.parameters())
 
     def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
         """FLOPs of one image by a formula: of each layer without directions, and of each of these directions in it.

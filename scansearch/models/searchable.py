@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from scansearch.errors import ScansearchError, UnsupportedError
-from scansearch.models.supernet import Selection, Supernet, check_selection, initial_alpha, mixture_of
+from scansearch.models.selection import Selection, check_selection
+from scansearch.models.supernet import Supernet, initial_alpha, mixture_of
 from scansearch.ops import mixture
 from scansearch.scans import ScanOrder, invert
 from scansearch.scans.own_thread import in_own_thread

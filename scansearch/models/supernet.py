@@ -4,37 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from scansearch.errors import ScansearchError
+from scansearch.models.selection import Selection
 from scansearch.models.streaming import checkpointed_sum, plain_sum, streamed_sum
 
 MOST_TOGETHER = 16
 """Branches in one call; so many are kept for the backward pass, unless the model says otherwise."""
 CHUNK = 8
 """Branches in a chunk that is computed again: `python -m benchmarks many` measures it."""
-
-
-class Selection(NamedTuple):
-    """Which candidate branches of a layer run.
-
-    Args:
-        indices: Candidates, by their place in the layer's list.
-        weights: Shape (k,): the layer gives sum_j weights[j] * LN(branch_j) with an affine-free LayerNorm, LocalMamba's form
-            in the search. ``None``: the plain sum of the branches, as the derived network computes it.
-        shortcut: The layer's input is added to this sum with this weight (DARTS-, arXiv 2009.01027).
-        part: ``(i, n)``: only block i of n equal blocks of channels goes through the branches, the others pass (PC-DARTS,
-            arXiv 1907.05737). ``None``: all channels.
-    """
-
-    indices: tuple[int, ...]
-    weights: torch.Tensor | None = None
-    shortcut: float = 0.0
-    part: tuple[int, int] | None = None
-
 
 Run = Callable[[Selection, Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
 
@@ -44,23 +24,6 @@ def initial_alpha(count: int) -> nn.Parameter:
     alpha = torch.empty(count, 1, 1, 1)
     # Random numbers on the meta device import the compiler: a second for a count of parameters.
     return nn.Parameter(alpha if alpha.is_meta else alpha.normal_().mul_(1e-3))
-
-
-def check_selection(selection: Selection, count: int) -> None:
-    """Checks a selection against a layer of ``count`` candidates.
-
-    Raises:
-        ScansearchError: If it selects nothing or a candidate that is not there, or has not one weight an index.
-    """
-    indices, weights = selection.indices, selection.weights
-    if not indices or not all(0 <= index < count for index in indices):
-        raise ScansearchError(
-            f"a selection lists at least one candidate of its layer, by numbers from 0 to {count - 1}, but got {indices}"
-        )
-    if weights is not None and tuple(weights.shape) != (len(indices),):
-        raise ScansearchError(
-            f"a selection of {len(indices)} candidates has weights of shape ({len(indices)},), but got {tuple(weights.shape)}"
-        )
 
 
 def mixture_of(
@@ -137,6 +100,13 @@ class Supernet(nn.Module, ABC):
     @abstractmethod
     def no_weight_decay(self) -> set[str]:
         """Names of the weights that weight decay must spare."""
+
+    def stacked_parameters(self) -> list[list[nn.Parameter]]:
+        """The weights of each layer that have a row for each of its candidates; a step moves the rows of those that ran.
+
+        None by default: branches that are modules of their own get no gradient where they do not run, and so stay as they are.
+        """
+        return [[] for _ in self.candidates]
 
     def weight_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """Every parameter but alpha, by name."""

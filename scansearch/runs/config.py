@@ -93,10 +93,14 @@ def read_config(folder: Path) -> RunConfig:
         raise RunFolderError(
             f"{folder} holds no run (it has no config.toml); start one with `scansearch run --out {quote(str(folder))}`"
         )
-    values = read_toml(path)
+    return parse_config(read_toml(path), path)
+
+
+def parse_config(values: dict[str, Any], path: Path) -> RunConfig:
+    """The settings that ``config.toml`` of a run folder holds; errors as ``read_config``."""
     if (found := values.get("format")) != RUN_FORMAT:
         raise RunFolderError(
-            f"{folder} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew"
+            f"{path.parent} is a run of format {found!r}, but this version reads {RUN_FORMAT!r}; start it anew"
         )
     try:
         config: RunConfig = validated(RunConfig, values, "run")
@@ -115,6 +119,16 @@ def validated(model: type[BaseModel], values: dict[str, Any], section: str) -> A
         return model(**values)
     except ValidationError as error:
         raise ScansearchError(f"{section} setting {first_problem(error)}") from error
+
+
+def check_each(model: type[BaseModel], values: dict[str, Any], section: str) -> None:
+    """Checks values as ``validated`` does, each for itself: rules between them hold for those that win in the end."""
+    _refuse_booleans(model, values, f"{section} setting ")
+    try:
+        model(**values)
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["loc"]:
+            raise ScansearchError(f"{section} setting {first_problem(error)}") from error
 
 
 def _refuse_booleans(model: type[BaseModel], values: dict[str, Any], where: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
-from scansearch.files import check_own, is_temporary, own_folder, remove_left_overs, write_text, writing
+from scansearch.files import check_own, check_writable, is_temporary, own_folder, remove_left_overs, write_text, writing
 from scansearch.runs.checkpoint import checkpoints, drop_old, load_checkpoint, newest_checkpoint, save_checkpoint
 from scansearch.runs.config import RunConfig, read_config
 from scansearch.runs.environment_json import read_environment, write_environment
@@ -63,12 +63,12 @@ class RunFolder:
             RunFolderError: If there is something there already, or the disk refuses.
         """
         folder = cls(path)
-        folder._check_new()
+        folder.check_new()
         made = [parent for parent in (folder.path, *folder.path.parents) if not parent.exists()]
         with writing(folder.path):
             folder.path.mkdir(parents=True, exist_ok=True)
         with folder.locked():
-            folder._check_new()  # another process may have been faster
+            folder.check_new()  # another process may have been faster
             try:
                 write_environment(folder.path, environment)
                 write_text(folder.path / "config.toml", config.to_toml())
@@ -80,13 +80,19 @@ class RunFolder:
                     folder._discard(made)
                 raise
 
-    def _check_new(self) -> None:
+    def check_new(self) -> None:
+        """Checks that a run may begin in this folder; nothing is made.
+
+        Raises:
+            RunFolderError: If there is something there already, or nothing can be written there.
+        """
         if (self.path / "config.toml").exists():
             raise RunFolderError(
                 f"{self.path} holds a run already; continue it with `scansearch resume {quote(str(self.path))}` or choose another --out"
             )
         if self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir()))):
             raise RunFolderError(f"a run needs a new or empty folder, but {self.path} is not one; choose another --out")
+        check_writable(self.path)
 
     def _check_members(self) -> None:
         """Nothing of a run may lie, or be written, elsewhere."""

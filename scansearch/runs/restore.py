@@ -11,9 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from scansearch.errors import RunFolderError
+from scansearch.lazy import torch
 from scansearch.text import brief
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from scansearch.scans.symmetry import Symmetry
 
-Visit = Callable[..., torch.Tensor]
+if TYPE_CHECKING:
+    import torch
+
+Visit = Callable[..., "torch.Tensor"]
 Simplify = Callable[[str, Symmetry], tuple[str, Symmetry, bool]]
 
 MAX_TOKENS = 1 << 24

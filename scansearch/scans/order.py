@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-import torch
-
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 from scansearch.registry import SCAN_ORDERS
 from scansearch.scans.family import MAX_TOKENS, ScanFamily
 from scansearch.scans.grammar import Parsed, parse

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from scansearch.models import ModelSpec, Supernet, bind_to
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, read_config, validated
-from scansearch.runs.environment_json import differences, read_environment
+from scansearch.runs.environment_json import check_images, differences, read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
@@ -105,7 +104,7 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
         processes = Processes(fabric)
         with old_run(processes, path) as folder:
             told = Logged(listener or Silent(), folder.path / "log.txt") if processes.is_first else Silent()
-            if (done := processes.from_first(lambda: finished(folder, told))) is not None:
+            if (done := processes.from_first(lambda: _finished(folder, fabric, told))) is not None:
                 return done
             past = processes.from_first(lambda: Past.of(folder, told))
             config = past.config.model_copy(update={"machine": machine})
@@ -123,7 +122,7 @@ def _machine_of(path: str | Path, devices: int | None) -> MachineSettings:
 
 
 def finished(folder: RunFolder, listener: Listener) -> Genotype | None:
-    """The genotype of a run that has ended, once it was checked; ``None`` if it has not.
+    """The genotype of a run that has ended, once it was checked; the images are not asked for. ``None`` if it has not ended.
 
     Raises:
         RunFolderError: If the checkpoints or the genotype were made by other settings than the folder says.
@@ -137,6 +136,13 @@ def finished(folder: RunFolder, listener: Listener) -> Genotype | None:
     return genotype
 
 
+def _finished(folder: RunFolder, fabric: Fabric, listener: Listener) -> Genotype | None:
+    """The same, and whether all that the run names is there."""
+    if (folder.path / "genotype.json").exists():
+        _named(folder.config, fabric)
+    return finished(folder, listener)
+
+
 def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
     """Makes the parts of a search, the supernet excepted.
 
@@ -144,12 +150,9 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
         ScansearchError: If they do not fit each other, or this machine. Nothing is written.
     """
     machine = config.machine
-    check_shares(config.train.batch_size, fabric.world_size)
-    _check_alone(config, fabric.world_size)
-    spec, data = model_of(config), _images(config.data, listener)
-    space = SearchSpace.from_dict(config.space)
-    kind = STRATEGIES.get(config.strategy.name)
-    backend = resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
+    check_processes(config, fabric.world_size)
+    spec, space, strategy, backend = _named(config, fabric)
+    data = _images(config.data, listener)
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     images = {"name": data.name, "fingerprint": data.fingerprint}
@@ -159,13 +162,34 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
         data=data,
         space=space,
         bound=bound,
-        strategy=kind(validated(kind.Settings, config.strategy.settings, "strategy")),
+        strategy=strategy,
         fabric=fabric,
         environment=facts,
     )
 
 
-def _check_alone(config: RunConfig, processes: int) -> None:
+def _named(config: RunConfig, fabric: Fabric) -> tuple[ModelSpec, SearchSpace, Strategy, str]:
+    """Model, space, strategy and backend as the settings name them, which may have been edited.
+
+    Raises:
+        ScansearchError: If one is unknown, cannot run here, or has a setting that it does not take.
+    """
+    kind = STRATEGIES.get(config.strategy.name)
+    return (
+        model_of(config),
+        SearchSpace.from_dict(config.space),
+        kind(validated(kind.Settings, config.strategy.settings, "strategy")),
+        resolve_backend(config.machine.scan_backend, torch.empty(0, device=fabric.device)),
+    )
+
+
+def check_processes(config: RunConfig, processes: int) -> None:
+    """Checks that so many processes can share a search.
+
+    Raises:
+        ScansearchError: If not.
+    """
+    check_shares(config.train.batch_size, processes)
     if processes > 1 and config.strategy.settings.get("storage"):
         raise ScansearchError(
             f"a study in a storage is shared by searches of one process each, but this one has {processes}; leave devices or "
@@ -269,25 +293,6 @@ def _check_environment(
     parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, before: dict[str, Any]
 ) -> None:
     now = parts.environment
-    check_images(config, folder.path, before, now)
+    check_images(folder.path, before, now)
     for line in differences(before, now):
         listener.warned(f"{line}; the run continues, but not bit for bit")
-
-
-def check_images(config: RunConfig, folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Checks that the images are those with which a run began.
-
-    Args:
-        config: The run's settings.
-        folder: Its folder.
-        before: Its ``environment.json``.
-        now: The same facts of the images as they are.
-
-    Raises:
-        ScansearchError: If not.
-    """
-    if before.get("data") != now["data"]:
-        raise ScansearchError(
-            f"the images of {config.data.name} changed since the run began: their fingerprint is not that of "
-            f"{folder / 'environment.json'}; restore them or start a new run"
-        )

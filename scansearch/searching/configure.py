@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.errors import ScansearchError
 from scansearch.models import ModelSpec
 from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
-from scansearch.runs.config import Part, RunConfig, validated
+from scansearch.runs.config import Part, RunConfig, check_each, validated
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.searching.known_settings import known_settings
 from scansearch.searching.overrides import Overrides
+from scansearch.space import SearchSpace
+from scansearch.strategy.strategy import Strategy
 
 MACHINE_OPTIONS = ("scan_backend", "mixture")
 """Options of a model that say how fast it runs, not what it computes; the section ``machine`` has them."""
@@ -20,7 +25,7 @@ MACHINE_OPTIONS = ("scan_backend", "mixture")
 
 def make_config(
     *,
-    space: Any,
+    space: SearchSpace,
     strategy: str,
     model: str,
     data: str,
@@ -33,13 +38,14 @@ def make_config(
 ) -> RunConfig:
     """Puts a run together: strategy defaults < preset < ``layers`` (files, flags) < ``assignments``.
 
-    ``assignments`` are those of ``--set``; ``settings``, for Python, come last.
+    ``assignments`` are those of ``--set``; ``settings``, for Python, come last. What a layer says is checked even where a later
+    one says something else; rules between settings hold for those that win.
 
     Raises:
         ScansearchError: For every unknown name or setting and every value out of range.
     """
     kind, spec, dataset = STRATEGIES.get(strategy), MODELS.get(model), DATASETS.get(data)
-    overrides = Overrides(known_settings(kind, spec, dataset.augment))
+    overrides = Overrides(known_settings(kind, spec, dataset.augment), partial(_check, kind, spec, space))
     overrides.update({"augment": dataset.augment.model_dump()}, f"dataset {data}")
     if preset is not None:
         if preset not in kind.presets:
@@ -69,6 +75,33 @@ def make_config(
     config: RunConfig = validated(RunConfig, everything, "run")
     model_of(config)
     return config
+
+
+def _check(kind: type[Strategy], spec: ModelSpec, space: SearchSpace, section: str, values: dict[str, Any]) -> None:
+    """Checks values of a section, each for itself."""
+    models: dict[str, type[BaseModel]] = {
+        "machine": MachineSettings,
+        "data": DataSettings,
+        "train": TrainSettings,
+        "augment": AugmentSettings,
+        "strategy": kind.Settings,
+    }
+    if section in models:
+        check_each(models[section], values, section)
+    else:
+        check_target(spec, space, section, values)
+
+
+def check_target(spec: ModelSpec, space: SearchSpace, section: str, values: dict[str, Any]) -> None:
+    """Checks values of the section ``model`` or ``space``.
+
+    Raises:
+        ScansearchError: If one is not allowed.
+    """
+    if section == "model":
+        spec.configure(**values)
+    else:
+        space.from_dict({**space.to_dict(), **values}, "space setting")
 
 
 def model_of(config: RunConfig) -> ModelSpec:

@@ -50,7 +50,7 @@ from scansearch.training.events import Listener, Progress
 from scansearch.training.feed import Feed
 from scansearch.training.interrupt import StopRequest
 from scansearch.training.meter import LOG_STEPS, Meter
-from scansearch.training.optimizer import load_optimizer
+from scansearch.training.optimizer_state import load_optimizer
 from scansearch.training.weights import Weights
 
 STATE = ("step", "judged", "tuned", "sums", "supernet", "optimizer", "strategy", "history", "random")
@@ -120,6 +120,7 @@ class SearchLoop:
             self.strategy.finish(self.judge(self, stop))
         if self.processes.is_first:
             self.folder.append(GENOTYPES, judged_rows(self.space, self.strategy.judged_genotypes()))
+            self._log_diagnostics(self.strategy.final_diagnostics())
 
     def train(self, stop: StopRequest) -> None:
         """Trains to the last epoch, or until the strategy has had enough."""
@@ -133,7 +134,7 @@ class SearchLoop:
         began, start = time.perf_counter(), self.step
         end = (self.step // self.plan.steps_per_epoch + 1) * self.plan.steps_per_epoch
         while self.step < end:
-            self._guarded_step()
+            self.advance()
             if self.step == end or self.step % LOG_STEPS == 0:
                 self.meter.check()
             self.listener.stepped(self.progress())
@@ -152,7 +153,8 @@ class SearchLoop:
         stop.asked(self.processes)
         stop.raise_if_asked(f"after step {self.step} of {self.plan.steps}", self.folder.path)
 
-    def _guarded_step(self) -> None:
+    def advance(self) -> None:
+        """Takes a step: one update of the weights, and what the strategy does around it."""
         try:
             self._train_step()
         except Exception:
@@ -194,7 +196,7 @@ class SearchLoop:
             schedule=weights.factor(number),
             train=feed.train(number),
             make_held_out=(lambda: feed.held_out(number)) if feed.has_held_out else None,
-            loss=lambda batch, selections: weights.loss(weights.module(batch.images, selections), batch.targets),
+            loss=lambda batch, selections: weights.loss(weights.forward(batch, selections), batch.targets),
             raw_loss=raw_loss,
             recent=lambda count: [make(n) for n in range(max(0, number - count + 1), number + 1)],
             optimizer=weights.optimizer,
@@ -234,10 +236,13 @@ class SearchLoop:
             self.folder.append(METRICS, [row])
             self.folder.append(LAYERS, layers)
             self.folder.append(SCORES, score_rows(self.space, epoch, scores, kept))
-            figures = self.strategy.diagnostics()
-            self.folder.append(DIAGNOSTICS, [DiagnosticsRow(epoch, *figure) for figure in figures.items()])
+            self._log_diagnostics(self.strategy.diagnostics())
             self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])
         self.listener.epoch_done(row._asdict())
+
+    def _log_diagnostics(self, figures: dict[str, float]) -> None:
+        epoch = self.step // self.plan.steps_per_epoch
+        self.folder.append(DIAGNOSTICS, [DiagnosticsRow(epoch, *figure) for figure in figures.items()])
 
     def progress(self) -> Progress:
         """Where the run stands."""

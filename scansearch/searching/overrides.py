@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from scansearch.documents import parse_toml
@@ -23,19 +25,20 @@ FLAGS = {
 
 
 class Overrides:
-    """Settings by section, later layers winning over earlier ones.
+    """Settings by section, later layers winning over earlier ones. Each is checked, one that does not win, too.
 
     Args:
         known: What can be set.
+        check: ``check(section, values)`` raises a ScansearchError for a value that is not allowed.
     """
 
-    def __init__(self, known: Sections) -> None:
-        self.known = known
+    def __init__(self, known: Sections, check: Callable[[str, dict[str, Any]], None]) -> None:
+        self.known, self.check = known, check
         self.fields = {section: [option.name for option in options] for section, options in known.items()}
         self.values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
 
-    def update(self, layer: dict[str, Any], source: str) -> None:
-        """Adds a layer of ``{section: {key: value}}``."""
+    def update(self, layer: dict[str, Any], source: str = "") -> None:
+        """Adds a layer of ``{section: {key: value}}``; ``source`` is its file, if it has one."""
         for section, values in layer.items():
             if section not in SECTIONS:
                 raise self._unknown_section(section, source)
@@ -45,7 +48,14 @@ class Overrides:
                 )
             for key in values:
                 self._require(section, key, f"{section} setting in {source}")
-            self.values[section].update(values)
+            self._add(section, values, f"{source}: " if source else "")
+
+    def _add(self, section: str, values: dict[str, Any], where: str) -> None:
+        try:
+            self.check(section, values)
+        except ScansearchError as error:
+            raise ScansearchError(f"{where}{error}") from error
+        self.values[section].update(values)
 
     def _unknown_section(self, name: str, source: str) -> ScansearchError:
         owners = [section for section in SECTIONS if name in self.fields[section]]
@@ -65,13 +75,15 @@ class Overrides:
         try:
             value = parse_value(text.strip())
         except ScansearchError as error:
-            raise ScansearchError(f"--set {key.strip()}: {str(error).removeprefix(f'{_KEY}: ')}") from error
+            place = key.strip()
+            more = re.sub(rf"^{_KEY}(?=[.:])", place, str(error))
+            raise ScansearchError(f"--set {more if more != str(error) else f'{place}: {error}'}") from error
         self.set(key.strip(), value)
 
     def set(self, key: str, value: Any) -> None:
         """Adds one setting, by its name or ``section.name``."""
         section, name = self._find(key)
-        self.values[section][name] = value
+        self._add(section, {name: value}, "")
 
     def _find(self, key: str) -> tuple[str, str]:
         section, dot, name = key.partition(".")
@@ -83,6 +95,11 @@ class Overrides:
             raise ScansearchError(f"setting {key!r} is ambiguous; write {' or '.join(f'{o}.{key}' for o in owners)}")
         if key in FLAGS:
             raise _has_flag("setting", key)
+        if key in SECTIONS:
+            names = [f"{key}.{field}" for field in self.fields[key]]
+            raise ScansearchError(
+                f"{key} is a section of settings; set one in it, {' or '.join(names[:2])} for example"
+            )
         if not owners:
             raise unknown_option("setting", key, self.known)
         return owners[0], key

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import overload
 
 import numpy as np
-import torch
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 from scansearch.space.algebras import Best, Counts
 from scansearch.space.bound_budget import BoundBudget
 from scansearch.space.counts import RunningSums, convolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-import torch
+from scansearch.lazy import torch
 
 WORD = 32
 T = TypeVar("T")

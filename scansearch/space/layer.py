@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-
-import torch
+from typing import TYPE_CHECKING
 
 from scansearch.scans import ScanOrder
 from scansearch.space.algebras import Best, Cheapest, Counting, Counts, Maximum
 from scansearch.space.draws import pick
 from scansearch.space.paths import Pass, Paths, Rule, State, Subset, paths_of
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ class Hooks:
         """Training settings that this strategy wants unless the user says otherwise."""
         return {}
 
+    def rehearse(self) -> None:
+        """Called before ``setup`` in a dry run: what lies outside of the run folder may be read, but must not be written."""
+        return
+
     def notes(self) -> list[str]:
         """What the user should know about this search of this supernet, a line each; asked after ``setup``."""
         return []
@@ -64,6 +68,10 @@ class Hooks:
 
     def diagnostics(self) -> dict[str, float]:
         """Figures of this strategy's own, by name; asked after every epoch and written to ``diagnostics.csv``."""
+        return {}
+
+    def final_diagnostics(self) -> dict[str, float]:
+        """The same about what was found; asked once, after ``finish``."""
         return {}
 
     def alpha_lr(self) -> float:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate, pairwise
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.runs.restore import check_keys, check_tensor, whole
 from scansearch.space import BoundSpace, Choice
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import torch
-
+from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.training.batch import Batch
 

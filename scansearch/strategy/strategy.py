@@ -4,6 +4,7 @@ The life of a strategy, as the loop (``searching/loop.py``) drives it; in bracke
 (``strategy/hooks.py``)::
 
     traits                     what the search must know beforehand
+    [rehearse()]               in a dry run: write nothing outside of the run folder
     setup(supernet, space, plan)
     [notes()]                  what the user should know
     every step:    [before_weights(step)]     alpha from held-out data (bilevel search)
@@ -20,16 +21,19 @@ The life of a strategy, as the loop (``searching/loop.py``) drives it; in bracke
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import BaseModel, ConfigDict
 
-from scansearch.models import Selection, Supernet
+from scansearch.lazy import torch
+from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.hooks import Hooks
 from scansearch.strategy.step import Plan
 from scansearch.strategy.traits import Traits
+
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
 
 
 class StrategySettings(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+from scansearch.lazy import torch
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Progress:
     accuracy: float
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Receives the events of a run."""
 

@@ -47,6 +47,8 @@ def join(machine: MachineSettings) -> tuple[MachineSettings, Fabric]:
     check_accelerator(machine, devices)
     if machine.threads:
         torch.set_num_threads(max(1, machine.threads // devices))
+    for name in ("lightning.fabric", "lightning_fabric"):  # what it notes of precision and processes, a run says itself
+        logging.getLogger(name).setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=machine.accelerator,
         devices=devices,
@@ -67,8 +69,6 @@ def _launch(fabric: Fabric) -> None:
     if fabric.world_size == 1:
         fabric.launch()
         return
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "Grad strides do not match")  # it costs a copy of small tensors
     if not _watching:
         _watching.append(threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True))
@@ -91,7 +91,7 @@ def check_accelerator(machine: MachineSettings, devices: int) -> None:
     """
     if machine.accelerator == "cuda" and not torch.cuda.is_available():
         raise ScansearchError(
-            "accelerator=cuda needs a CUDA GPU, but torch finds none here; use accelerator=cpu ({WHERE})"
+            f"accelerator=cuda needs a CUDA GPU, but torch finds none here; use accelerator=cpu ({WHERE})"
         )
     if machine.accelerator == "mps" and not torch.backends.mps.is_available():
         raise ScansearchError(

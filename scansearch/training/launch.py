@@ -14,12 +14,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
 
 from scansearch.errors import InterruptedRunError, ScansearchError
+from scansearch.files import draft_folder
 from scansearch.machine.launched import LOST, OURS
 from scansearch.machine.stop_signals import stop_signals
 
@@ -65,7 +65,7 @@ def launch(
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    with _prepared(processes) as taken, TemporaryDirectory(prefix="scansearch-") as logs:
+    with _prepared(processes) as taken, draft_folder() as logs:
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -76,7 +76,7 @@ def launch(
             max_restarts=0,
             monitor_interval=0.1,
             start_method=start,
-            logs_specs=DefaultLogsSpecs(log_dir=logs),
+            logs_specs=DefaultLogsSpecs(log_dir=str(logs)),
         )
         config.signals_to_handle, config.shutdown_timeout = (
             ",".join(taken),
@@ -88,7 +88,7 @@ def launch(
             statuses = {rank: failure.exitcode for rank, failure in error.failures.items()}
             raise _why(statuses, _reports(Path(f.error_file) for f in error.failures.values()), processes) from error
         except SignalException as error:
-            stopped = [report for report in _reports(Path(logs).rglob("error.json")) if report.status == INTERRUPTED]
+            stopped = [report for report in _reports(logs.rglob("error.json")) if report.status == INTERRUPTED]
             if stopped:
                 raise InterruptedRunError(stopped[0].line) from error
             raise KeyboardInterrupt from error

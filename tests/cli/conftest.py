@@ -3,6 +3,7 @@ import shlex
 from types import SimpleNamespace
 
 import pytest
+from several_processes import NO_FIGURES, SEARCH, search
 from typer.testing import CliRunner
 
 from scansearch.cli.main import app
@@ -62,3 +63,11 @@ def here(tmp_path, monkeypatch):
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """A search of two processes, shared: look, do not change."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert search(folder, *SEARCH, "--devices", "2", code=NO_FIGURES) == ""
+    return folder

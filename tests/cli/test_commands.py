@@ -230,3 +230,16 @@ def test_doctor(call):
 
 def test_version(call):
     assert call("--version").out.startswith("scansearch ")
+
+
+def test_a_run_is_repeated_by_its_own_config(call, finished, here):
+    told = call("run", "--config", finished.path / "config.toml", "--dry-run", "--json")
+    assert told.status == 0, told.err
+    assert json.loads(told.out)["settings"] == RunFolder(finished.path).config.model_dump(
+        mode="json", exclude_none=True
+    )
+    changed = call(
+        "run", "--config", finished.path / "config.toml", "--seed", 5, "--strategy", "random_search", "--dry-run"
+    )
+    assert "seed = 5" in changed.out
+    assert 'name = "random_search"' in changed.out

@@ -1,71 +1,12 @@
-"""Several processes for one run: the numbers of one process, one line whatever ends them, and the same bytes after a resume."""
-
-from __future__ import annotations
+"""Several processes for one run: the numbers of one process, however they are started."""
 
 import csv
 import json
-import os
-import shlex
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
+from several_processes import SEARCH, begin, contents, ended, rows, search
 
-from scansearch.runs.tables import METRICS, TABLES
-
-SEARCH = shlex.split(
-    "run --model local_vim_nano --epochs 3 --batch-size 16 --out run --set limit=96 --set validation_limit=33 --set patch_size=2 "
-    "--set depth=2 --set scan_backend=torch --set accelerator=cpu --set checkpoint_steps=4"
-)
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
-SAME = (*(table.name for table in TABLES["search"] if table.repeatable), "genotype.json")
-RANK_1 = "int(os.environ.get('RANK', 0)) == 1"
-
-
-def begin(folder: Path, *arguments: str, python: tuple[str, ...] = (), code: str = "") -> subprocess.Popen[str]:
-    """Starts the command line; ``code`` runs before it in every process."""
-    if not python:
-        (folder / "program.py").write_text(f"import os, signal\n{code}\nfrom scansearch.__main__ import main\nmain()\n")
-        python = ("program.py",)
-    quiet = (
-        {"TORCH_CPP_LOG_LEVEL": "ERROR"} if code else {}
-    )  # the program sets it before it imports torch; ``code`` may be first
-    return subprocess.Popen(
-        [sys.executable, *python, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **quiet},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # tests may run in the background
-    )
-
-
-def ended(process: subprocess.Popen[str], status: int) -> str:
-    """What it says on standard error; on standard output nothing is said twice."""
-    shown, errors = process.communicate(timeout=300)
-    assert process.returncode == status, errors
-    assert len(set(shown.splitlines())) >= len([line for line in shown.splitlines() if line.strip()]) - 1, shown
-    return errors
-
-
-def search(folder: Path, *arguments: str, status: int = 0, code: str = "") -> str:
-    return ended(begin(folder, *arguments, code=code), status)
-
-
-def rows(folder: Path) -> list[dict[str, float]]:
-    with (folder / "run" / METRICS.name).open() as file:
-        return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def contents(folder: Path) -> dict[str, str]:
-    found = {name: (folder / "run" / name).read_text() for name in SAME}
-    genotype = json.loads(found["genotype.json"])
-    del genotype["search"]["command"]
-    return {**found, "genotype.json": json.dumps(genotype)}
 
 
 def check_near(one: list[dict[str, float]], other: list[dict[str, float]]) -> None:
@@ -75,39 +16,15 @@ def check_near(one: list[dict[str, float]], other: list[dict[str, float]]) -> No
         assert here == pytest.approx(there, rel=1e-3, abs=1e-6, nan_ok=True)
 
 
-def children(process: subprocess.Popen[str]) -> dict[int, int]:
-    """Process numbers by rank."""
-    found = {}
-    for number in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-        pairs = (pair.partition("=") for pair in Path(f"/proc/{number}/environ").read_text().split("\0"))
-        environment = {name: value for name, _, value in pairs}
-        if "RANK" in environment:
-            found[int(environment["RANK"])] = int(number)
-    return found
-
-
-def wait_for_step(folder: Path, process: subprocess.Popen[str], least: int = 4) -> None:
-    while not any(int(path.name[5:14]) >= least for path in folder.glob("run/checkpoints/step-*")):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.005)
-
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="asks /proc for children")
-
-
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """A search of two processes."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    assert search(folder, *SEARCH, "--devices", "2") == ""
-    return folder
-
-
-@pytest.fixture(scope="module")
-def single(tmp_path_factory):
-    """The same in one process."""
+def single(call, tmp_path_factory):
+    """The same in one process, which is this one."""
     folder = tmp_path_factory.mktemp("single")
-    assert search(folder, *SEARCH) == ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("scansearch.finish._draw_all", lambda *arguments: None)
+        result = call(*SEARCH)
+    assert (result.status, result.err) == (0, "")
     return folder
 
 
@@ -146,112 +63,6 @@ def test_augmented_batches_and_evolution_too(tmp_path):
             check_near(*map(rows, folders))
         else:
             assert (folders[0] / "run/genotypes.csv").read_text() == (folders[1] / "run/genotypes.csv").read_text()
-
-
-@pytest.mark.slow
-@needs_proc
-@pytest.mark.parametrize("rank", [0, 1])
-def test_one_is_killed_and_the_run_resumed(tmp_path, undisturbed, rank):
-    process = begin(tmp_path, *SEARCH, "--devices", "2")
-    wait_for_step(tmp_path, process)
-    os.kill(children(process)[rank], signal.SIGKILL)
-    began = time.monotonic()
-    line = ended(process, 1)
-    assert time.monotonic() - began < 30
-    assert line.startswith(
-        f"error: process {rank + 1} of 2 was ended by SIGKILL, and the others with it; all up to the last"
-    )
-    assert line.endswith("program.py resume run`\n") or line.endswith("scansearch resume run`\n")
-    assert line.count("\n") == 1
-    assert search(tmp_path, "resume", "run") == ""
-    assert contents(tmp_path) == contents(undisturbed)
-
-
-@pytest.mark.slow
-@needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("whom", ["parent", "child 0", "child 1"])
-def test_a_signal_stops_all_after_the_same_step(tmp_path, undisturbed, whom, number):
-    process = begin(tmp_path, *SEARCH, "--devices", "2")
-    wait_for_step(tmp_path, process)
-    os.kill(process.pid if whom == "parent" else children(process)[int(whom[-1])], number)
-    line = ended(process, 130)
-    assert line.startswith("stopped by ")
-    assert line.count("\n") == 1
-    assert "nothing is lost: continue with" in line
-    assert search(tmp_path, "resume", "run", "--devices", "2") == ""
-    assert contents(tmp_path) == contents(undisturbed)
-
-
-@pytest.mark.slow
-@needs_proc
-def test_processes_do_not_outlive_their_launcher(tmp_path, undisturbed):
-    process = begin(tmp_path, *SEARCH, "--devices", "2", "--epochs", "30")
-    wait_for_step(tmp_path, process)
-    found = children(process).values()
-    process.kill()
-    process.communicate()
-    end = time.monotonic() + 30
-    while any(Path(f"/proc/{number}/environ").exists() for number in found):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert not (tmp_path / "run" / "genotype.json").exists()
-
-
-ERRORS = {
-    "a damaged image": ("ScansearchError('image 3 is damaged')", 2, "error: image 3 is damaged\n"),
-    "a defect": ("KeyError('w2')", 1, "error: KeyError: 'w2' (this looks like a defect; --debug shows where)\n"),
-}
-IN_ONE = """
-from scansearch.errors import ScansearchError
-from scansearch.training.feed import Feed
-read = Feed._read_augmented
-def fails(self, samples, stream, number):
-    if {rank} and number == {step}:
-        raise {error}
-    return read(self, samples, stream, number)
-Feed._read_augmented = fails
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("what", ERRORS)
-@pytest.mark.parametrize("rank", [0, 1])
-@pytest.mark.parametrize("step", [0, 5])
-def test_an_error_of_one_process_ends_all_with_its_line(tmp_path, what, rank, step):
-    error, status, line = ERRORS[what]
-    code = IN_ONE.format(rank=RANK_1 if rank else "os.environ.get('RANK') == '0'", step=step, error=error)
-    assert search(tmp_path, *SEARCH, "--devices", "2", status=status, code=code) == line
-    assert (tmp_path / "run").exists() == (step > 0)
-
-
-@pytest.mark.slow
-def test_data_that_one_process_cannot_read_end_all(tmp_path):
-    code = f"""
-import scansearch.searching.assemble as module
-from scansearch.errors import ScansearchError
-def fails(config, fabric, listener):
-    if {RANK_1}:
-        raise ScansearchError('photos/3.png is damaged')
-    return real(config, fabric, listener)
-real, module.assemble = module.assemble, fails
-"""
-    assert search(tmp_path, *SEARCH, "--devices", "2", status=2, code=code) == "error: photos/3.png is damaged\n"
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-def test_a_loss_that_is_not_finite_in_one_process_is_told_by_its_step(tmp_path):
-    code = f"""
-import torch
-from scansearch.training.meter import Meter
-add = Meter.add
-def adds(self, step, loss, right, images):
-    add(self, step, loss * float('nan') if {RANK_1} and step == 5 else loss, right, images)
-Meter.add = adds
-"""
-    line = search(tmp_path, *SEARCH, "--devices", "2", status=2, code=code)
-    assert line.startswith("error: the loss became nan at step 5; the last good checkpoint is kept")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from scansearch.cli.main import PANELS, app
+from scansearch.cli.run import DEFAULTS
 from scansearch.cli.usage import unwrapped
 from scansearch.runs.settings import TrainSettings
 
@@ -39,15 +40,16 @@ def test_paragraphs_fill_their_lines(call, command):
 def test_examples_stand_on_lines_of_their_own(call):
     lines = prose(call("run", "--help").out)
     examples = lines[lines.index("Examples:") + 1 :]
-    assert len(examples) == 3
+    assert len(examples) == 4
     assert all(line.startswith("scansearch run --") for line in examples)
 
 
 def test_defaults_are_shown(call):
     text = " ".join(call("run", "--help").out.replace("│", " ").split())
     train = TrainSettings()
-    for default in ("default8", f"({train.epochs})", f"({train.batch_size})", "(runs/SPACE-STRATEGY-DATA)"):
-        shown = f"[default: {default}]"
+    named = [value for name, value in DEFAULTS.items() if name != "data_root"]
+    for default in (*named, train.epochs, train.batch_size, "runs/SPACE-STRATEGY-DATA"):
+        shown = f"[default: ({default})]"
         assert shown in text
 
 

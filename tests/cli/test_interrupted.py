@@ -117,6 +117,15 @@ def test_a_file_that_is_being_written_leaves_nothing_behind(here):
     assert not list(here.iterdir())
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_draft_leaves_nothing_behind(here, number, monkeypatch):
+    (here / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(here / "temporary"))
+    code = raising("scansearch.export.localmamba", "_backbone", number, 1)
+    assert ended(begin(here, "export", "local_vim_tiny", code=code)) == (130, f"{interrupted.NOTHING_BEGUN}\n")
+    assert list(here.rglob("*")) == [here / "temporary"]
+
+
 def test_a_signal_when_the_search_is_done(here, tiny, call):
     check_moment(here, [*tiny, "--epochs", 1], "the figures", signal.SIGTERM, 1)
     assert (here / "a run" / "genotype.json").exists()

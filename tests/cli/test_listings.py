@@ -26,11 +26,14 @@ def test_a_listing_as_json_has_names_and_descriptions(command, name, call):
     assert all(fact["description"] and "\n" not in fact["description"] for fact in listed)
 
 
-@pytest.mark.parametrize("command", [command for command in LISTINGS if command not in ("scans", "models")])
+@pytest.mark.parametrize("command", LISTINGS)
 def test_a_listing_is_a_table_and_a_hint(command, call):
     told = call(command)
     head, *rows = told.out.splitlines()
-    assert head.split()[:2] == [{"strategies": "strategy"}.get(command, command.removesuffix("s")), "description"]
+    assert head.split()[:2] == [
+        {"strategies": "strategy", "scans": "family"}.get(command, command.removesuffix("s")),
+        "description",
+    ]
     assert any(row.startswith(LISTINGS[command]) for row in rows)
     assert "scansearch " in rows[-1]
 

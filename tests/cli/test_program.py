@@ -1,12 +1,12 @@
 """Commands are printed as they can be typed."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from scansearch.cli.next_steps import chance_command
 from scansearch.cli.program import program, runnable
-from scansearch.runs.folder import RunFolder
 
 
 @pytest.fixture
@@ -33,8 +33,18 @@ def test_the_next_command_of_a_listing(listing, call, installed, monkeypatch):
 
 def test_the_command_that_compares_with_chance(finished, installed, monkeypatch):
     monkeypatch.setattr("sys.argv", [".venv/bin/scansearch"])
-    config = RunFolder(finished.path).config
-    assert chance_command(finished.path, config).startswith(".venv/bin/scansearch run --space default8 ")
+    assert chance_command(finished.path).startswith(".venv/bin/scansearch run --config ")
+
+
+@pytest.mark.parametrize(
+    ("folder", "other"),
+    [("run", "run-random"), ("a/run", "a/run-random"), (".", "../run-random"), ("..", "../../a-random")],
+)
+def test_the_run_to_compare_with_lies_beside(folder, other, tmp_path, monkeypatch):
+    (tmp_path / "a" / "run").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "run")
+    command = chance_command(Path(folder))
+    assert command.endswith(f" --out {other}")
 
 
 def test_its_name_if_that_leads_there(installed, monkeypatch):

@@ -26,7 +26,14 @@ def data(call, *arguments):
     return json.loads(result.out)
 
 
-def test_the_list_has_every_example_with_its_measures(call, here):
+def test_the_list_has_every_example(call, here):
+    shown = call("scans").out.split()
+    assert {example for name in SCAN_ORDERS.names() for example in SCAN_ORDERS.get(name).examples} <= set(shown)
+    assert all("measures" not in family for family in data(call))
+    assert not files(here)
+
+
+def test_the_list_on_a_grid_has_every_example_with_its_measures(call, here):
     result = call("scans", "--grid", "14x14")
     assert result.status == 0, result.err
     lines = result.out.splitlines()
@@ -43,7 +50,7 @@ def test_the_list_has_every_example_with_its_measures(call, here):
     assert not files(here)
 
 
-def test_the_list_as_json(call):
+def test_the_list_on_a_grid_as_json(call):
     listed = data(call, "--grid", "3x4")
     assert [family["name"] for family in listed] == SCAN_ORDERS.names()
     for family in listed:
@@ -143,7 +150,7 @@ def test_a_figure_of_the_named_orders(call, here):
         ),
         ("random:99999999999", "a random order is random:SEED, with a whole number from 0 to 4294967295"),
         ("[hv]", "unknown scan order '[hv]'"),
-        ("--figure nope", "unknown figure 'nope'; there is: alpha, "),
+        ("--figure nope", "unknown figure of scan orders 'nope'; there is: gallery, path, similarity\n"),
         ("h --figure heatmap", "cannot draw heatmap: it is of one run or genotype, not of scan orders"),
         ("h v --figure path", "cannot draw path: a path is that of one scan order, but got 2; draw them one by one"),
         ("h --figure similarity", "at least two different scan orders, but got 1"),

@@ -36,6 +36,28 @@ def test_every_registered_model_is_one(name):
         assert spec.configure(**{option.name: option.default}).options == spec.options
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"attention": "channel", "reduction": 3, "dt_rank": 5, "d_conv": 3},
+        {"attention": "none", "embed_dim": 36, "expand": 3, "patch_size": 4},
+        {"class_token": "middle", "reduction": 2**14},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("supernet", [False, True])
+def test_parameters_told_by_a_family_are_those_of_its_network(options, supernet):
+    spec, shape = MODELS.get("local_vim_nano").configure(**options), ImageShape(8, 12, channels=2, classes=7)
+    directions = [["h"], ["h", "v_flip"], ["w2", "h", "v"], ["h_flip"]]
+    told = spec.parameters(directions, shape, supernet=supernet)
+    assert told == ModelSpec.parameters(spec, directions, shape, supernet=supernet)
+
+
+def test_parameters_are_counted_where_a_family_does_not_tell():
+    assert Plain("plain", "nothing").parameters([["h"], ["v"]], SHAPE) == 6
+
+
 def test_configure_leaves_the_model_itself_alone():
     spec = MODELS.get("local_vim_nano")
     assert spec.configure(depth=2).configure(d_state=4).options == spec.options.changed(depth=2, d_state=4)

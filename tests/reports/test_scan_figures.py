@@ -212,7 +212,7 @@ def test_names_make_safe_file_names(tmp_path):
 
 
 def test_an_unknown_figure_and_a_disk_that_refuses_are_one_line(tmp_path):
-    with pytest.raises(ScansearchError, match="unknown figure 'nope'"):
+    with pytest.raises(ScansearchError, match="unknown figure of scan orders 'nope'; there is: gallery, "):
         render_scans("nope", ["h"], (2, 2), tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match=r"^cannot write [^\n]*$"):

@@ -125,6 +125,32 @@ def test_bad_settings_are_refused_in_one_line(arguments, says):
     assert says in refusal(**arguments)
 
 
+LOSES = {
+    "in a file": {"layers": [("a.toml", {"train": {"lr": "fast"}})], "assignments": ["lr=0.1"]},
+    "in an earlier file": {"layers": [("a.toml", {"train": {"lr": -1}}), ("b.toml", {"train": {"lr": 0.1}})]},
+    "true in a file": {"layers": [("a.toml", {"train": {"lr": True}})], "settings": {"lr": 0.1}},
+    "of the model": {"layers": [("a.toml", {"model": {"depth": "two"}})], "assignments": ["depth=2"]},
+    "of the space": {"layers": [("a.toml", {"space": {"keep": 9}})], "assignments": ["keep=2"]},
+    "of the strategy": {"layers": [("a.toml", {"strategy": {"level": "x"}})], "assignments": ["level=joint"]},
+}
+
+
+@pytest.mark.parametrize("arguments", LOSES.values(), ids=LOSES)
+def test_what_a_file_says_is_checked_where_it_does_not_win_too(arguments):
+    assert refusal(**arguments).startswith("a.toml: ")
+
+
+def test_a_flag_that_does_not_win_is_checked_too():
+    assert refusal(assignments=["lr=fast", "lr=0.1"]).startswith("train setting lr: ")
+    assert refusal(layers=[("", {"train": {"epochs": 0}})], assignments=["epochs=1"]).startswith("train setting epochs")
+
+
+def test_rules_between_settings_hold_for_those_that_win():
+    low = ("a.toml", {"train": {"lr": 1e-8}, "augment": {"erase_min": 0.9}})
+    config = made(layers=[low], assignments=["min_lr=1e-9", "erase_max=1.0"])
+    assert (config.train.lr, config.augment.erase_min) == (1e-8, 0.9)
+
+
 def test_a_rule_of_two_settings_says_both_and_no_more():
     assert refusal(assignments=["erase_min=0.9"]).endswith("must hold, but got 0.9 and 0.33")
 

@@ -15,7 +15,8 @@ from scansearch.errors import ScansearchError
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.mixer import PER_DIRECTION, VECTORS, ScanMixer
 from scansearch.models.rotary import RotaryEmbedding
-from scansearch.models.supernet import Selection, Supernet
+from scansearch.models.selection import Selection
+from scansearch.models.supernet import Supernet
 from scansearch.shape import ImageShape, Size
 
 
@@ -206,8 +207,16 @@ class LocalVimSupernet(LocalVim, Supernet):
 
     def architecture_parameters(self) -> list[nn.Parameter]:
         """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
-        mixers: list[Any] = [layer.mixer for layer in self.layers]
-        return [mixer.alpha for mixer in mixers]
+        return [mixer.alpha for mixer in self._mixers]
+
+    def stacked_parameters(self) -> list[list[nn.Parameter]]:
+        """What every direction has its own of."""
+        return [[getattr(mixer, name) for name in PER_DIRECTION] for mixer in self._mixers]
+
+    @property
+    def _mixers(self) -> list[Any]:
+        layers: Any = self.layers
+        return [layer.mixer for layer in layers]
 
     def derive(self, directions: Sequence[Sequence[str]]) -> LocalVim:
         """The network that keeps only ``directions``, with a copy of this supernet's weights."""

@@ -7,11 +7,13 @@ for each direction there; alpha is ``multi_scan.weights``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import nn
 
 PER_DIRECTION = {
     "A_log": "A_log_{}",

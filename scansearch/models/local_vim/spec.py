@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+from typing_extensions import override
 
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vim.flops import count_flops
-from scansearch.models.local_vim.network import LocalVim, LocalVimSupernet
 from scansearch.models.local_vim.official_names import load_official, official_state_dict
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
 from scansearch.models.size_limits import check_parameters
 from scansearch.shape import ImageShape
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from scansearch.models.local_vim.network import LocalVim, LocalVimSupernet
 
 OFFICIAL_MIXER = {"d_state": 16, "expand": 2, "d_conv": 4, "dt_rank": "auto"}
 """What LocalMamba's mixer is told through ``ssm_cfg``, and what it takes without."""
@@ -38,13 +43,22 @@ class LocalVimSpec(ModelSpec):
             ScansearchError: If the number of layers is wrong, a layer's directions are empty or repeated, or the network would
                 be too large.
         """
+        from scansearch.models.local_vim.network import LocalVim  # needs torch; what else a spec says does not
+
         self._check(directions, shape)
         return LocalVim(self.options, directions, shape)
 
     def supernet(self, candidates: Directions, shape: ImageShape) -> LocalVimSupernet:
         """The supernet that holds all candidates of every layer; errors as ``network``."""
+        from scansearch.models.local_vim.network import LocalVimSupernet
+
         self._check(candidates, shape)
         return LocalVimSupernet(self.options, candidates, shape)
+
+    @override
+    def parameters(self, directions: Directions, shape: ImageShape, *, supernet: bool = False) -> int:
+        self._check(directions, shape)
+        return self.options.parameters(directions, shape) + (sum(map(len, directions)) if supernet else 0)
 
     def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
         """FLOPs of one image by a formula; errors as ``network``."""

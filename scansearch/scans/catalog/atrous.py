@@ -8,8 +8,8 @@ starts outside of the grid is empty: S may be larger than the sides. With S = 1 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 
 

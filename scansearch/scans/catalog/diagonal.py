@@ -12,8 +12,8 @@ With i the row and j the column of a token, both from 0, of H rows and W columns
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 from scansearch.scans.symmetry import Symmetry
 

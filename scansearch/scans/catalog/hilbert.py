@@ -17,8 +17,8 @@ Seen in ZigMa (arXiv 2403.13802), REOrder (arXiv 2505.23751) and FractalMamba (a
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 
 # (length, depth) of an arch -> its tokens as (place along the span, depth below it), int64 (length * depth, 2). Lives as long

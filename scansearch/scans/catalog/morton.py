@@ -8,8 +8,8 @@ G. M. Morton, A Computer Oriented Geodetic Data Base, IBM, 1966. Seen in EAMamba
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 
 

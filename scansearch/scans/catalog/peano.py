@@ -15,8 +15,8 @@ rows and columns exchanged. Seen in REOrder (arXiv 2505.23751).
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 
 

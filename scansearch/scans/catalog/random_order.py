@@ -8,8 +8,8 @@ PCG64 with a given seed may not, and pinned values in the tests watch over it. S
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 
 LARGEST_SEED = 2**32 - 1

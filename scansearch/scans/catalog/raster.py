@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 from scansearch.scans.symmetry import Symmetry
 

@@ -10,8 +10,7 @@ PlainMamba (arXiv 2403.17695) calls it continuous 2D scanning; ZigMa (arXiv 2403
 
 from __future__ import annotations
 
-import torch
-
+from scansearch.lazy import torch
 from scansearch.scans.family import ScanFamily
 
 

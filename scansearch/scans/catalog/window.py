@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import re
 
-import torch
-
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 from scansearch.scans.family import MAX_TOKENS, ScanFamily
 from scansearch.scans.symmetry import Symmetry
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import Field
-from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import override
 
-from scansearch.models import Selection, Supernet
+from scansearch.lazy import torch
+from scansearch.models import Selection
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy.black_box.ask import Ask, best_of
@@ -25,6 +24,9 @@ from scansearch.strategy.judged_genotypes import Judged, choice_of
 from scansearch.strategy.step import Plan
 from scansearch.strategy.strategy import Strategy, StrategySettings
 from scansearch.strategy.traits import Traits
+
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
 
 TOP = 10
 
@@ -64,7 +66,8 @@ class BlackBox(Strategy):
     @override
     def notes(self) -> list[str]:
         """A warning if there is batch normalisation."""
-        if not any(isinstance(module, _BatchNorm) for module in self.supernet.modules()):
+        kind = torch.nn.modules.batchnorm._BatchNorm
+        if not any(isinstance(module, kind) for module in self.supernet.modules()):
             return []
         return ["this supernet has batch normalisation: genotypes are judged with running statistics that mix them all"]
 

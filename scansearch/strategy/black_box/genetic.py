@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import Field
 from typing_extensions import override
 
@@ -13,6 +13,9 @@ from scansearch.space import Choice
 from scansearch.strategy.black_box.ask import Ask
 from scansearch.strategy.black_box.black_box_strategy import BlackBox, BlackBoxSettings, one_of
 from scansearch.strategy.traits import Traits
+
+if TYPE_CHECKING:
+    import torch
 
 
 class GeneticSettings(BlackBoxSettings):

@@ -57,16 +57,27 @@ def _opened(url: str, on_stale: Callable[[Study, FrozenTrial], None]) -> BaseSto
         )
 
 
-def _journal(path: str) -> JournalFileBackend:
-    """A journal without the half line that a power cut or a full disk leaves at its end: what follows would be lost with it."""
-    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for without end
+def check_journal(path: str) -> None:
+    """Checks that what is at a path, if anything, is a journal.
+
+    Raises:
+        ScansearchError: If it is not.
+    """
+    if not os.path.exists(path):
+        return
+    if not os.path.isfile(path):  # a pipe would be waited for without end
         raise ScansearchError(f"{path} is no file, so no journal of Optuna; choose another --set storage=")
-    lock = JournalFileSymlinkLock(path)
-    backend = JournalFileBackend(path, lock_obj=lock)
     with open(path, "rb") as file:
         head = file.read(len(JOURNAL))
     if not JOURNAL.startswith(head):
         raise ScansearchError(f"{path} is not a journal of Optuna; choose another --set storage=")
+
+
+def _journal(path: str) -> JournalFileBackend:
+    """A journal without the half line that a power cut or a full disk leaves at its end: what follows would be lost with it."""
+    check_journal(path)
+    lock = JournalFileSymlinkLock(path)
+    backend = JournalFileBackend(path, lock_obj=lock)
     lock.acquire()  # nobody writes now
     try:
         whole = Path(path).read_bytes()

@@ -23,6 +23,7 @@ from scansearch.masking import passwords, without
 from scansearch.space import BoundSpace, Choice, views
 from scansearch.strategy.black_box.opening import HEARTBEAT, opened
 from scansearch.strategy.black_box.storage import resolved
+from scansearch.strategy.black_box.storage_copy import copied
 
 RETRIES = 3
 Objective = Literal["maximize", "minimize"]
@@ -38,12 +39,22 @@ class SharedStudy:
         objectives: For each value of a trial ``maximize`` or ``minimize``.
         space: What its genotypes are of.
         worker: Who this is, over all interruptions.
+        copy: Look at what is there, and keep all else in this process.
 
     Raises:
         ScansearchError: If the storage cannot be opened, or what it holds is not of this search.
     """
 
-    def __init__(self, storage: str, name: str, objectives: list[Objective], space: BoundSpace, worker: str) -> None:
+    def __init__(
+        self,
+        storage: str,
+        name: str,
+        objectives: list[Objective],
+        space: BoundSpace,
+        worker: str,
+        *,
+        copy: bool = False,
+    ) -> None:
         self.named, self.name, self.objectives, self.space, self.worker = storage, name, objectives, space, worker
         self.url = resolved(storage)
         self.distributions = views.optuna_distributions(space)
@@ -51,7 +62,8 @@ class SharedStudy:
         self._stale: list[FrozenTrial] = []
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with self._reaching("the study cannot be kept in {storage!r}: {reason}"):
-            self.storage = opened(self.url, lambda _, trial: self._stale.append(trial))
+            stale = self._stale.append
+            self.storage = copied(self.url, name) if copy else opened(self.url, lambda _, trial: stale(trial))
             self.study = optuna.create_study(
                 storage=self.storage, study_name=name, load_if_exists=True, directions=objectives
             )

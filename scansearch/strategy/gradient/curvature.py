@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
+from scansearch.lazy import torch
 from scansearch.runs.restore import a_list, check_keys, check_numbers, check_tensor, described
 from scansearch.strategy.gradient.random_state import RandomState
 
@@ -25,7 +25,7 @@ BATCHES = 4
 GROWTH = 1.3
 RADIUS = 1e-2
 RANK_TOLERANCE = 1e-2
-Mean = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
+Mean = Callable[[Sequence["torch.Tensor"]], Sequence["torch.Tensor"]]
 
 
 def largest_eigenvalue(

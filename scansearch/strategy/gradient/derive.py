@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
-
+from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.runs.restore import check_keys, check_tensor
 from scansearch.space import BoundSpace, Choice

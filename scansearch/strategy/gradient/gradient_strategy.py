@@ -11,13 +11,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from typing_extensions import override
 
 from scansearch.errors import ScansearchError
-from scansearch.models import Selection, Supernet
+from scansearch.lazy import torch
+from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound_space import Threshold
 from scansearch.strategy.gradient.curvature import BATCHES, Curvature
@@ -29,7 +29,10 @@ from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Batch, Plan, Step
 from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
-from scansearch.training.optimizer import load_optimizer, set_lr
+from scansearch.training.optimizer_state import load_optimizer, set_lr
+
+if TYPE_CHECKING:
+    from scansearch.models import Supernet
 
 
 class GradientStrategy(Strategy):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch
+from scansearch.lazy import torch
 
 
 class RandomState:

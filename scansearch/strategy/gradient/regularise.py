@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
-
+from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.strategy.gradient.gradient_settings import GradientSettings
 from scansearch.strategy.gradient.random_state import RandomState

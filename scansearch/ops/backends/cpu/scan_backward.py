@@ -94,6 +94,42 @@ def _retreat(
     store(da, n * LANES, dan)
 
 
+@inlined
+def _open_chunk(
+    steps, start, softplus, bias, u_row, u, raw_row, raw, dout_row, dout, delta, drive, slope, dy, dinput, dexponent
+):
+    """Step sizes of a chunk, what they drive and the gradient that comes in; its sums over states begin at 0."""
+    for i in range(steps):
+        t = start + i
+        argument = add(load(raw_row, t * raw.step), bias)
+        d = step_size(argument, softplus)
+        store(delta, i * LANES, d)
+        store(drive, i * LANES, multiply(d, load(u_row, t * u.step)))
+        store(dy, i * LANES, load(dout_row, t * dout.step))
+        if softplus != 0:
+            store(slope, i * LANES, sigmoid(argument))
+        else:
+            store(slope, i * LANES, fill(1.0))
+        store(dinput, i * LANES, fill(0.0))
+        store(dexponent, i * LANES, fill(0.0))
+
+
+@inlined
+def _close_chunk(
+    steps, start, skip, dskip, dbias, u_row, u, du_row, du, draw_row, draw, delta, slope, dy, dinput, dexponent
+):  # fmt: skip
+    """Du and the gradient of the raw step sizes of a chunk; returns what D and the bias have gathered so far."""
+    for i in range(steps):
+        t = start + i
+        gy, x, s = load(dy, i * LANES), load(u_row, t * u.step), load(dinput, i * LANES)
+        store(du_row, t * du.step, fma(s, load(delta, i * LANES), multiply(skip, gy)))
+        ddelta = fma(load(dexponent, i * LANES), fill(LN_2), multiply(s, x))
+        ddelta = multiply(ddelta, load(slope, i * LANES))
+        store(draw_row, t * draw.step, ddelta)
+        dskip, dbias = fma(gy, x, dskip), add(dbias, ddelta)
+    return dskip, dbias
+
+
 @compiled
 def _block(values, group, batch, block, delta):
     """One block of channels of one panel, over all steps."""
@@ -131,19 +167,9 @@ def _block(values, group, batch, block, delta):
     for chunk in range(chunks - 1, -1, -1):
         start = chunk * CHUNK
         steps = min(CHUNK, sizes.length - start)
-        for i in range(steps):
-            t = start + i
-            argument = add(load(raw_row, t * raw.step), bias)
-            d = step_size(argument, sizes.softplus)
-            store(delta, i * LANES, d)
-            store(drive, i * LANES, multiply(d, load(u_row, t * u.step)))
-            store(dy, i * LANES, load(dout_row, t * dout.step))
-            if sizes.softplus != 0:
-                store(slope, i * LANES, sigmoid(argument))
-            else:
-                store(slope, i * LANES, fill(1.0))
-            store(dinput, i * LANES, fill(0.0))
-            store(dexponent, i * LANES, fill(0.0))
+        _open_chunk(
+            steps, start, sizes.softplus, bias, u_row, u, raw_row, raw, dout_row, dout, delta, drive, slope, dy, dinput, dexponent
+        )  # fmt: skip
         b_row = row_of(b, group, batch, 0) + 4 * start * b.step
         c_row = row_of(c, group, batch, 0) + 4 * start * c.step
         chunk_sums = sums + 4 * start * stride
@@ -156,14 +182,9 @@ def _block(values, group, batch, block, delta):
                 steps, n, stride, a_row, b_row, b, c_row, c, h, delta, drive, dy, states, decays,
                 dstate, da, dinput, dexponent, chunk_sums,
             )  # fmt: skip
-        for i in range(steps):
-            t = start + i
-            gy, x, s = load(dy, i * LANES), load(u_row, t * u.step), load(dinput, i * LANES)
-            store(du_row, t * du.step, fma(s, load(delta, i * LANES), multiply(skip, gy)))
-            ddelta = fma(load(dexponent, i * LANES), fill(LN_2), multiply(s, x))
-            ddelta = multiply(ddelta, load(slope, i * LANES))
-            store(draw_row, t * draw.step, ddelta)
-            dskip, dbias = fma(gy, x, dskip), add(dbias, ddelta)
+        dskip, dbias = _close_chunk(
+            steps, start, skip, dskip, dbias, u_row, u, du_row, du, draw_row, draw, delta, slope, dy, dinput, dexponent
+        )  # fmt: skip
     da_row = row_of(panel_of(values, 12), panel, block, 0)
     for n in range(sizes.states):
         store(da_row, n * LANES, load(da, n * LANES))
