@@ -80,5 +80,5 @@ class PartialChannel(GradientStrategy):
 
     @override
     def derived(self, choice: Choice) -> list[Selection]:
-        """The branches with equal weights, on the first block: all channels together were never trained."""
+        """As the mixture has them, on the first block: all channels together were never trained."""
         return [selection._replace(part=(0, self.settings.parts)) for selection in super().derived(choice)]

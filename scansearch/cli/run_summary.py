@@ -59,8 +59,8 @@ def _show_accuracy(search: dict[str, Any]) -> None:
         )
     elif supernet is not None:
         out.print(
-            f"\nsupernet {supernet:.1%} on validation images; the kept directions alone, equally weighted and without further "
-            f"training, {derived:.1%}"
+            f"\nsupernet {supernet:.1%} on validation images; the kept directions alone, weighted as the strategy trained them and "
+            f"without further training, {derived:.1%}"
         )
 
 

@@ -39,6 +39,7 @@ from scansearch.runs.tables import (
     TimingRow,
 )
 from scansearch.searching.certainty import History, entropy, margin
+from scansearch.searching.distil import distil
 from scansearch.searching.rows import judged_rows, score_rows
 from scansearch.space import BoundSpace
 from scansearch.strategy import Strategy
@@ -166,7 +167,9 @@ class SearchLoop:
         step = self.last = self._step()
         self.weights.set_rate(self.step)
         self.strategy.before_weights(step)
-        logits, loss = self.weights.backward(step.train, self.strategy.select(self.step))
+        selections = self.strategy.select(self.step)
+        logits, loss = self.weights.backward(step.train, selections)
+        distil(self.weights, step.train, logits, self.strategy.distillation(selections))
         self.strategy.after_backward(step)
         self.weights.update()
         self.meter.add(self.step, loss, correct(logits, step.train.targets), len(step.train.images))

@@ -80,10 +80,25 @@ class Weights:
         """
         self.optimizer.zero_grad()
         self.ran.clear()
+        return self.add(batch, selections)
+
+    def add(self, batch: Batch, selections: Sequence[Selection] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """As ``backward``, but adds to the gradients that are there."""
         logits = self.forward(batch, selections)
         loss = self.loss(logits, batch.targets)
         self.fabric.backward(loss)
         return logits.detach(), loss.detach()
+
+    def distil(self, batch: Batch, teacher: torch.Tensor, selections: Sequence[Selection] | None = None) -> None:
+        """Adds the gradients of the cross-entropy with what a teacher predicts for a batch.
+
+        Args:
+            batch: What is learned from; its targets do not count.
+            teacher: The teacher's logits (B, classes), of which no gradient is taken.
+            selections: As of ``backward``.
+        """
+        logits = self.forward(batch, selections)
+        self.fabric.backward(F.cross_entropy(logits.float(), teacher.detach().float().softmax(1)))
 
     def update(self) -> None:
         """Moves the weights by their gradients, clipped; the one place where they move. What did not run stays as it is."""

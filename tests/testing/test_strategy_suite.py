@@ -29,6 +29,9 @@ OPTIONS = [
     ("gumbel", {"relaxation": "marginals"}),
     ("binary_gates", {"paths": "full"}),
     ("evolution", {**BUDGETS["evolution"], "judge": "training", "judge_epochs": 1}),
+    ("progressive", {"sandwich": 1}),
+    ("gumbel", {"sandwich": 1}),
+    ("single_path", {**EVOLUTION, "sandwich": 1}),
 ]
 
 
