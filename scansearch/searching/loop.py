@@ -34,13 +34,12 @@ from scansearch.runs.tables import (
     SCORES,
     TIMING,
     DiagnosticsRow,
-    LayerRow,
     MetricsRow,
     TimingRow,
 )
-from scansearch.searching.certainty import History, entropy, margin
+from scansearch.searching.certainty import History
 from scansearch.searching.distil import distil
-from scansearch.searching.rows import judged_rows, score_rows
+from scansearch.searching.rows import judged_rows, layer_rows, score_rows
 from scansearch.space import BoundSpace
 from scansearch.strategy import Strategy
 from scansearch.strategy.hooks import Judge
@@ -217,10 +216,7 @@ class SearchLoop:
         self.history.add(scores, kept)
         val_loss, val_accuracy = self.evaluate(self.strategy.evaluation())
         epoch = self.step // self.plan.steps_per_epoch
-        layers = [
-            LayerRow(epoch, i, entropy(s), margin(s, k), self.history.changes(i))
-            for i, (s, k) in enumerate(zip(scores, kept, strict=True))
-        ]
+        layers = layer_rows(epoch, scores, kept, self.history)
         loss, accuracy = self.meter.total()
         row = MetricsRow(
             epoch=epoch,
