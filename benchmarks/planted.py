@@ -24,9 +24,7 @@ CONFIDENCE = 0.95
 TRAIN: dict[str, Any] = {"epochs": 20, "lr": 0.01, "threads": 1, "checkpoint_steps": 100_000}
 """The same for every strategy. Each search draws a problem of its own: 2,048 images, so 640 updates of the weights."""
 SETTINGS: dict[str, dict[str, Any]] = {
-    # A short search: the supernet fits these images before an alpha that waits for it would move. Held-out images keep a
-    # slope. Two parts instead of four leave 8 of the network's 16 channels; a zero-one loss of 10 decides before it knows.
-    "progressive": {"level": "bilevel"},
+    # Two parts instead of four leave 8 of the network's 16 channels; a zero-one loss of 10 decides before it knows.
     "partial_channel": {"parts": 2},
     "sigmoid": {"zero_one": 1.0},
     # Budgets: 1,000 quick judgements (published), or about 300 by all 512 validation images.

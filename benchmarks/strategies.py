@@ -40,8 +40,10 @@ UPDATES = 5
 STEPS = UPDATES + 1
 """Steps of an epoch. Those of the second count, but for its first, which begins with logs and a checkpoint."""
 SETTINGS: dict[str, dict[str, Any]] = {
-    # In the second of two epochs alpha moves under every strategy, and progressive has dropped two of eight candidates.
-    "progressive": {"still": 0},
+    # Joint as darts, to compare what a step costs. In the second of two epochs alpha moves under every strategy, and progressive has
+    # dropped two of eight candidates.
+    "progressive": {"level": "joint", "stages": 2, "still": 0},
+    "sigmoid": {"level": "joint"},
     # As few judgements after training as there can be: they are no updates.
     "single_path": {"population": 2, "generations": 0},
     "fair_path": {"population": 2, "generations": 0},
@@ -73,9 +75,9 @@ def updates(case: str, batch: int, *, tiny: bool = False) -> list[float]:
     """Milliseconds of the updates of a search; of those of alpha too, where it moves."""
     name, _, more = case.partition(" ")
     chosen = {"sandwich": SANDWICH} if more == "sandwich" else {"level": more} if more else {}
-    kind = STRATEGIES.get(name)
-    images = round(STEPS * batch / (1 - kind(kind.Settings(**chosen)).traits.held_out_share))
-    own = {f"strategy.{key}": value for key, value in {**chosen, **SETTINGS.get(name, {})}.items()}
+    kind, settings = STRATEGIES.get(name), {**SETTINGS.get(name, {}), **chosen}
+    images = round(STEPS * batch / (1 - kind(kind.Settings(**settings)).traits.held_out_share))
+    own = {f"strategy.{key}": value for key, value in settings.items()}
     model, clock = TINY if tiny else {"model": "local_vim_micro"}, Clock()
     search(
         strategy=name, data="digits", listener=clock, epochs=2, batch_size=batch, limit=max(images, CLASSES),

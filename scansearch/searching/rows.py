@@ -21,7 +21,7 @@ def score_rows(space: BoundSpace, epoch: int, scores: Sequence[torch.Tensor], ke
 
 
 def layer_rows(epoch: int, scores: Sequence[torch.Tensor], kept: Choice, history: History) -> list[LayerRow]:
-    """Rows of ``layers.csv``: epoch, layer, entropy, margin, and directions that came in."""
+    """Rows of ``layers.csv``: epoch, layer, and how decided it is."""
     return [
         LayerRow(epoch, i, entropy(s), margin(s, k), history.changes(i))
         for i, (s, k) in enumerate(zip(scores, kept, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scansearch.models import Selection
@@ -12,6 +12,9 @@ from scansearch.strategy.step import Distillation, Step
 if TYPE_CHECKING:
     from scansearch.training.evaluate import Measured
 
+Report = Callable[[int, float], bool]
+"""Told an epoch of a training, from 1, and the validation accuracy after it, in [0, 1]; says whether to end the training there."""
+
 
 class Judge(Protocol):
     """What a strategy asks after training: how good is this genotype?"""
@@ -19,14 +22,21 @@ class Judge(Protocol):
     def __call__(self, selections: Sequence[Selection]) -> float:
         """Validation accuracy in [0, 1] of the supernet under these selections."""
 
-    def on(self, images: int, selections: Sequence[Selection]) -> float:
-        """The same on so many validation images, evenly spaced: quicker, and rougher."""
-
-    def from_scratch(self, choice: Choice, epochs: int) -> float:
-        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
-
     def measure(self, selections: Sequence[Selection]) -> Measured:
         """The same with the loss: ``loss``, the mean cross-entropy, and ``accuracy``."""
+
+    def on(self, images: int, selections: Sequence[Selection]) -> float:
+        """The accuracy on so many validation images, evenly spaced: quicker, and rougher."""
+
+    def from_scratch(self, choice: Choice, epochs: int, *, seed: int = 0, report: Report | None = None) -> float:
+        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs.
+
+        Args:
+            choice: The genotype.
+            epochs: How long it is trained.
+            seed: Which of several trainings of it: added to the seed of the run.
+            report: Told the accuracy after every epoch, and asked whether to end there.
+        """
 
     def tune(self, updates: int) -> None:
         """Trains on by so many updates, each with the strategy's ``select`` and the hooks around it, numbered on from the last.

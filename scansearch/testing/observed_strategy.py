@@ -13,7 +13,7 @@ from torch import nn
 from scansearch.models import Selection, Supernet
 from scansearch.searching.judge import SearchJudge
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy import Judge, Plan, Step, Strategy, StrategySettings
+from scansearch.strategy import Distillation, Judge, Plan, Step, Strategy, StrategySettings
 from scansearch.testing.requirement import CapabilityError
 from scansearch.testing.sealed import Sealed
 from scansearch.training.batch import Batch
@@ -183,6 +183,13 @@ def _unmoved(strategy: type[Strategy]) -> type[Strategy]:
                 self._ran = RanBranches(self.supernet.stacked_parameters())
                 self._ran.note(selections)
             return selections
+
+        def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+            found: Distillation | None = super().distillation(selections)
+            if found is not None and self._ran is not None:
+                for also in (*found.students, *([found.teacher] if found.teacher else [])):
+                    self._ran.note(also)
+            return found
 
         def after_backward(self, step: Step) -> None:
             ran = self._ran

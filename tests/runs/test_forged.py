@@ -20,6 +20,9 @@ from scansearch.searching.loop import SearchLoop
 from scansearch.strategy.gradient import GradientStrategy
 from scansearch.training.events import Silent
 
+SETTINGS = {"progressive": {"level": "joint"}}
+"""With no images held out there are nine steps."""
+
 
 class Stop(Silent):
     """Ctrl-C after the fifth step."""
@@ -98,7 +101,7 @@ def search(stopped):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(SearchLoop, "restore", caught)
                 with pytest.raises(KeyboardInterrupt):
-                    resume(stopped(strategy))
+                    resume(stopped(strategy, **SETTINGS.get(strategy, {})))
             found[strategy] = found["now"]
         loop, state = found[strategy]
         loop.restore(copy.deepcopy(state))  # as it was written it is right

@@ -88,7 +88,7 @@ def test_a_stage_never_makes_the_constraints_impossible():
 
 @pytest.mark.parametrize(("epochs", "stages"), [(5, 2), (3, 2), (7, 3), (2, 4), (1, 2)])
 def test_stages_are_whole_epochs(epochs, stages):
-    found, net = made(plan=Plan(epochs, 10, 0), stages=stages)
+    found, net = made(plan=Plan(epochs, 10, 0), stages=stages, fresh=False)
     before = found.left
     for epoch in range(1, epochs + 1):
         moving = [found.moves(n) for n in range((epoch - 1) * 10, epoch * 10)]
@@ -147,6 +147,12 @@ def test_layers_keep_as_many_as_lie_above_the_mean_of_what_is_left():
     set_alpha(net, [0, 1.0, 0.1, 0, 1.0, 0.1, 0, 0.1])  # six are left, and two of them lie above 1/6
     assert found.left == [[0, 1, 2, 4, 5, 7]]
     assert found.choose() == ((1, 4),)
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(12, False), (11, True), (2, True)])
+def test_a_search_says_that_its_stages_are_short_for_fresh_weights(epochs, said):
+    assert any("begin anew" in note for note in made(Plan(epochs, 10, 0), stages=3)[0].notes()) is said
+    assert not any("begin anew" in note for note in made(Plan(epochs, 10, 0), stages=3, fresh=False)[0].notes())
 
 
 def test_alpha_learns_at_the_published_rate():

@@ -21,7 +21,7 @@ BUDGETS = {
     "single_path": EVOLUTION,
     "surrogate": {"trials": 5, "initial": 2},
 }
-LEVELS = [("darts", {"level": "bilevel"}), ("darts", {"level": "unrolled"}), ("sigmoid", {"level": "bilevel"})]
+LEVELS = [("darts", {"level": "bilevel"}), ("darts", {"level": "unrolled"}), ("sigmoid", {"level": "joint"})]
 OPTIONS = [
     ("darts", {"selection": "one_shot", "judged": 4}),
     ("darts", {"selection": "perturbation"}),

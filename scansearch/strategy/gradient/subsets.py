@@ -19,9 +19,9 @@ from itertools import chain
 from typing import TypeVar
 
 import numpy as np
-import torch
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 
 Array = np.ndarray
 T = TypeVar("T")
