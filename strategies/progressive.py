@@ -2,8 +2,9 @@
 
 The search has equal stages, three as published. After each the weakest candidates of every layer drop out, so that the number
 falls linearly from N to what is kept: 8, 6, 5, then 4 (published, for one of 8: 8, 5, 3, 1). In the first part of each stage alpha
-stands still (10 of 25 epochs). With ``fresh``, as published, a stage begins with new weights, a new alpha, new optimisers and
-a new schedule. P-DARTS also deepens its network from stage to stage and drops skip connections out, of which there are none here.
+stands still (10 of 25 epochs). With ``fresh``, as published, a stage begins with new weights, a new alpha, new optimisers and a
+new schedule; short searches suffer from that, so that it must be asked for. P-DARTS also deepens its network from stage to stage and
+drops skip connections out, of which there are none here.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ P_DARTS = Recipe(6e-4, 1e-3, (0.5, 0.999), 3 * 15 * 260)
 
 
 LEAST_FRESH = 4
-"""Epochs of a stage: on planted problems of 32 updates an epoch, stages of 4 found the best genotype, stages of 2 rarely."""
+"""Epochs of a stage that begins anew. On planted problems of 16 updates an epoch, three stages of 4 found the best genotype in 27 of
+30 searches, stages of 2 in 7; where weights and alpha went on, in 30 and 23."""
 
 
 class ProgressiveSettings(GradientSettings):
-    """Settings of progressive shrinking; the defaults are the published ones."""
+    """Settings of progressive shrinking; the defaults are the published ones, but for ``fresh``."""
 
     level: Level = Field(
         "bilevel",
@@ -48,7 +50,9 @@ class ProgressiveSettings(GradientSettings):
         3, ge=1, le=MOST_EPOCHS, description="Stages of the search; after each but the last, the weakest drop out."
     )
     fresh: bool = Field(
-        True, description="Whether each stage begins with new weights, a new alpha, new optimisers and a new schedule."
+        False,
+        description="Whether each stage begins with new weights, a new alpha, new optimisers and a new schedule (published: true); for "
+        "long searches.",
     )
     still: float = Field(0.4, ge=0, lt=1, description="Share of each stage in which alpha stands still.")
 

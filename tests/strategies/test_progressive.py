@@ -151,8 +151,8 @@ def test_layers_keep_as_many_as_lie_above_the_mean_of_what_is_left():
 
 @pytest.mark.parametrize(("epochs", "said"), [(12, False), (11, True), (2, True)])
 def test_a_search_says_that_its_stages_are_short_for_fresh_weights(epochs, said):
-    assert any("begin anew" in note for note in made(Plan(epochs, 10, 0), stages=3)[0].notes()) is said
-    assert not any("begin anew" in note for note in made(Plan(epochs, 10, 0), stages=3, fresh=False)[0].notes())
+    assert any("begin anew" in note for note in made(Plan(epochs, 10, 0), stages=3, fresh=True)[0].notes()) is said
+    assert not any("begin anew" in note for note in made(Plan(epochs, 10, 0), stages=3)[0].notes())
 
 
 def test_alpha_learns_at_the_published_rate():
@@ -174,7 +174,7 @@ def test_a_fresh_stage_has_a_fresh_optimiser_of_alpha():
 
 RUN = {
     "model": "local_vim_nano", "depth": 2, "epochs": 4, "limit": 256, "batch_size": 32, "strategy": "progressive", "stages": 2,
-    "checkpoint_steps": 1000, "warmup_epochs": 0,
+    "checkpoint_steps": 1000, "warmup_epochs": 0, "fresh": True,
 }  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def test_a_fresh_stage_begins_with_other_weights_and_a_new_schedule(tmp_path, mo
     scansearch.search(tmp_path / "fresh", listener=fresh, **RUN)
     monkeypatch.undo()
     on = Watch(monkeypatch)
-    scansearch.search(tmp_path / "on", listener=on, fresh=False, **RUN)
+    scansearch.search(tmp_path / "on", listener=on, **{**RUN, "fresh": False})
     half = len(fresh.rates) // 2
     assert fresh.rates[half:] == fresh.rates[:half]
     assert fresh.rates[0] == max(fresh.rates)
