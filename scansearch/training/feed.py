@@ -48,7 +48,7 @@ class Feed:
     ) -> None:  # fmt: skip
         self.data, self.batch_size, self.seed, self.fabric = data, batch_size, seed, fabric
         self.processes = Processes(fabric)
-        self.augment = Augmentation(augment, data.num_classes)
+        self.augment = Augmentation(augment, data.num_classes, data.mean)
         weights_part, held_out_part = split_off(len(data.train), held_out_share, seed)
         size, ranks = batch_size, self.processes.size
         self.batches = Batches(weights_part, size, seed, TRAIN, ranks)
@@ -119,6 +119,7 @@ class Feed:
         def over(tensor: torch.Tensor) -> torch.Tensor:
             return tensor.to(self.fabric.device, non_blocking=True)
 
-        images = normalise(over(raw.images), self.mean, self.std)
+        images = self.augment.change(over(raw.images), raw.draws)
+        images = normalise(images, self.mean, self.std)
         images, targets = self.augment.apply(images, over(raw.targets), raw.draws.map(over))
         return Batch(images[: raw.size], targets[: raw.size])
