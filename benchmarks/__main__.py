@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks import (
     alone,
+    curves,
     decoys,
     image_check,
     machine,
@@ -19,9 +20,13 @@ from benchmarks import (
     memory,
     orders,
     planted,
+    proposals,
+    ranks,
     scan,
     strategies,
+    subsets,
     supernet_step,
+    update,
 )
 from benchmarks.comparison import Result
 from scansearch.errors import ScansearchError
@@ -30,20 +35,36 @@ from scansearch.registry import STRATEGIES
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "scan": lambda options: scan.run(options.repeats, tiny=options.tiny),
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
+    "update": lambda options: update.run(options.repeats, tiny=options.tiny),
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
+    "subsets": lambda options: subsets.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
     "planted": lambda options: planted.run(options.seeds or planted.SEEDS, options.strategy, tiny=options.tiny),
     "decoys": lambda options: decoys.run(
         options.seeds or decoys.SEEDS, options.strategy, root=options.data_root, tiny=options.tiny
     ),
     "alone": lambda options: alone.run(options.seeds or alone.SEEDS, root=options.data_root, tiny=options.tiny),
+    "curves": lambda options: curves.run(
+        options.seeds or curves.SEEDS,
+        options.strategy,
+        budgets=options.budget or curves.BUDGETS,
+        layouts=options.layouts,
+        layout_seed=options.layout_seed,
+        record=options.record,
+        processes=options.processes,
+        tiny=options.tiny,
+    ),
+    "proposals": lambda options: proposals.run(options.seeds or proposals.SEEDS, options.strategy, tiny=options.tiny),
+    "ranks": lambda options: ranks.run(
+        options.seeds or ranks.SEEDS, options.strategy, options.genotypes, root=options.data_root, tiny=options.tiny
+    ),
     "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
 }
-LONG = ("planted", "decoys", "alone")
-"""Whole searches, many of them: an hour or more each, so they run only when they are named."""
-CHECKED = ("scan", "step", "planted", "decoys")
+LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
+"""Whole searches, many of them: up to an hour or more each, so they run only when they are named."""
+CHECKED = ("scan", "step", "update", "planted", "decoys")
 """Those that promise something."""
 
 
@@ -64,12 +85,29 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seeds",
         type=int,
         metavar="N",
-        help="searches a strategy, in planted and decoys; trainings a genotype, in alone",
+        help="searches a strategy (of each layout, in curves); trainings a genotype, in alone and ranks, there also supernets a row",
     )
     parser.add_argument(
-        "--strategy", action="append", metavar="NAME", help="only this one, in planted and decoys; again for more"
+        "--strategy", action="append", metavar="NAME", help="only this one, where benchmarks search; again for more"
     )
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder of fashion-mnist, for decoys and alone")
+    parser.add_argument(
+        "--genotypes", type=int, default=ranks.GENOTYPES, metavar="N",
+        help=f"genotypes that supernets rank, in ranks (default: {ranks.GENOTYPES})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data-root", type=Path, metavar="DIR", help="folder of fashion-mnist, for decoys, alone and ranks"
+    )
+    parser.add_argument(
+        "--budget",
+        type=int,
+        action="append",
+        metavar="N",
+        help="time of a search in trainings, in curves; again for more",
+    )
+    parser.add_argument("--layouts", type=int, default=6, metavar="N", help="layouts, in curves (default: 6)")
+    parser.add_argument("--layout-seed", type=int, metavar="N", help="draws hidden layouts, in curves")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="results so far, to go on from, in curves")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="jobs at once, in curves (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample to FILE")
     parser.add_argument("--check", action="store_true", help="end with status 1 if a promise is missed")
     parser.add_argument(
@@ -80,9 +118,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
     if wrong := [name for name in options.strategy or () if name not in STRATEGIES]:
         parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
-    for flag in ("repeats", "seeds"):
-        if (number := getattr(options, flag)) is not None and number < 1:
-            parser.error(f"--{flag} must be at least 1, but got {number}")
+    for flag, least in (("repeats", 1), ("seeds", 1), ("genotypes", 3), ("layouts", 1), ("processes", 1)):
+        if (number := getattr(options, flag)) is not None and number < least:
+            parser.error(f"--{flag} must be at least {least}, but got {number}")
     if options.json and not options.json.parent.is_dir():
         parser.error(f"--json needs an existing folder, but there is no {options.json.parent}")
     if options.check and (options.tiny or (options.names and not {*CHECKED} & {*options.names})):

@@ -114,19 +114,19 @@ def drawn(count: int) -> list[list[list[str]]]:
     return [space.directions(choice) for choice in choices]
 
 
-def accuracy(directions: Directions, seed: int, **settings: Any) -> float:
-    """Accuracy in [0, 1] on the test images of a network with these directions, trained from scratch."""
+def accuracy(directions: Directions, seed: int, *, data: str = NAME, **settings: Any) -> float:
+    """Accuracy in [0, 1] on the test images of ``data`` of a network with these directions, trained from scratch."""
     config = make_config(
-        space=find_space(SPACE), strategy="random_search", model=MODEL, data=NAME, seed=seed,
+        space=find_space(SPACE), strategy="random_search", model=MODEL, data=data, seed=seed,
         settings={**TRAINING, **settings},
     )  # fmt: skip
     config = shortened(config, config.train.epochs)
     with run_numerics():
         torch.set_num_threads(config.machine.threads)
-        data = DATASETS.get(NAME).load()
-        feed = Feed(data, config.augment, config.train.batch_size, seed, Fabric(accelerator="cpu", devices=1))
+        images = DATASETS.get(data).load()
+        feed = Feed(images, config.augment, config.train.batch_size, seed, Fabric(accelerator="cpu", devices=1))
         network = train_from_scratch(model_of(config), directions, config, feed, Silent())
-        return evaluate(network, data.test, feed).accuracy
+        return evaluate(network, images.test, feed).accuracy
 
 
 def cut(parts: Parts, train: int, test: int) -> Parts:
@@ -153,7 +153,10 @@ def run(seeds: int = SEEDS, *, root: Path | None = None, tiny: bool = False) -> 
         ours = dict(list(ours.items())[:2])
     sizes = (64, 100) if tiny else (TRAIN, TEST)
     with images(NAME, root, lambda parts: cut(parts, *sizes)) as name:
-        settings = {"patch_size": 2 if name == "fashion-mnist" else 1, **({"epochs": 1} if tiny else {})}
+        settings: dict[str, Any] = {
+            "patch_size": 2 if name == "fashion-mnist" else 1,
+            **({"epochs": 1} if tiny else {}),
+        }
         accuracies = [
             fmean(accuracy(directions, seed, **settings) for seed in range(FIRST_SEED, FIRST_SEED + seeds))
             for directions in track([*ours.values(), *theirs], "training", console=Console(stderr=True), transient=True)

@@ -37,6 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "single_path": {"population": 20, "generations": 2, "mutations": 10, "crossovers": 10},
     "fair_path": {"population": 20, "generations": 2, "mutations": 10, "crossovers": 10},
     "evolution": {"population": 20, "competitors": 5, "cycles": 40},
+    "local_search": {"trials": 60},
+    "surrogate": {"trials": 60},
     "optuna_search": {"trials": 60},
     "nni_search": {"trials": 60},
 }

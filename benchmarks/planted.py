@@ -34,6 +34,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "single_path": {"generations": 5},
     "fair_path": {"generations": 5},
     "evolution": {"cycles": 200},
+    "local_search": {"trials": 300},
+    "surrogate": {"trials": 300},
     "optuna_search": {"trials": 300},
     "nni_search": {"trials": 300},
 }
@@ -43,6 +45,8 @@ TINY: dict[str, dict[str, Any]] = {
     "single_path": {"generations": 0, "population": 4},
     "fair_path": {"generations": 0, "population": 4},
     "evolution": {"cycles": 2, "population": 2},
+    "local_search": {"trials": 4},
+    "surrogate": {"trials": 4, "initial": 2},
     "optuna_search": {"trials": 4},
     "nni_search": {"trials": 4},
 }

@@ -30,8 +30,11 @@ CASES = (
     "partial_channel",
     "progressive",
     "sigmoid",
+    "darts sandwich",
+    "single_path sandwich",
 )
-"""Strategies with different updates; a second word is the level. The black-box ones train like single_path."""
+"""Strategies with different updates; a second word is the level, or the sandwich rule as published. The black-box ones train like
+single_path."""
 UPDATES = 5
 """Updates in a sample: binary_gates moves alpha in every fifth."""
 STEPS = UPDATES + 1
@@ -44,6 +47,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fair_path": {"population": 2, "generations": 0},
 }
 """What differs from the strategies' own settings."""
+SANDWICH = 2
+"""Random sub-networks a step, as published."""
 TINY: dict[str, Any] = {"model": "local_vim_nano", "depth": 1, "patch_size": 2}
 CLASSES = 10
 
@@ -66,8 +71,9 @@ class Clock(Silent):
 
 def updates(case: str, batch: int, *, tiny: bool = False) -> list[float]:
     """Milliseconds of the updates of a search; of those of alpha too, where it moves."""
-    name, _, level = case.partition(" ")
-    chosen, kind = {"level": level} if level else {}, STRATEGIES.get(name)
+    name, _, more = case.partition(" ")
+    chosen = {"sandwich": SANDWICH} if more == "sandwich" else {"level": more} if more else {}
+    kind = STRATEGIES.get(name)
     images = round(STEPS * batch / (1 - kind(kind.Settings(**chosen)).traits.held_out_share))
     own = {f"strategy.{key}": value for key, value in {**chosen, **SETTINGS.get(name, {})}.items()}
     model, clock = TINY if tiny else {"model": "local_vim_micro"}, Clock()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from scansearch.figures.cell_grid import CellGrid
-from scansearch.figures.colours import GREY, INK, KEPT, PALE, blues, direction_styles, readable_on
+from scansearch.figures.colours import FAINT, GREY, INK, KEPT, PALE, blues, direction_styles, paler, readable_on
 from scansearch.figures.figure import FigureSpec
+from scansearch.figures.heatmap_notes import facts_of, notes_of
 from scansearch.figures.heatmap_rows import Rows, presentable
 from scansearch.figures.plain_matplotlib import matplotlib
-from scansearch.figures.same_orders import coinciding, coinciding_lines
+from scansearch.figures.same_orders import coinciding
 from scansearch.figures.score_scale import ScoreScale, short_numbers
 from scansearch.figures.sources import RunSource
 from scansearch.figures.style import (
@@ -59,6 +61,22 @@ class Sheet:
     width: float
 
     @property
+    def kept(self) -> set[Cell]:
+        """The cells that the genotype keeps."""
+        places = {name: row for row, name in enumerate(self.rows.names)}
+        layers = enumerate(self.genotype.layers)
+        return {(i, places[name]) for i, layer in layers for name in layer.directions if name in places}
+
+    @cached_property
+    def undecided(self) -> set[Cell]:
+        """The cells that halves of the images do not bear out; none where that was not asked."""
+        confirmed, kept = self.genotype.confirmed, self.kept
+        if confirmed is None:
+            return set()
+        cells = {(i, j) for i in range(len(self.grid.x)) for j in range(len(self.grid.y))}
+        return {(i, j) for i, j in cells if not confirmed.decides(i, self.rows.names[j], kept=(i, j) in kept)}
+
+    @property
     def top(self) -> float:
         """Inches above the cells."""
         stages = len({layer.stage for layer in self.genotype.layers}) > 1
@@ -99,11 +117,11 @@ def _lay_out(source: RunSource, genotype: Genotype) -> Sheet:
     left = text_width(max(rows.names, key=len), NAME_SIZE) + 0.2
     wide = left + grid.size[0] + BARS + (BAR_ROOM if scale else 0.1)
     # A narrow grid must not cut off what is written above and below it.
-    facts, notes = _facts(genotype), _notes(genotype, rows)
-    longest = max(text_width(text, FACTS_SIZE) for text in (facts, *(note.text for note in notes)))
+    facts, notes = facts_of(genotype), notes_of(genotype, rows)
+    longest = max(text_width(text, FACTS_SIZE) for text in (*facts, *(note.text for note in notes)))
     width = max(wide, left + min(NARROWEST, MARK + longest) + MARGIN + 0.02)
     room = width - left
-    lines = source.heading_lines([facts], room - MARGIN)
+    lines = source.heading_lines(facts, room - MARGIN)
     head = wrapped(source.facts.score_name.split(), BAR_ROOM, SMALL, joint=" ")
     if scale and not scale.shared:
         head.append("in its layer")
@@ -112,10 +130,12 @@ def _lay_out(source: RunSource, genotype: Genotype) -> Sheet:
 
 def _choices(axes: Axes, sheet: Sheet) -> None:
     styles, layers = direction_styles(sheet.rows.names), sheet.genotype.layers
-    colours: dict[Cell, str] = {}
+    colours: dict[Cell, Any] = {}
     for i, layer in enumerate(layers):
         for j, name in enumerate(sheet.rows.names):
-            colours[i, j] = styles[name].colour if name in layer.directions else PALE
+            own = styles[name].colour
+            pale = paler(own) if (i, j) in sheet.undecided else own
+            colours[i, j] = pale if name in layer.directions else PALE
     boxes = [sheet.grid.box(*cell) for cell in colours]
     axes.add_collection(matplotlib.collections.PatchCollection(boxes, facecolors=list(colours.values()), linewidths=0))
     _same(axes, sheet, colours)
@@ -130,18 +150,18 @@ def _scores(figure: Figure, axes: Axes, sheet: Sheet, scale: ScoreScale) -> None
         if name in layer.scores
     }
     shades = blues()
-    colours = {cell: shades(scale.shade(cell[0], value)) for cell, value in values.items()}
+    colours = {cell: shades(scale.shade(cell[0], value))[:3] for cell, value in values.items()}
+    colours |= {cell: paler(colours[cell]) for cell in sheet.undecided & set(colours)}
     boxes = [sheet.grid.box(*cell) for cell in values]
     axes.add_collection(matplotlib.collections.PatchCollection(boxes, facecolors=list(colours.values()), linewidths=0))
-    places = {name: row for row, name in enumerate(names)}
-    kept = {(i, places[name]) for i, layer in enumerate(layers) for name in layer.directions if name in places}
-    outlines = [sheet.grid.box(*cell, grow=-0.004) for cell in sorted(kept)]
+    outlines = [sheet.grid.box(*cell, grow=-0.004) for cell in sorted(sheet.kept)]
+    edges = [FAINT if cell in sheet.undecided else INK for cell in sorted(sheet.kept)]
     thick = 1.0 if min(sheet.grid.cell) > 0.15 else 0.7
     axes.add_collection(
-        matplotlib.collections.PatchCollection(outlines, facecolors="none", edgecolors=INK, linewidths=thick)
+        matplotlib.collections.PatchCollection(outlines, facecolors="none", edgecolors=edges, linewidths=thick)
     )
     _missing(axes, sheet, values)
-    _numbers(axes, sheet, values, colours, kept)
+    _numbers(axes, sheet, values, colours)
     _colour_bar(figure, sheet, scale)
 
 
@@ -155,9 +175,7 @@ def _missing(axes: Axes, sheet: Sheet, values: Mapping[Cell, float]) -> None:
     )
 
 
-def _numbers(
-    axes: Axes, sheet: Sheet, values: Mapping[Cell, float], colours: Mapping[Cell, Any], kept: set[Cell]
-) -> None:
+def _numbers(axes: Axes, sheet: Sheet, values: Mapping[Cell, float], colours: Mapping[Cell, Any]) -> None:
     texts = dict(zip(values, short_numbers(list(values.values())), strict=True))
     longest = max(map(len, texts.values()), default=1)
     size = min(6.2, sheet.grid.cell[0] * 0.86 * 72 / (longest * 0.62), sheet.grid.cell[1] * 0.62 * 72)
@@ -166,11 +184,12 @@ def _numbers(
     for cell, text in texts.items():
         axes.text(
             *sheet.grid.centre(*cell), text, ha="center", va="center_baseline", fontsize=size,
-            color=readable_on(colours[cell][:3]), fontweight="bold" if cell in kept else "normal",
+            color=FAINT if cell in sheet.undecided else readable_on(colours[cell][:3]),
+            fontweight="bold" if cell in sheet.kept else "normal",
         )  # fmt: skip
 
 
-def _same(axes: Axes, sheet: Sheet, colours: Mapping[Cell, str]) -> None:
+def _same(axes: Axes, sheet: Sheet, colours: Mapping[Cell, Any]) -> None:
     """Signs on the two cells of a layer that are one order under two names."""
     size = min(6.0, min(sheet.grid.cell) * 48)
     for i, pairs in enumerate(coinciding(sheet.genotype)):
@@ -220,7 +239,7 @@ def _labels(axes: Axes, sheet: Sheet) -> None:
     axes.tick_params(axis="y", labelsize=min(NAME_SIZE, grid.cell[1] * 60))
     axes.tick_params(axis="x", labelsize=NAME_SIZE if len(layers) < 100 else SMALL)
     axes.set_xlabel("layer", labelpad=2)
-    doubtful = [i for i, layer in enumerate(layers) if layer.above_noise is False]
+    doubtful = [i for i, layer in enumerate(layers) if layer.settled is False]
     names = axes.get_xticklabels()
     for i in doubtful:
         names[i].set_color(KEPT)
@@ -261,30 +280,6 @@ def _counts(axes: Axes, sheet: Sheet) -> None:
             start + length + 0.035 / grid.cell[0], y + 0.5, str(count), va="center_baseline", color=GREY,
             fontsize=min(SMALL, grid.cell[1] * 60),
         )  # fmt: skip
-
-
-def _facts(genotype: Genotype) -> str:
-    keep = sorted({len(layer.directions) for layer in genotype.layers})
-    kept = f"{keep[0]}" if len(keep) == 1 else f"{keep[0]} to {keep[-1]}"
-    count, all_of = len(genotype.layers), len(genotype.candidates)
-    owner = "1 layer keeps" if count == 1 else f"{count} layers, each keeps"
-    return f"{owner} {kept} of {all_of} direction{'s' * (all_of != 1)}"
-
-
-def _notes(genotype: Genotype, rows: Rows) -> list[Note]:
-    notes = []
-    scored = any(layer.scores for layer in genotype.layers)
-    if scored:
-        notes.append(Note("□", "kept", INK))
-    if scored and any(name not in layer.scores for layer in genotype.layers for name in rows.names):
-        notes.append(Note("–", "no candidate of this layer", GREY))
-    if any(layer.above_noise is False for layer in genotype.layers):
-        notes.append(Note("▾", "choice not above its own fluctuation"))
-    if rows.rarer:
-        notes.append(Note("…", f"{rows.rarer:,} that fewer layers keep not shown", GREY))
-    if rows.weaker:
-        notes.append(Note("…", f"{rows.weaker:,} weaker not shown", GREY))
-    return notes + [Note("" if scored else "=", line, INK) for line in coinciding_lines(genotype)]
 
 
 def applies(source: RunSource) -> str | None:

@@ -1,4 +1,4 @@
-"""The Python interface: search, resume, build, load."""
+"""The Python interface: search, resume, confirm, build, load."""
 
 from __future__ import annotations
 
@@ -102,6 +102,48 @@ def resume(
     from scansearch.searching.assemble import resume as resume_run
 
     return _watched(lambda listener: resume_run(path, listener, devices), path, listener, progress)
+
+
+def confirm(
+    path: str | Path,
+    *,
+    pairs: int = 1,
+    epochs: int | None = None,
+    jobs: int | None = None,
+    progress: bool | None = None,
+) -> Genotype:
+    """Searches a finished run anew on separate halves of its images, and says what comes back.
+
+    The halves are runs in ``RUN/confirm``; an interrupted call goes on where it was when it is repeated. With ``jobs=1`` they are
+    searched in this process, where parts that were registered by hand are known; else in processes of their own.
+
+    Args:
+        path: The run folder.
+        pairs: Pairs of halves, 1 to 100; 5 or more for claims about single directions.
+        epochs: Epochs of each half, if not as many as the run had.
+        jobs: How many halves are searched at a time; by default two on a CPU of several cores, else one.
+        progress: Whether to show progress; by default in a notebook only.
+
+    Returns:
+        The run's genotype with what was found in ``confirmed``, as it now is in ``genotype.json``.
+
+    Raises:
+        ScansearchError: For bad input, or what ended a search.
+    """
+    from scansearch.comparing.confirmation import Confirmation
+    from scansearch.comparing.confirmation import confirm as confirm_run
+    from scansearch.display.bars import bars
+    from scansearch.finish import finish
+
+    wanted = Confirmation(Path(path), pairs, epochs, jobs)
+    if _shows(progress):
+        with bars("half") as shown:
+            genotype = confirm_run(wanted, shown.listener)
+    else:
+        genotype = confirm_run(wanted)
+    for line in finish(path, genotype).failures:
+        warnings.warn(line, stacklevel=2)
+    return genotype
 
 
 def _watched(

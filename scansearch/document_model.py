@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from typing_extensions import Self
 
@@ -13,6 +20,17 @@ from scansearch.arguments import typed
 from scansearch.documents import first_problem
 from scansearch.errors import ScansearchError
 from scansearch.files import write_text
+
+
+class Record(BaseModel):
+    """Keeps unknown fields, whatever they hold; leaves out our own where there is nothing to say."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    @model_serializer(mode="wrap")
+    def _leave_out_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        ours = type(self).model_fields
+        return {name: value for name, value in handler(self).items() if value is not None or name not in ours}
 
 
 class DocumentModel(BaseModel):

@@ -10,17 +10,11 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-)
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from scansearch.arguments import typed
-from scansearch.document_model import DocumentModel
+from scansearch.confirmed import Confirmed
+from scansearch.document_model import DocumentModel, Record
 from scansearch.documents import checked, read_json
 from scansearch.errors import ScansearchError
 from scansearch.registry import natural_key, unknown_name
@@ -51,18 +45,7 @@ _CANDIDATES_SCHEMA: dict[str, Any] = {
 _Score = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
 
-class _Record(BaseModel):
-    """Keeps unknown fields, whatever they hold; leaves out our own where there is nothing to say."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
-
-    @model_serializer(mode="wrap")
-    def _leave_out_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        ours = type(self).model_fields
-        return {name: value for name, value in handler(self).items() if value is not None or name not in ours}
-
-
-class LayerGenotype(_Record):
+class LayerGenotype(Record):
     """What one layer keeps."""
 
     model_config = ConfigDict(json_schema_extra={"description": "What one layer keeps."})
@@ -79,8 +62,8 @@ class LayerGenotype(_Record):
         None, description="Score of the last direction kept minus that of the first left out."
     )
     margin_noise: _Score | None = Field(None, description="Fluctuation of the margin over the last epochs.")
-    above_noise: bool | None = Field(
-        None, strict=True, description="Whether the choice stands clear of its own fluctuation."
+    settled: bool | None = Field(
+        None, strict=True, description="Whether the choice no longer moves; no more than that."
     )
 
     @field_validator("scores")
@@ -91,7 +74,7 @@ class LayerGenotype(_Record):
         return scores
 
 
-class Genotype(_Record, DocumentModel):
+class Genotype(Record, DocumentModel):
     """The directions of every layer, where they came from, and how sure the search was. Unknown fields are kept.
 
     Example:
@@ -123,6 +106,7 @@ class Genotype(_Record, DocumentModel):
     search: dict[str, Any] = Field(
         default_factory=dict, description="Strategy, settings, seed, data, accuracy, versions."
     )
+    confirmed: Confirmed | None = Field(None, description="What searches on separate halves of the images agree on.")
 
     @field_validator("layers")
     @classmethod
@@ -130,6 +114,14 @@ class Genotype(_Record, DocumentModel):
         if not layers:
             raise ValueError("a genotype has at least one layer")
         return layers
+
+    @field_validator("confirmed")
+    @classmethod
+    def _of_these_layers(cls, confirmed: Confirmed | None, info: ValidationInfo) -> Confirmed | None:
+        layers = info.data.get("layers")
+        if confirmed is not None and layers is not None and len(confirmed.layers) != len(layers):
+            raise ValueError(f"it has {len(confirmed.layers)} layers, but the genotype has {len(layers)}")
+        return confirmed
 
     @field_validator("space")
     @classmethod

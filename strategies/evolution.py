@@ -1,6 +1,6 @@
 """Regularised evolution (Real et al., arXiv 1802.01548, algorithm 1): the best of a random few has a child, the oldest dies.
 
-The supernet is trained by uniformly drawn genotypes and judges; or each network is trained from scratch. A mutation is one move: in one
+The supernet is trained by drawn genotypes and judges; or each network is trained from scratch. A mutation is one move: in one
 layer a direction swapped, added or dropped; where constraints leave no such move, layers are drawn anew. Published: population
 100, 25 of them compete, 20,000 cycles.
 """
@@ -46,7 +46,7 @@ class Evolution(BlackBox):
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         size = self.settings.population
-        alive = deque(ask.new(partial(self.space.sample, random), size), maxlen=size)
+        alive = deque(ask.new(partial(self.draw, random), size), maxlen=size)
         for _ in range(self.settings.cycles):
             drawn = torch.randint(len(alive), (self.settings.competitors,), generator=random).tolist()
             parent = max((alive[i] for i in drawn), key=lambda choice: ask.accuracies[choice])

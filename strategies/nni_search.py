@@ -2,7 +2,7 @@
 
 Its evolution tuner cannot be given a seed, so that it could never be repeated: take ``evolution``.
 
-NNI 3.0 is archived, and an extra: ``pip install "scansearch[nni]"``. The supernet is trained by uniformly drawn genotypes and
+NNI 3.0 is archived, and an extra: ``pip install "scansearch[nni]"``. The supernet is trained by drawn genotypes and
 judges; or each network is trained from scratch. Proposals beyond a budget or the constraints are moved to the nearest genotype that
 the space allows.
 """

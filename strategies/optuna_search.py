@@ -1,7 +1,7 @@
 """Search by Optuna's samplers: TPE, NSGA-II for accuracy against cost, Gaussian processes, or random.
 
-The supernet is trained by uniformly drawn genotypes and judges; or each network is trained from scratch. With a storage, several
-processes or machines work on one study: give each the same storage, study name, seed and settings, and a run folder of its
+The supernet is trained by drawn genotypes and judges; or each network is trained from scratch, and a pruner may end its training. With a
+storage, several processes or machines work on one study: give each the same storage, study name, seed and settings, and a run folder of its
 own. Each trains the same supernet, and takes its share of the trials.
 
 A proposal is a function of the number of its trial and of the trials that were finished before it. A worker alone so finds the
@@ -12,27 +12,30 @@ others, on a database, once their heartbeat has been silent for two minutes.
 from __future__ import annotations
 
 import secrets
+from itertools import groupby
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
-from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 from scansearch.runs.limits import MOST_JUDGED
-from scansearch.space import BoundSpace, Choice, views
-from scansearch.strategy import Plan, Traits
+from scansearch.space import BoundSpace, Choice
+from scansearch.strategy import Judge, Plan, Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 from scansearch.strategy.black_box.storage import storage_setting
 
 if TYPE_CHECKING:
-    import optuna
-    import torch
     from optuna.trial import FrozenTrial
 
     from scansearch.models import Supernet
-    from scansearch.strategy.black_box.study import Objective, SharedStudy
+    from scansearch.strategy.black_box.pruning import Pruning
+    from scansearch.strategy.black_box.study import SharedStudy
 
-TRIES = 10
+MOST_TRAININGS = 100
+FEWEST_FOR_WILCOXON = 5
+"""Trainings of a network: after four, each worse than the best network's, the test says so at its level of 0.1."""
 
 
 class OptunaSettings(BlackBoxSettings):
@@ -48,11 +51,49 @@ class OptunaSettings(BlackBoxSettings):
         "env:NAME or file:PATH to take it from there; empty: nowhere.",
     )
     study: str = Field("scansearch", min_length=1, description="Name of the study.")
+    beyond: Literal["nearest", "constraint"] = Field(
+        "nearest",
+        description="What becomes of a proposal of tpe or gp beyond the budget: nearest, the nearest genotype within it is judged; "
+        "constraint, nothing is, and the sampler learns by how much it was too dear.",
+    )
+    pruner: Literal["none", "hyperband", "wilcoxon"] = Field(
+        "none",
+        description="Ends trainings of judge=training early: hyperband, after 1, 3, 9 ... epochs; wilcoxon, of several trainings.",
+    )
+    trainings: int = Field(
+        1,
+        ge=1,
+        le=MOST_TRAININGS,
+        description="Times that judge=training trains each network, each with a seed of its own; their mean counts.",
+    )
 
     @field_validator("storage")
     @classmethod
     def _without_password(cls, value: str) -> str:
         return storage_setting(value)
+
+    @model_validator(mode="after")
+    def _prunes_what_it_can(self) -> OptunaSettings:
+        if self.judge == "supernet" and (self.pruner != "none" or self.trainings > 1):
+            raise ValueError("pruner and trainings are for judge=training, but a supernet judges; set judge=training")
+        if self.pruner != "none" and self.sampler == "nsga2":
+            raise ValueError(
+                f"pruner={self.pruner} looks at accuracy alone, but sampler=nsga2 at cost, too; set pruner=none"
+            )
+        if self.pruner == "hyperband" and self.trainings > 1:
+            raise ValueError(
+                f"hyperband looks at one training, but got trainings={self.trainings}; set pruner=wilcoxon"
+            )
+        if self.pruner == "wilcoxon" and self.trainings < FEWEST_FOR_WILCOXON:
+            raise ValueError(
+                f"wilcoxon compares at least {FEWEST_FOR_WILCOXON} trainings of a network, but got trainings={self.trainings}"
+            )
+        return self
+
+    @property
+    def reports(self) -> int:
+        """How often an accuracy is reported while a network is judged: after every epoch, or after every training."""
+        return self.judge_epochs if self.pruner == "hyperband" else self.trainings
 
 
 class OptunaSearch(BlackBox):
@@ -67,7 +108,7 @@ class OptunaSearch(BlackBox):
     @property
     @override
     def traits(self) -> Traits:
-        return super().traits._replace(judgements=self.settings.trials)
+        return super().traits._replace(judgements=self.settings.trials * self.settings.trainings)
 
     @override
     def rehearse(self) -> None:
@@ -80,8 +121,15 @@ class OptunaSearch(BlackBox):
         super().setup(supernet, space, plan)
         self.worker = secrets.token_hex(8) if self.settings.storage else "alone"  # a run alone leaves the same bytes
         self.finished = 0  # trials of all workers, when this one looked last
+        self.reports: dict[Choice, list[float]] = {}  # accuracies, epoch by epoch or training by training
         if self.settings.storage:
             self._study().enrol()
+
+    @override
+    def finish(self, evaluate: Judge) -> None:
+        """Keeps the judge, for networks of which more than one accuracy is reported."""
+        self.evaluate = evaluate
+        super().finish(evaluate)
 
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
@@ -90,142 +138,112 @@ class OptunaSearch(BlackBox):
         Raises:
             ScansearchError: If the storage fails.
         """
-        study, proposals = self._study(), Proposals(self.space, self.settings.sampler, self.plan.seed)
+        from scansearch.strategy.black_box.proposals import Proposals
+
+        settings = self.settings
+        constrained = settings.beyond == "constraint" and settings.sampler in ("tpe", "gp")
+        study = self._study()
+        proposals = Proposals(self.space, settings.sampler, self.plan.seed, settings.trials, constrained=constrained)
         while True:
             trials = study.trials()
             done = study.finished(trials)
             self.finished = len(done)
             # Those of other workers too, and those that were told to the study after this one's last checkpoint.
-            self.accuracies |= {study.choice(trial): trial.values[0] for trial in done}
-            if len(done) >= self.settings.trials:
+            self.accuracies |= _accuracies(study, done)
+            if len(done) >= settings.trials:
                 break
             if (trial := study.own(trials)) is not None:
-                self._judge(study, trial, ask)
+                self._judge(study, trial, done, ask)
             elif not study.take_over():
                 elsewhere = {study.choice(trial) for trial in study.under_way(trials)}
-                study.begin(*proposals.next(done, len(trials), elsewhere))
+                study.begin(proposals.next(study.known(trials), len(trials), elsewhere))
         study.leave(trials)
-        self.accuracies = {study.choice(trial): trial.values[0] for trial in done}
+        self.accuracies = _accuracies(study, done)
         # The most accurate of all workers' trials; of equals the cheapest, then the first.
-        return study.choice(min(done, key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number)))
+        return min(self.accuracies, key=lambda choice: (-self.accuracies[choice], self.space.total_cost(choice)))
 
-    def _judge(self, study: SharedStudy, trial: FrozenTrial, ask: Ask) -> None:
-        choice = study.choice(trial)
+    def _judge(self, study: SharedStudy, trial: FrozenTrial, done: list[FrozenTrial], ask: Ask) -> None:
+        from scansearch.strategy.black_box.pruning import Pruning
+
+        choice, settings = study.choice(trial), self.settings
+        if settings.pruner == "none" and settings.trainings == 1:
+            with study.alive(trial):
+                accuracy = ask(choice)
+            study.tell(trial, [accuracy, self.space.total_cost(choice)] if settings.sampler == "nsga2" else [accuracy])
+            return
+        reports = self.reports.setdefault(choice, [])
+        for other in done:  # another worker's, or one that was proposed twice
+            if study.choice(other) == choice and len(other.intermediate_values) > len(reports):
+                reports[:] = other.intermediate_values.values()
+        pruning = Pruning(settings.pruner, settings.reports, done, trial.number)
         with study.alive(trial):
-            accuracy = ask(choice)
-        study.tell(trial, [accuracy, self.space.total_cost(choice)] if self.settings.sampler == "nsga2" else [accuracy])
+            goes_on = not any(pruning.stop(step, value) for step, value in enumerate([*reports], 1))
+            if goes_on and len(reports) < settings.reports:
+                goes_on = self._report(choice, reports, pruning)
+        accuracy = fmean(reports) if settings.trainings > 1 else reports[-1]
+        values = [accuracy, self.space.total_cost(choice)] if settings.sampler == "nsga2" else [accuracy]
+        study.tell(trial, values if goes_on else None, pruning)
+
+    def _report(self, choice: Choice, reports: list[float], pruning: Pruning) -> bool:
+        """Adds the reports of a genotype that are missing; says whether they went on to the last."""
+        epochs = self.settings.judge_epochs
+        if self.settings.pruner != "hyperband":
+            for seed in range(len(reports), self.settings.trainings):
+                reports.append(self.evaluate.from_scratch(choice, epochs, seed=seed))
+                if pruning.stop(seed + 1, reports[seed]):
+                    return False
+            return True
+
+        def report(epoch: int, accuracy: float) -> bool:
+            if epoch <= len(reports):  # heard before it was proposed again
+                return False
+            reports.append(accuracy)
+            return pruning.stop(epoch, accuracy)
+
+        self.evaluate.from_scratch(choice, epochs, report=report)
+        return len(reports) == epochs
 
     def _study(self) -> SharedStudy:
+        from scansearch.strategy.black_box.proposals import objectives
         from scansearch.strategy.black_box.study import SharedStudy
 
         settings = self.settings
-        objectives, named = _objectives(settings.sampler), (settings.storage, settings.study)
-        study = SharedStudy(*named, objectives, self.space, self.worker, copy=self.rehearsal)
+        named, wanted = (settings.storage, settings.study), objectives(settings.sampler)
+        study = SharedStudy(*named, wanted, self.space, self.worker, copy=self.rehearsal)
         study.settle(
             {
                 **self.plan.subject,
                 "space": self.space.fingerprint(),
                 "seed": self.plan.seed,
                 "number of steps": self.plan.steps,
-                **settings.model_dump(include={"sampler", "judge", "judge_epochs"}),
+                **settings.model_dump(
+                    include={"sampler", "judge", "judge_epochs", "beyond", "pruner", "trainings", "sandwich"}
+                ),
             }
         )
         return study
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """Also who this worker is, and what it has seen of the study."""
-        return {**super().state_dict(), "worker": self.worker, "finished": self.finished}
+        """Also who this worker is, what it has seen of the study, and what was reported."""
+        told = [(choice, accuracy) for choice, reports in self.reports.items() for accuracy in reports]
+        reports = self.memory.state_of([choice for choice, _ in told], [accuracy for _, accuracy in told])
+        return {**super().state_dict(), "worker": self.worker, "finished": self.finished, "reports": reports}
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes it back, and refuses a study that has lost what this worker saw."""
         super().load_state_dict(state)
+        told = self.memory.restored_pairs(state["reports"], "the reports")
+        lists = [(choice, [value for _, value in pairs]) for choice, pairs in groupby(told, lambda pair: pair[0])]
+        self.reports = dict(lists)
+        if len(self.reports) < len(lists) or any(len(found) > self.settings.reports for _, found in lists):
+            raise ValueError(f"the reports are no lists of at most {self.settings.reports} accuracies, one a genotype")
         self.worker, self.finished = state["worker"], state["finished"]
         if self.settings.storage:
             self._study().check_enrolled(self.finished)
 
 
-class Proposals:
-    """Proposes genotypes by a sampler of Optuna, away from the storage: only whole proposals come into that.
-
-    Args:
-        space: What they are of.
-        sampler: Name of the sampler.
-        seed: Seed of the run.
-    """
-
-    def __init__(self, space: BoundSpace, sampler: str, seed: int) -> None:
-        import optuna
-
-        self.space, self.sampler, self.seed = space, sampler, seed
-        self.distributions = views.optuna_distributions(space)
-        self.study = optuna.create_study(directions=_objectives(sampler), sampler=self._sampler(0, 0))
-        self.learned: set[int] = set()
-
-    def next(self, done: list[FrozenTrial], number: int, elsewhere: set[Choice]) -> tuple[FrozenTrial, Choice, int]:
-        """The proposal for a trial.
-
-        Args:
-            done: The finished trials of the study.
-            number: Number of the trial that it is for.
-            elsewhere: Genotypes that other workers judge now; one of these is drawn again, at most 10 times.
-
-        Returns:
-            Its parameters with what the sampler noted, its genotype, and the number.
-        """
-        for trial in done:
-            if trial.number not in self.learned:
-                self.learned.add(trial.number)
-                self._learn(trial)
-        for attempt in range(TRIES):
-            proposal = self._proposal(number, attempt)
-            if (choice := views.from_parameters(self.space, proposal.params)) not in elsewhere:
-                break
-        return proposal, choice, number
-
-    def _learn(self, trial: FrozenTrial) -> None:
-        try:
-            self.study.add_trial(trial)
-        except (
-            ValueError
-        ) as error:  # it contradicts itself: a time, a value or a parameter is missing or of another kind
-            raise ScansearchError(
-                f"trial {trial.number} of the study is damaged: {error}; restore the study, or start the run anew"
-            ) from error
-
-    def _proposal(self, number: int, attempt: int) -> FrozenTrial:
-        from optuna.trial import TrialState
-
-        self.study.sampler = self._sampler(number, attempt)
-        trial = self.study.ask(self.distributions)
-        self.study.tell(trial, state=TrialState.FAIL)  # samplers pass over it
-        return self.study.get_trials(deepcopy=False)[trial.number]
-
-    def _sampler(self, number: int, attempt: int) -> optuna.samplers.BaseSampler:
-        import optuna
-
-        kinds: dict[str, Any] = {
-            "tpe": optuna.samplers.TPESampler,
-            "nsga2": _nsga2,
-            "gp": optuna.samplers.GPSampler,
-            "random": optuna.samplers.RandomSampler,
-        }
-        return kinds[self.sampler](seed=(self.seed * 1_000_003 + attempt * 100_003 + number) % 2**32)
-
-
-def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
-    from optuna.samplers import NSGAIISampler
-
-    class InOrder(NSGAIISampler):
-        """Optuna's own orders parents by rank once, by number from then on, and draws by their place: a resume would differ."""
-
-        @override
-        def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-            return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
-
-    return InOrder(seed=seed)
-
-
-def _objectives(sampler: str) -> list[Objective]:
-    return ["maximize", "minimize"] if sampler == "nsga2" else ["maximize"]
+def _accuracies(study: SharedStudy, done: list[FrozenTrial]) -> dict[Choice, float]:
+    """Those of the genotypes that were judged to the end, in the order of their trials."""
+    return {study.choice(trial): trial.values[0] for trial in done if trial.state.name == "COMPLETE"}

@@ -3,8 +3,8 @@
 In each step 1/K of the scanned channels (K = 4), a block drawn anew for every layer, passes through all branches; the others
 go around them, gated. A step so costs and stores about 1/K of the mixture. The published form mixes the first channels and
 shuffles all of them behind the mixture; here a learned linear map follows, which undoes any fixed shuffle, so that the
-block moves instead (the paper's random mask S). Alpha stands still for the first 30 % (published: 15 of 50 epochs). Edge
-normalisation has no counterpart: a layer has one input.
+block moves instead (the paper's random mask S). It is a slice, and so drawn on the host: no device is waited for. Alpha stands
+still for the first 30 % (published: 15 of 50 epochs). Edge normalisation has no counterpart: a layer has one input.
 """
 
 from __future__ import annotations
@@ -80,5 +80,5 @@ class PartialChannel(GradientStrategy):
 
     @override
     def derived(self, choice: Choice) -> list[Selection]:
-        """The branches with equal weights, on the first block: all channels together were never trained."""
+        """As the mixture has them, on the first block: all channels together were never trained."""
         return [selection._replace(part=(0, self.settings.parts)) for selection in super().derived(choice)]

@@ -1,6 +1,6 @@
 """Random search with weight sharing (RandomNAS, Li & Talwalkar, arXiv 1902.07638): the baseline that others must beat.
 
-The supernet is trained by uniformly drawn genotypes. Then many are drawn, each judged on a few validation images, and the best
+The supernet is trained by drawn genotypes. Then many are drawn, each judged on a few validation images, and the best
 of those on all of them (published: 1,000 on one batch, then 10). Networks trained from scratch are all judged in full.
 """
 
@@ -77,7 +77,7 @@ class RandomSearch(BlackBox):
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         first = self._ask_quickly if self._two_rounds else ask
-        first.new(partial(self.space.sample, random), self.settings.samples)
+        first.new(partial(self.draw, random), self.settings.samples)
         if self._two_rounds:
             for choice in first.best(self.settings.finalists):
                 ask(choice)

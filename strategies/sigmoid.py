@@ -54,12 +54,7 @@ class Sigmoid(GradientStrategy):
     @override
     def derived(self, choice: Choice) -> list[Selection]:
         """The gates that are kept, as they are: closing the others does not open them further."""
-        gates = [score.float()[list(kept)] for score, kept in zip(self.scores(), choice, strict=True)]
-        return [Selection(kept, gate) for kept, gate in zip(choice, gates, strict=True)]
-
-    @override
-    def masked(self, left: Choice) -> list[Selection]:
-        return self.derived(left)
+        return [Selection(kept, gates) for kept, gates in zip(choice, self.kept_scores(choice), strict=True)]
 
     @override
     def penalty(self, alphas: Sequence[torch.Tensor]) -> torch.Tensor | None:

@@ -29,6 +29,7 @@ def _no_pictures(request, monkeypatch):
     """A search draws its figures at the end, two seconds of work; where tests are of the search itself, it draws none."""
     if request.path.parent.name in (
         "black_box",
+        "comparing",
         "gradient",
         "models",
         "runs",

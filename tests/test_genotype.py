@@ -39,7 +39,7 @@ layers = st.fixed_dictionaries(
         "grid": st.tuples(st.integers(1, 99), st.integers(1, 99)).map(list),
         "scores": st.dictionaries(orders, st.floats(0, 1)),
         "margin": st.floats(0, 1),
-        "above_noise": st.booleans(),
+        "settled": st.booleans(),
         "comment": anything,
     },
 )
@@ -164,7 +164,7 @@ WRONG = {
         layer(**{"scores": {"\x1b[2J": "high"}}),
         "layers.1.scores.\\x1b[2J: input should be a valid number",
     ),
-    "noise": (layer(above_noise="yes"), "layers.1.above_noise: input should be a valid boolean, got 'yes'"),
+    "noise": (layer(settled="yes"), "layers.1.settled: input should be a valid boolean, got 'yes'"),
     "candidates": ({**layer(), "space": {"candidates": 8}}, "space: candidates must be a list of directions"),
     "candidate": (
         {**layer(), "space": {"candidates": ["h", "x"]}},

@@ -83,11 +83,34 @@ FULL = {
             "scores": {"h": 0.5, "v": 0.25, "w2": 1},
             "margin": 0.1,
             "margin_noise": 0.02,
-            "above_noise": True,
+            "settled": True,
             "note": None,
         }
     ],
     "search": {"strategy": "darts", "seed": 0, "loss": None},
+    "confirmed": {
+        "pairs": 1,
+        "epochs": 12,
+        "overlap": 2,
+        "most": 2,
+        "chance": 1.3,
+        "p": 0.3,
+        "law": "exact",
+        "level": 0.05,
+        "needed": 2,
+        "by_chance": 1.3,
+        "layers": [
+            {
+                "directions": ["h"],
+                "halves": {"h": 2, "w2": 1},
+                "overlap": 1,
+                "most": 2,
+                "chance": 1.3,
+                "p": 1,
+                "note": None,
+            }
+        ],
+    },
     "comment": ["kept"],
 }
 
@@ -125,8 +148,15 @@ WRONG = {
     "layers.0.scores": [0.5],
     "layers.0.scores.h": "0.5",
     "layers.0.margin": "small",
-    "layers.0.above_noise": "yes",
+    "layers.0.settled": "yes",
     "search": None,
+    "confirmed": [],
+    "confirmed.pairs": 0,
+    "confirmed.p": 1.5,
+    "confirmed.chance": "1",
+    "confirmed.law": "guessed",
+    "confirmed.layers.0.directions": "h",
+    "confirmed.layers.0.halves.h": 0,
 }
 
 

@@ -13,6 +13,7 @@ import typer
 
 from scansearch.cli import (
     bench,
+    confirm,
     datasets,
     doctor,
     export,
@@ -47,7 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Search": (run, resume, export, plot),
+    "Search": (run, resume, confirm, export, plot),
     "Look around": (spaces, strategies, scans, models, datasets, exporters, figures, bench, doctor),
 }
 for panel, modules in PANELS.items():

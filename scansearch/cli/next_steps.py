@@ -13,13 +13,17 @@ CHANCE = "random_search"
 
 
 def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
-    """Prints how to build the network that was found, where the export is, and how to compare with chance."""
+    """Prints how to build the network that was found, where the export is, how to be sure, and how to compare with chance."""
     from scansearch.runs.run import Run
 
     lines = ["next: build the network that was found and train it, in Python", *build_lines(folder, genotype)]
     if exported:
         lines += [f"or train it with LocalMamba's code: the files are in {folder / 'export'}"]
-    if Run.open(folder).config.strategy.name != CHANCE:
+    config = Run.open(folder).config
+    if genotype.confirmed is None and not config.data.part:
+        words = shlex.join(["confirm", str(folder)])
+        lines += ["how much of it comes back? Two searches on separate halves of the images:", f"  {program()} {words}"]
+    if config.strategy.name != CHANCE:
         lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder)}"]
     out.print()
     for line in lines:

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 
-STAND_INS = {"●": "o", "·": ".", "…": "...", "–": "-", "—": "-", "×": "x", "≥": ">=", "≤": "<="}
+STAND_INS = {"●": "o", "○": "?", "·": ".", "…": "...", "–": "-", "—": "-", "×": "x", "≥": ">=", "≤": "<="}
 """What is written for a symbol of ours that the encoding of the terminal does not have."""
 HANDLER = "scansearch"
 

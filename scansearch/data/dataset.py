@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scansearch.data.augment_settings import AugmentSettings
-from scansearch.data.division import divide
+from scansearch.data.division import Half, divide
 from scansearch.data.duplicates import describe_shared
 from scansearch.data.holdout import NOUN, SPLIT_SEED
 from scansearch.data.memory_limit import check_memory
@@ -100,6 +100,7 @@ class DatasetSpec:
         image_size: int | None = None,
         limit: int | None = None,
         validation_limit: int | None = None,
+        half: Half | None = None,
         skip_damaged: bool = False,
         refuse_duplicates: bool = False,
         progress: Progress = lambda done, total: None,
@@ -116,6 +117,7 @@ class DatasetSpec:
             image_size: Scale the images to this many pixels, high and wide; by default they keep their size.
             limit: Train on at most this many images (a stratified sample).
             validation_limit: Validate on at most this many images (a stratified sample). Test images are never fewer.
+            half: Take this half of the training and validation images, rather than all.
             skip_damaged: Leave image files out that cannot be decoded, rather than refuse the data.
             refuse_duplicates: Refuse data in which training, validation and test share an image, rather than warn.
             progress: Told how many image files of how many were checked.
@@ -130,7 +132,7 @@ class DatasetSpec:
         _check_arguments(seed, image_size, limits)
         parts = self.read(None if root is None else Path(root))
         check_splits(self.name, parts.class_names, parts.splits())
-        portions = divide(parts, seed, limits)
+        portions = divide(parts, seed, limits, half)
         splits = {role: portion.of(parts) for role, portion in portions.items()}
         notes = parts.notes
         if parts.check is not None:

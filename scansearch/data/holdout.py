@@ -68,6 +68,21 @@ def hold_out(
     return order[size:].sort().values, order[:size].sort().values
 
 
+def halves(labels: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cuts the images into two stratified random halves, in which the numbers of a class differ by one image at most.
+
+    Args:
+        labels: Class of every image, int64 of shape (n,).
+        seed: Which halves these are.
+
+    Returns:
+        The indices of each half, ascending; together they are all images, and none is in both.
+    """
+    shuffled = np.random.RandomState(seed).permutation(len(labels))
+    by_class = torch.from_numpy(shuffled[np.argsort(labels.numpy()[shuffled], kind="stable")])
+    return by_class[::2].sort().values, by_class[1::2].sort().values  # class by class they are dealt out in turn
+
+
 def sample(labels: torch.Tensor, size: int, seed: int, num_classes: int, role: str = "train") -> torch.Tensor:
     """A stratified random sample of the images, for short runs.
 

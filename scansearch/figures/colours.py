@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 INK, GREY, PALE = "#1f2328", "#6e7781", "#eceff2"
+FAINT = "#9aa4ae"  # of what is there, but does not count
 KEPT = "#c8501e"  # vermilion: clear of every blue, in print and to colour-blind readers
 
 # After Okabe and Ito, whose colours stay apart for colour-blind readers, a little softer for filled areas.
@@ -59,6 +60,12 @@ def direction_styles(names: Sequence[str]) -> dict[str, DirectionStyle]:
 def blues() -> LinearSegmentedColormap:
     """From near-white to a deep blue in equal perceptual steps."""
     return matplotlib.colors.LinearSegmentedColormap.from_list("scansearch_blues", _BLUES)
+
+
+def paler(colour: Any, share: float = 0.7) -> tuple[float, float, float]:
+    """A colour, mixed with so large a share of white."""
+    red, green, blue = (value + (1 - value) * share for value in matplotlib.colors.to_rgb(colour))
+    return red, green, blue
 
 
 def readable_on(colour: Any) -> str:

@@ -53,7 +53,8 @@ def describe(
 
 def command() -> str:
     """The command line of this process, the program by its name alone, without passwords."""
-    program = Path(sys.argv[0]).name or "python"
+    started = Path(sys.argv[0])
+    program = (started.parent if started.name == "__main__.py" else started).name or "python"
     return shlex.join([program, *map(masked, sys.argv[1:])])
 
 

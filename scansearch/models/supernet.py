@@ -101,6 +101,13 @@ class Supernet(nn.Module, ABC):
     def no_weight_decay(self) -> set[str]:
         """Names of the weights that weight decay must spare."""
 
+    def stacked_parameters(self) -> list[list[nn.Parameter]]:
+        """The weights of each layer that have a row for each of its candidates; a step moves the rows of those that ran.
+
+        None by default: branches that are modules of their own get no gradient where they do not run, and so stay as they are.
+        """
+        return [[] for _ in self.candidates]
+
     def weight_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """Every parameter but alpha, by name."""
         alphas = {id(alpha) for alpha in self.architecture_parameters()}

@@ -59,6 +59,11 @@ class RunConfig(BaseModel):
             raise ValueError("a run of kind search has the sections space and strategy")
         return self
 
+    def alone(self) -> RunConfig:
+        """The same without what it shares with other runs: a study in a storage, to look at which is to write to it."""
+        kept = {key: value for key, value in self.strategy.settings.items() if f"strategy.{key}" not in PLACES}
+        return self.model_copy(update={"strategy": Part(name=self.strategy.name, **kept)})
+
     def recipe(self) -> dict[str, Any]:
         """Everything that the numbers of a run depend on, as ``section.key``: all but ``MACHINE`` and ``PLACES``."""
         found: dict[str, Any] = {}

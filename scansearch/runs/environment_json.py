@@ -62,3 +62,21 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if before.get(key) != now.get(key):
             lines.append(f"{key.replace('_', ' ')} changed since the run began: {before.get(key)} -> {now.get(key)}")
     return lines
+
+
+def check_images(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Checks that the images are those with which a run began.
+
+    Args:
+        folder: The run folder.
+        before: What its ``environment.json`` says.
+        now: The same facts as they are now.
+
+    Raises:
+        ScansearchError: If they are others.
+    """
+    if before.get("data") != now["data"]:
+        raise ScansearchError(
+            f"the images of {now['data']['name']} changed since the run began: their fingerprint is not that of "
+            f"{folder / 'environment.json'}; restore them or start a new run"
+        )

@@ -23,7 +23,7 @@ from scansearch.runs.tables import TABLES
 
 IN_PLACE = (*dict.fromkeys(table.name for tables in TABLES.values() for table in tables), "log.txt", ".lock")
 REPLACED = ("config.toml", "environment.json", "genotype.json")
-FOLDERS = ("checkpoints", "figures", "export", "front")
+FOLDERS = ("checkpoints", "figures", "export", "front", "confirm")
 
 
 class Folder(Protocol):

@@ -67,6 +67,10 @@ class DataSettings(Settings):
     validation_limit: int = Field(
         0, ge=0, le=MOST_IMAGES, description="Use at most this many validation images; 0 uses all."
     )
+    part: Literal["", "1/2", "2/2"] = Field(
+        "", description="Take this half of the training and validation images, stratified; empty takes all."
+    )
+    halving: int = Field(0, ge=0, lt=2**32, description="Which of the ways to halve them; any number is one.")
     image_size: int = Field(0, ge=0, le=MOST_SIDE, description="Resize the images to this size; 0 leaves them.")
     skip_damaged: bool = Field(False, description="Leave image files out that cannot be decoded, rather than stop.")
     refuse_duplicates: bool = Field(

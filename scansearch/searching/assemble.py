@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from scansearch.data import ImageData
+from scansearch.data.division import Half
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.environment import describe
@@ -21,7 +22,7 @@ from scansearch.models import ModelSpec, Supernet, bind_to
 from scansearch.ops import resolve_backend
 from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.runs.config import RunConfig, read_config, validated
-from scansearch.runs.environment_json import differences, read_environment
+from scansearch.runs.environment_json import check_images, differences, read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
@@ -120,16 +121,26 @@ def _machine_of(path: str | Path, devices: int | None) -> MachineSettings:
     return machine.model_copy(update={"devices": devices or (1 if launched() else machine.devices)})
 
 
-def _finished(folder: RunFolder, fabric: Fabric, listener: Listener) -> Genotype | None:
-    """The genotype of a run that has ended, once it was checked; the images are not asked for."""
+def finished(folder: RunFolder, listener: Listener) -> Genotype | None:
+    """The genotype of a run that has ended, once it was checked; the images are not asked for. ``None`` if it has not ended.
+
+    Raises:
+        RunFolderError: If the checkpoints or the genotype were made by other settings than the folder says.
+    """
     path = folder.path / "genotype.json"
     if not path.exists():
         return None
-    _named(folder.config, fabric)
     folder.check_origin(listener.warned)
     genotype = Genotype.load(path)
     check_result(genotype, folder.config, read_environment(folder.path), folder.path)
     return genotype
+
+
+def _finished(folder: RunFolder, fabric: Fabric, listener: Listener) -> Genotype | None:
+    """The same, and whether all that the run names is there."""
+    if (folder.path / "genotype.json").exists():
+        _named(folder.config, fabric)
+    return finished(folder, listener)
 
 
 def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
@@ -192,6 +203,7 @@ def _images(settings: DataSettings, listener: Listener) -> ImageData:
         image_size=settings.image_size or None,
         limit=settings.limit or None,
         validation_limit=settings.validation_limit or None,
+        half=Half(int(settings.part[0]), settings.halving) if settings.part else None,
         skip_damaged=settings.skip_damaged,
         refuse_duplicates=settings.refuse_duplicates,
         progress=listener.checked,
@@ -281,10 +293,6 @@ def _check_environment(
     parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, before: dict[str, Any]
 ) -> None:
     now = parts.environment
-    if before.get("data") != now["data"]:
-        raise ScansearchError(
-            f"the images of {config.data.name} changed since the run began: their fingerprint is not that of "
-            f"{folder.path / 'environment.json'}; restore them or start a new run"
-        )
+    check_images(folder.path, before, now)
     for line in differences(before, now):
         listener.warned(f"{line}; the run continues, but not bit for bit")

@@ -1,4 +1,4 @@
-"""How sure a search is: entropy, margins, and whether a choice stands clear of its own fluctuation."""
+"""Whether a search has decided: entropy, margins, and whether a choice has settled. How sure it is, only other searches tell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def margin(scores: torch.Tensor, kept: Sequence[int]) -> float:
 class History:
     """The scores of every layer, epoch by epoch; entry 0 is before the first step.
 
-    A layer's choice is *above noise* if its margin is more than twice both the standard deviation of the margin's
+    A layer's choice has *settled* if its margin is more than twice both the standard deviation of the margin's
     epoch-to-epoch changes over the second half of the search (about their mean, so that a steady trend does not count, and divided
     by sqrt 2: the spread of one margin, not of a difference) and the spread of the scores that the initialisation alone produced.
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,6 +17,7 @@ from scansearch.models import ModelSpec, Selection, Supernet
 from scansearch.runs.config import RunConfig
 from scansearch.runs.limits import MOST_STEPS, check_amount
 from scansearch.space import BoundSpace, Choice
+from scansearch.strategy.hooks import Report
 from scansearch.training.evaluate import evaluate
 from scansearch.training.events import Progress
 from scansearch.training.feed import Feed
@@ -48,17 +51,32 @@ class EveryBranch(nn.Module):
         return {f"supernet.{name}" for name in self.supernet.no_weight_decay()}
 
 
-@dataclass(frozen=True)
-class _Stopping:
-    """Ends a training when a stop is asked for."""
+MOST_SEEDS = 1 << 32
+
+
+class _EnoughError(Exception):
+    """A report said that a training may end."""
+
+
+@dataclass
+class _Recorder:
+    """Ends a training when a stop is asked for, or when its accuracy is reported and that is enough."""
 
     stop: StopRequest
     processes: Processes
     folder: Path
+    steps_per_epoch: int
+    measure: Callable[[], float]
+    report: Report | None
+    accuracy: float | None = None
 
     def stepped(self, progress: Progress) -> None:
         if self.stop.asked(self.processes, progress.step):
             self.stop.raise_if_asked(f"after step {progress.step} of {progress.steps}", self.folder)
+        if self.report is not None and progress.step % self.steps_per_epoch == 0:
+            self.accuracy = self.measure()
+            if self.report(progress.epoch, self.accuracy):
+                raise _EnoughError
 
 
 def train_from_scratch(
@@ -76,12 +94,18 @@ def train_from_scratch(
     Returns:
         The trained network.
     """
+    network = _untrained(spec, directions, config, feed)
+    fit(Weights(network, config.train, feed.steps_per_epoch, feed.fabric), feed, recorder)
+    return network
+
+
+def _untrained(
+    spec: ModelSpec, directions: Sequence[Sequence[str]], config: RunConfig, feed: Feed
+) -> EveryBranch:  # fmt: skip
     steps = config.train.epochs * feed.steps_per_epoch
     check_amount(steps, MOST_STEPS, "updates of the weights", "take fewer epochs, or larger batches")
     torch.manual_seed(config.seed)
-    network = EveryBranch(spec.supernet(directions, feed.data.shape))
-    fit(Weights(network, config.train, feed.steps_per_epoch, feed.fabric), feed, recorder)
-    return network
+    return EveryBranch(spec.supernet(directions, feed.data.shape))
 
 
 class TrainedFromScratch:
@@ -102,14 +126,28 @@ class TrainedFromScratch:
         self.spec, self.space, self.data = spec, space, data
         self.config, self.fabric, self.folder = config, fabric, folder
 
-    def __call__(self, choice: Choice, epochs: int, stop: StopRequest) -> float:
-        """Validation accuracy in [0, 1] after ``epochs`` epochs; the random numbers of the search do not notice."""
-        config = shortened(self.config, epochs)
+    def __call__(self, choice: Choice, epochs: int, seed: int, stop: StopRequest, report: Report | None) -> float:
+        """Validation accuracy in [0, 1] after so many epochs, or fewer; the random numbers of the search do not notice.
+
+        Args:
+            choice: The genotype.
+            epochs: How long it is trained at most.
+            seed: Added to the seed of the search.
+            stop: Asked after every step.
+            report: Told the accuracy after every epoch, and asked whether to end there; ``None`` measures it in the end alone.
+        """
+        config = shortened(self.config, epochs).model_copy(update={"seed": (self.config.seed + seed) % MOST_SEEDS})
         feed = Feed(self.data, config.augment, config.train.batch_size, config.seed, self.fabric)
         with torch.random.fork_rng():
-            directions, recorder = self.space.directions(choice), _Stopping(stop, feed.processes, self.folder)
-            network = train_from_scratch(self.spec, directions, config, feed, recorder)
-            return evaluate(network, self.data.validation, feed).accuracy
+            network = _untrained(self.spec, self.space.directions(choice), config, feed)
+            measure = partial(self._accuracy, network, feed)
+            recorder = _Recorder(stop, feed.processes, self.folder, feed.steps_per_epoch, measure, report)
+            with suppress(_EnoughError):
+                fit(Weights(network, config.train, feed.steps_per_epoch, feed.fabric), feed, recorder)
+            return measure() if recorder.accuracy is None else recorder.accuracy
+
+    def _accuracy(self, network: nn.Module, feed: Feed) -> float:
+        return evaluate(network, self.data.validation, feed).accuracy
 
 
 def shortened(config: RunConfig, epochs: int) -> RunConfig:

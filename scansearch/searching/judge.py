@@ -8,16 +8,17 @@ from scansearch.errors import InterruptedRunError
 from scansearch.models import Selection
 from scansearch.searching.loop import SearchLoop
 from scansearch.space import Choice
+from scansearch.strategy.hooks import Report
 from scansearch.training.interrupt import StopRequest
 
-FromScratch = Callable[[Choice, int, StopRequest], float]
+FromScratch = Callable[[Choice, int, int, StopRequest, Report | None], float]
 
 
 class SearchJudge:
     """Gives validation accuracies: with the supernet's weights, or of a network that is trained from scratch.
 
     Args:
-        train: ``train(choice, epochs, stop)`` trains the derived network of a genotype and gives its accuracy.
+        train: ``train(choice, epochs, seed, stop, report)`` trains the derived network of a genotype and gives its accuracy.
         loop: The search; its supernet judges.
         stop: Asked before every evaluation.
     """
@@ -36,11 +37,11 @@ class SearchJudge:
         self._save_if(self._due)
         return self._count(self.loop.evaluate(selections, limit=images).accuracy)
 
-    def from_scratch(self, choice: Choice, epochs: int) -> float:
-        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
+    def from_scratch(self, choice: Choice, epochs: int, *, seed: int = 0, report: Report | None = None) -> float:
+        """Validation accuracy in [0, 1] of the derived network, trained from scratch; see ``Judge``."""
         self._save_if(self.loop.judged > 0)
         try:
-            return self._count(self.train(choice, epochs, self.stop))
+            return self._count(self.train(choice, epochs, seed, self.stop, report))
         except InterruptedRunError:  # it tells the steps of that training, not of the search
             where = f"while genotype {self.loop.judged + 1} of at most {self.loop.strategy.traits.judgements} was trained from scratch"
             self.stop.raise_if_asked(where, self.loop.folder.path, "that training begins again, all else is kept")

@@ -34,12 +34,12 @@ from scansearch.runs.tables import (
     SCORES,
     TIMING,
     DiagnosticsRow,
-    LayerRow,
     MetricsRow,
     TimingRow,
 )
-from scansearch.searching.certainty import History, entropy, margin
-from scansearch.searching.rows import judged_rows, score_rows
+from scansearch.searching.certainty import History
+from scansearch.searching.distil import distil
+from scansearch.searching.rows import judged_rows, layer_rows, score_rows
 from scansearch.space import BoundSpace
 from scansearch.strategy import Strategy
 from scansearch.strategy.hooks import Judge
@@ -120,6 +120,7 @@ class SearchLoop:
             self.strategy.finish(self.judge(self, stop))
         if self.processes.is_first:
             self.folder.append(GENOTYPES, judged_rows(self.space, self.strategy.judged_genotypes()))
+            self._log_diagnostics(self.strategy.final_diagnostics())
 
     def train(self, stop: StopRequest) -> None:
         """Trains to the last epoch, or until the strategy has had enough."""
@@ -165,7 +166,9 @@ class SearchLoop:
         step = self.last = self._step()
         self.weights.set_rate(self.step)
         self.strategy.before_weights(step)
-        logits, loss = self.weights.backward(step.train, self.strategy.select(self.step))
+        selections = self.strategy.select(self.step)
+        logits, loss = self.weights.backward(step.train, selections)
+        distil(self.weights, step.train, logits, self.strategy.distillation(selections))
         self.strategy.after_backward(step)
         self.weights.update()
         self.meter.add(self.step, loss, correct(logits, step.train.targets), len(step.train.images))
@@ -195,7 +198,7 @@ class SearchLoop:
             schedule=weights.factor(number),
             train=feed.train(number),
             make_held_out=(lambda: feed.held_out(number)) if feed.has_held_out else None,
-            loss=lambda batch, selections: weights.loss(weights.module(batch.images, selections), batch.targets),
+            loss=lambda batch, selections: weights.loss(weights.forward(batch, selections), batch.targets),
             raw_loss=raw_loss,
             recent=lambda count: [make(n) for n in range(max(0, number - count + 1), number + 1)],
             optimizer=weights.optimizer,
@@ -213,10 +216,7 @@ class SearchLoop:
         self.history.add(scores, kept)
         val_loss, val_accuracy = self.evaluate(self.strategy.evaluation())
         epoch = self.step // self.plan.steps_per_epoch
-        layers = [
-            LayerRow(epoch, i, entropy(s), margin(s, k), self.history.changes(i))
-            for i, (s, k) in enumerate(zip(scores, kept, strict=True))
-        ]
+        layers = layer_rows(epoch, scores, kept, self.history)
         loss, accuracy = self.meter.total()
         row = MetricsRow(
             epoch=epoch,
@@ -235,10 +235,13 @@ class SearchLoop:
             self.folder.append(METRICS, [row])
             self.folder.append(LAYERS, layers)
             self.folder.append(SCORES, score_rows(self.space, epoch, scores, kept))
-            figures = self.strategy.diagnostics()
-            self.folder.append(DIAGNOSTICS, [DiagnosticsRow(epoch, *figure) for figure in figures.items()])
+            self._log_diagnostics(self.strategy.diagnostics())
             self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])
         self.listener.epoch_done(row._asdict())
+
+    def _log_diagnostics(self, figures: dict[str, float]) -> None:
+        epoch = self.step // self.plan.steps_per_epoch
+        self.folder.append(DIAGNOSTICS, [DiagnosticsRow(epoch, *figure) for figure in figures.items()])
 
     def progress(self) -> Progress:
         """Where the run stands."""

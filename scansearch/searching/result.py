@@ -81,7 +81,7 @@ class Result:
                     "scores": {name: round(float(s), 9) for name, s in zip(layer.candidates, scores, strict=True)},
                     "margin": round(gap, 9) if decided else None,
                     "margin_noise": None if noise is None else round(noise, 9),
-                    "above_noise": bool(noise is not None and gap > noise) if known else None,
+                    "settled": bool(noise is not None and gap > noise) if known else None,
                 }
             )
         return found

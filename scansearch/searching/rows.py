@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from scansearch.runs.tables import GenotypeRow, ScoreRow
+from scansearch.runs.tables import GenotypeRow, LayerRow, ScoreRow
+from scansearch.searching.certainty import History, entropy, margin
 from scansearch.space import BoundSpace, Choice
 
 
@@ -16,6 +17,14 @@ def score_rows(space: BoundSpace, epoch: int, scores: Sequence[torch.Tensor], ke
         ScoreRow(epoch, i, name, float(score), j in kept[i])
         for i, layer in enumerate(space)
         for j, (name, score) in enumerate(zip(layer.candidates, scores[i], strict=True))
+    ]
+
+
+def layer_rows(epoch: int, scores: Sequence[torch.Tensor], kept: Choice, history: History) -> list[LayerRow]:
+    """Rows of ``layers.csv``: epoch, layer, and how decided it is."""
+    return [
+        LayerRow(epoch, i, entropy(s), margin(s, k), history.changes(i))
+        for i, (s, k) in enumerate(zip(scores, kept, strict=True))
     ]
 
 

@@ -12,6 +12,7 @@ from scansearch.space.directions import (
     at_most,
     check_directions,
 )
+from scansearch.space.even_draws import EvenDraws
 from scansearch.space.find import find_space
 from scansearch.space.layer import LayerSpace
 from scansearch.space.search_space import Override, SearchSpace
@@ -26,6 +27,7 @@ __all__ = [
     "Costs",
     "Count",
     "Directions",
+    "EvenDraws",
     "FlipPairs",
     "LayerSpace",
     "Override",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import overload
 
@@ -13,16 +12,17 @@ import numpy as np
 
 from scansearch.errors import ScansearchError
 from scansearch.lazy import torch
-from scansearch.space.algebras import Best, Counts
+from scansearch.space.algebras import Counts
+from scansearch.space.best_within import best_within
 from scansearch.space.bound_budget import BoundBudget
 from scansearch.space.counts import RunningSums, convolve
 from scansearch.space.draws import below, chance, pick
+from scansearch.space.exact_scores import exact_scores
 from scansearch.space.layer import LayerSpace
 
 Choice = tuple[tuple[int, ...], ...]
 """A genotype by candidate indices: one ascending tuple a layer."""
 Threshold = float | Sequence[float] | None
-PRECISION = 96  # bits after the point when scores become integers, so that sums of them are exact
 MUTATION_RATE = 0.1
 TRIES = 100
 
@@ -71,24 +71,36 @@ class BoundSpace(Sequence[LayerSpace]):
         return [RunningSums(counts) for counts in self._suffixes]
 
     @property
+    def counts(self) -> Counts:
+        """Exact number of genotypes by cost in units of the budget, constraints and budget included."""
+        return self._suffixes[0]
+
+    @property
     def size(self) -> int:
         """Exact number of genotypes, constraints and budget included."""
-        return sum(self._suffixes[0].values())
+        return sum(self.counts.values())
 
-    def sample(self, generator: torch.Generator | None = None) -> Choice:
+    def sample(self, generator: torch.Generator | None = None, *, within: range | None = None) -> Choice:
         """A genotype, uniformly among all that satisfy the constraints and the budget.
 
         Args:
             generator: Where the random numbers come from; ``None`` is torch's global generator.
+            within: Draw only among genotypes of these costs, in units of the budget; at least one must exist.
         """
         spent, chosen = 0, []
         for layer, rest in zip(self.layers, self._sums[1:], strict=True):
             costs = sorted(layer.counts)
-            weights = [layer.counts[cost] * rest.at_most(self._left(spent + cost)) for cost in costs]
+            weights = [layer.counts[cost] * self._ways(rest, spent + cost, within) for cost in costs]
             cost = pick(costs, weights, generator)
             spent += cost
             chosen.append(layer.sample(generator, cost=cost))
         return tuple(chosen)
+
+    def _ways(self, rest: RunningSums, spent: int, within: range | None) -> int:
+        """How many choices of the layers that are left go with what is spent."""
+        if within is None:
+            return rest.at_most(self._left(spent))
+        return rest.at_most(within.stop - 1 - spent) - rest.at_most(within.start - 1 - spent)
 
     def _left(self, spent: int) -> int | None:
         return None if self.limit is None else self.limit - spent
@@ -111,7 +123,7 @@ class BoundSpace(Sequence[LayerSpace]):
         """
         limits = threshold if isinstance(threshold, Sequence) else [threshold] * len(self.layers)
         values = [
-            _exact(found, limit, number, len(layer.candidates))
+            exact_scores(found, limit, number, len(layer.candidates))
             for number, (layer, found, limit) in enumerate(zip(self.layers, scores, limits, strict=True))
         ]
         if among is not None:
@@ -123,23 +135,15 @@ class BoundSpace(Sequence[LayerSpace]):
         fronts = [layer.best_by_cost(found) for layer, found in zip(self.layers, values, strict=True)]
         if self.budget is None:
             return tuple(next(reversed(front.values()))[1] for front in fronts)
-        return self._within_budget(fronts)
-
-    def _within_budget(self, fronts: list[Best]) -> Choice:
-        found: dict[int, tuple[int, Choice]] = {0: (0, ())}
-        for front in fronts:
-            after: dict[int, tuple[int, Choice]] = {}
-            for spent, (total, chosen) in found.items():
-                for cost, (value, choice) in front.items():
-                    new, at = (total + value, (*chosen, choice)), spent + cost
-                    if at <= self.limit and (at not in after or new[0] > after[at][0]):  # type: ignore[operator]
-                        after[at] = new
-            found = _front(after)
-        return max(found.values(), key=lambda entry: entry[0])[1]
+        return best_within(fronts, self.budget.limit)
 
     def cost(self, choice: Choice) -> int:
         """Cost in units of the budget."""
         return sum(layer.cost(chosen) for layer, chosen in zip(self.layers, choice, strict=True))
+
+    def excess(self, choice: Choice) -> int:
+        """By how many units of the budget a genotype exceeds it; 0 or less within it, and without one."""
+        return 0 if self.limit is None else self.cost(choice) - self.limit
 
     def total_cost(self, choice: Choice) -> float:
         """Cost of the whole network, in ``cost_unit``."""
@@ -158,7 +162,7 @@ class BoundSpace(Sequence[LayerSpace]):
     def allows(self, choice: Choice) -> bool:
         """Whether a genotype is one of the space."""
         fits = len(choice) == len(self.layers) and all(map(LayerSpace.allows, self.layers, choice))
-        return fits and (self.limit is None or self.cost(choice) <= self.limit)
+        return fits and self.excess(choice) <= 0
 
     def neighbours(self, choice: Choice) -> Iterator[Choice]:
         """The genotypes one move away: in one layer a direction swapped, added or dropped."""
@@ -190,7 +194,7 @@ class BoundSpace(Sequence[LayerSpace]):
                 layer.sample(generator) if chance(rate, generator) or number == always else choice[number]
                 for number, layer in enumerate(self.layers)
             )
-            if mutated != choice and (self.limit is None or self.cost(mutated) <= self.limit):
+            if mutated != choice and self.excess(mutated) <= 0:
                 return mutated
         near = list(self._moves(choice))
         return self._moved(choice, *near[below(len(near), generator)]) if near else choice
@@ -199,7 +203,7 @@ class BoundSpace(Sequence[LayerSpace]):
         """Takes each layer from either parent, with equal chances; beyond the budget again, at most 100 times."""
         for _ in range(TRIES):
             child = tuple(a if chance(0.5, generator) else b for a, b in zip(one, other, strict=True))
-            if self.limit is None or self.cost(child) <= self.limit:
+            if self.excess(child) <= 0:
                 return child
         return one
 
@@ -275,24 +279,3 @@ def _indices(layer: LayerSpace, names: Sequence[str], number: int) -> tuple[int,
             f"layer {number + 1} has no candidate {foreign[0]!r}; its candidates are {', '.join(layer.candidates)}"
         )
     return tuple(sorted(layer.candidates.index(name) for name in meant))
-
-
-def _exact(scores: torch.Tensor, threshold: float | None, number: int, candidates: int) -> list[int]:
-    if scores.shape != (candidates,):
-        raise ScansearchError(
-            f"layer {number + 1} has {candidates} candidates and needs one score for each, but got shape {tuple(scores.shape)}"
-        )
-    values = scores.double().tolist()
-    if not all(map(np.isfinite, values)):
-        raise ScansearchError(f"scores must be finite, but layer {number + 1} has {values}; the search diverged")
-    base = sum(map(Fraction, values)) / len(values) if threshold is None else Fraction(threshold)
-    return [round((Fraction(value) - base) * (1 << PRECISION)) for value in values]
-
-
-def _front(found: dict[int, tuple[int, Choice]]) -> dict[int, tuple[int, Choice]]:
-    front: dict[int, tuple[int, Choice]] = {}
-    best: int | None = None
-    for cost in sorted(found):
-        if best is None or found[cost][0] > best:
-            front[cost], best = found[cost], found[cost][0]
-    return front

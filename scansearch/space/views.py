@@ -1,28 +1,32 @@
 """A bound space in the words of other tools: Optuna, NNI and plain JSON.
 
-A layer with at most 1,000 choices is one categorical parameter (``layer03``, with values such as ``"h+v+w2+w7_flip"``).
-A layer with more is one number in [0, 1] a candidate (``layer03/h``), of which the largest are kept; and, if it may keep one or
-two directions, say, how many of them (``layer03``, 1 or 2).
+A layer with at most ten choices is one categorical parameter (``layer03``, with values such as ``"h+v+w2+w7_flip"``).
+A layer with more is one number in [0, 1] a candidate (``layer03/h``), of which the largest are kept: a category a subset would hide
+what subsets share. If it may keep one or two directions, say, how many of them is a parameter, too (``layer03``, 1 or 2).
 Parameters found by such a tool become a genotype with ``from_parameters``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scansearch.errors import ScansearchError
+from scansearch.lazy import torch
 from scansearch.space.bound_space import BoundSpace, Choice
 from scansearch.space.layer import LayerSpace
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-    from optuna.trial import BaseTrial
+    from optuna.trial import Trial
 
-MOST_CATEGORIES = 1000
+MOST_CATEGORIES = 10
 JOINT = "+"
+BUDGET = "budget"
+"""Name of the constraint by which a sampler of Optuna knows a budget."""
 Domain = list[str] | range | None
 """What a parameter may be: one of some categories, one of some integers, or (``None``) a number in [0, 1]."""
 
@@ -55,8 +59,14 @@ def parameters(space: BoundSpace) -> Iterator[tuple[str, Domain]]:
         yield from ((f"{label}/{name}", None) for name in layer.candidates)
 
 
-def to_parameters(space: BoundSpace, choice: Choice) -> dict[str, Any]:
-    """The parameters of a genotype, for example for ``study.enqueue_trial``."""
+def to_parameters(space: BoundSpace, choice: Choice, random: torch.Generator | None = None) -> dict[str, Any]:
+    """The parameters of a genotype, for example for ``study.enqueue_trial``.
+
+    Args:
+        space: What it is of.
+        choice: The genotype.
+        random: Draws numbers in [0, 1) of which the kept directions have the largest; without it, what is kept is 1, all else 0.
+    """
     found: dict[str, Any] = {}
     for number, (layer, kept) in enumerate(zip(space, choice, strict=True)):
         label = _label(space, number)
@@ -65,7 +75,18 @@ def to_parameters(space: BoundSpace, choice: Choice) -> dict[str, Any]:
             continue
         if layer.least < layer.most:
             found[label] = len(kept)
-        found.update({f"{label}/{name}": float(i in kept) for i, name in enumerate(layer.candidates)})
+        values = np.isin(np.arange(len(layer.candidates)), kept).astype(np.float64)
+        if random is not None:
+            values = _numbers(values, random)
+        found.update({f"{label}/{name}": float(x) for name, x in zip(layer.candidates, values, strict=True)})
+    return found
+
+
+def _numbers(kept: np.ndarray, random: torch.Generator) -> np.ndarray:
+    """Uniform numbers in [0, 1), in any order but that those that are kept have the largest."""
+    drawn = torch.rand(2, len(kept), generator=random, dtype=torch.float64).numpy()
+    found = np.empty(len(kept))
+    found[np.argsort(kept + drawn[0])] = np.sort(drawn[1])
     return found
 
 
@@ -84,6 +105,11 @@ def from_parameters(space: BoundSpace, values: Mapping[str, Any]) -> Choice:
             )
     vectors = [_vector(space, number, layer, values) for number, layer in enumerate(space)]
     return space.decode(np.concatenate(vectors))
+
+
+def wanted(space: BoundSpace, values: Mapping[str, Any]) -> Choice:
+    """The genotype of parameters whatever it costs; only the constraints of the layers are kept. Errors as ``from_parameters``."""
+    return from_parameters(replace(space, budget=None), values)
 
 
 def _vector(space: BoundSpace, number: int, layer: LayerSpace, values: Mapping[str, Any]) -> np.ndarray:
@@ -113,8 +139,13 @@ def optuna_distributions(space: BoundSpace) -> dict[str, BaseDistribution]:
     return {name: distribution(domain) for name, domain in parameters(space)}
 
 
-def suggested(space: BoundSpace, trial: BaseTrial) -> dict[str, Any]:
-    """The parameters that an Optuna trial suggests; ``from_parameters`` makes the nearest genotype within the budget of them."""
+def suggest(space: BoundSpace, trial: Trial) -> Choice:
+    """The genotype that an Optuna trial suggests; by how much it exceeds a budget is a constraint of the trial.
+
+    Raises:
+        optuna.TrialPruned: If it exceeds the budget.
+    """
+    from optuna import TrialPruned
 
     def suggestion(name: str, domain: Domain) -> Any:
         if domain is None:
@@ -123,27 +154,12 @@ def suggested(space: BoundSpace, trial: BaseTrial) -> dict[str, Any]:
             return trial.suggest_int(name, domain[0], domain[-1])
         return trial.suggest_categorical(name, domain)
 
-    return {name: suggestion(name, domain) for name, domain in parameters(space)}
-
-
-def suggest(space: BoundSpace, trial: BaseTrial) -> Choice:
-    """The genotype that an Optuna trial suggests.
-
-    Raises:
-        optuna.TrialPruned: If the choices of the layers together exceed the budget.
-    """
-    from optuna import TrialPruned
-
-    values = suggested(space, trial)
-    wanted = {name: value for name, value in values.items() if isinstance(value, str)}
-    spent = sum(
-        layer.cost([layer.candidates.index(d) for d in wanted[label].split(JOINT)])
-        for label, layer in zip((_label(space, i) for i in range(len(space))), space, strict=True)
-        if label in wanted
-    )
-    if space.limit is not None and spent > space.limit:
+    choice = wanted(space, {name: suggestion(name, domain) for name, domain in parameters(space)})
+    if space.budget is not None:
+        trial.set_constraint(BUDGET, space.excess(choice))
+    if space.excess(choice) > 0:
         raise TrialPruned("the suggested genotype exceeds the budget")
-    return from_parameters(space, values)
+    return choice
 
 
 def nni_search_space(space: BoundSpace) -> dict[str, dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from scansearch.models import Selection
 from scansearch.space import Choice
-from scansearch.strategy.step import Step
+from scansearch.strategy.step import Distillation, Step
+
+Report = Callable[[int, float], bool]
+"""Told an epoch of a training, from 1, and the validation accuracy after it, in [0, 1]; says whether to end the training there."""
 
 
 class Judge(Protocol):
@@ -19,8 +22,15 @@ class Judge(Protocol):
     def on(self, images: int, selections: Sequence[Selection]) -> float:
         """The same on so many validation images, evenly spaced: quicker, and rougher."""
 
-    def from_scratch(self, choice: Choice, epochs: int) -> float:
-        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs."""
+    def from_scratch(self, choice: Choice, epochs: int, *, seed: int = 0, report: Report | None = None) -> float:
+        """Validation accuracy in [0, 1] of the derived network, trained from scratch for so many epochs.
+
+        Args:
+            choice: The genotype.
+            epochs: How long it is trained.
+            seed: Which of several trainings of it: added to the seed of the run.
+            report: Told the accuracy after every epoch, and asked whether to end there.
+        """
 
     def tune(self, selections: Sequence[Selection], updates: int) -> None:
         """Trains the supernet's weights under these selections; what was done before an interruption is not repeated."""
@@ -45,6 +55,10 @@ class Hooks:
         """Called before the weights' forward pass of each step."""
         return
 
+    def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+        """What else the weights learn in a step; asked once a step, after the backward pass of its ``selections``."""
+        return None
+
     def after_backward(self, step: Step) -> None:
         """Called when the gradients of the weights' loss are there, before the weights move."""
         return
@@ -68,6 +82,10 @@ class Hooks:
 
     def diagnostics(self) -> dict[str, float]:
         """Figures of this strategy's own, by name; asked after every epoch and written to ``diagnostics.csv``."""
+        return {}
+
+    def final_diagnostics(self) -> dict[str, float]:
+        """The same about what was found; asked once, after ``finish``."""
         return {}
 
     def alpha_lr(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from scansearch.lazy import torch
 from scansearch.models import Selection
@@ -32,6 +32,18 @@ class Plan:
     def steps(self) -> int:
         """Weight updates of the whole search."""
         return self.epochs * self.steps_per_epoch
+
+
+class Distillation(NamedTuple):
+    """What a step trains beside its own selection, on the same batch; the gradients add up.
+
+    Args:
+        students: Selections of all layers that learn what the teacher predicts, not the labels.
+        teacher: Learns from the labels, and teaches; ``None``: the step's own selection does.
+    """
+
+    students: list[list[Selection]]
+    teacher: list[Selection] | None = None
 
 
 @dataclass(frozen=True)

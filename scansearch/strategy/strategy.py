@@ -9,6 +9,7 @@ The life of a strategy, as the loop (``searching/loop.py``) drives it; in bracke
     [notes()]                  what the user should know
     every step:    [before_weights(step)]     alpha from held-out data (bilevel search)
                    select(step)               which branches run, with what weights
+                   [distillation(selections)] what else learns in this step, from whose predictions
                    [after_backward(step)]     alpha from the weights' own gradient (joint search)
     every epoch:   [after_epoch(step)]        measurements
                    scores(), choose()         logged: entropy, margin, genotype changes
@@ -95,7 +96,7 @@ class Strategy(Hooks, ABC):
     def derived(self, choice: Choice) -> list[Selection]:
         """The selections under which a chosen sub-network is judged with the supernet's weights.
 
-        By default its branches with equal weights and normalised, as a mixture has trained them.
+        By default its branches with equal weights and normalised.
         """
         return [Selection(kept, torch.full((len(kept),), 1.0 / len(kept))) for kept in choice]
 

@@ -13,14 +13,16 @@ from torch import nn
 from scansearch.models import Selection, Supernet
 from scansearch.searching.judge import SearchJudge
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy import Judge, Plan, Step, Strategy, StrategySettings
+from scansearch.strategy import Distillation, Judge, Plan, Step, Strategy, StrategySettings
 from scansearch.testing.requirement import CapabilityError
 from scansearch.testing.sealed import Sealed
+from scansearch.training.batch import Batch
+from scansearch.training.branch_optimizers import RanBranches
 
 
 def observed(strategy: type[Strategy]) -> type[Strategy]:
     """A subclass that raises ``CapabilityError`` as soon as a capability is missing."""
-    return _held_out(_separate(_answers(_configurable(strategy))))
+    return _unmoved(_held_out(_separate(_answers(_configurable(strategy)))))
 
 
 def _configurable(strategy: type[Strategy]) -> type[Strategy]:
@@ -87,32 +89,32 @@ def _separate(strategy: type[Strategy]) -> type[Strategy]:
                 _require("Separate", kept, "alpha is not a parameter of the supernet, so it is lost in checkpoints")
 
         def scores(self) -> list[torch.Tensor]:
-            with _unmoved(self.supernet, "scores"):
+            with _still(self.supernet, "scores"):
                 scores: list[torch.Tensor] = super().scores()
             return scores
 
         def choose(self) -> Choice:
-            with _unmoved(self.supernet, "choose"):
+            with _still(self.supernet, "choose"):
                 choice: Choice = super().choose()
             return choice
 
         def evaluation(self) -> list[Selection]:
-            with _unmoved(self.supernet, "evaluation"):
+            with _still(self.supernet, "evaluation"):
                 selections: list[Selection] = super().evaluation()
             return selections
 
         def select(self, step: int) -> list[Selection]:
-            with _unmoved(self.supernet, "select"):
+            with _still(self.supernet, "select"):
                 selections: list[Selection] = super().select(step)
             return selections
 
         def before_weights(self, step: Step) -> None:
             self._check_alpha()
-            with _unmoved(self.supernet, "before_weights"):
+            with _still(self.supernet, "before_weights"):
                 super().before_weights(step)
 
         def after_backward(self, step: Step) -> None:
-            with _unmoved(self.supernet, "after_backward"):
+            with _still(self.supernet, "after_backward"):
                 super().after_backward(step)
             alphas = self.supernet.architecture_parameters()
             weights = [p for group in step.optimizer.param_groups for p in group["params"]]
@@ -122,7 +124,7 @@ def _separate(strategy: type[Strategy]) -> type[Strategy]:
 
         def after_epoch(self, step: Step) -> None:
             self._check_alpha()
-            with _unmoved(self.supernet, "after_epoch"):
+            with _still(self.supernet, "after_epoch"):
                 super().after_epoch(step)
 
         def finish(self, evaluate: Judge) -> None:
@@ -162,6 +164,66 @@ def _held_out(strategy: type[Strategy]) -> type[Strategy]:
     return HeldOut
 
 
+def _unmoved(strategy: type[Strategy]) -> type[Strategy]:
+    """Branches that a step does not run stay as they are, and none of its gradients is theirs."""
+
+    class Unmoved(strategy):  # type: ignore[misc, valid-type]
+        _ran: RanBranches | None = None
+        _absent: Sequence[tuple[torch.Tensor, torch.Tensor]] = ()
+        """Stacked weights with their values before the step, NaN in the rows of branches that run."""
+
+        def before_weights(self, step: Step) -> None:
+            self._check_absent()
+            super().before_weights(step)
+            self._ran = None  # what the loop asks for next is what the weights learn from
+
+        def select(self, step: int) -> list[Selection]:
+            selections: list[Selection] = super().select(step)
+            if self._ran is None:
+                self._ran = RanBranches(self.supernet.stacked_parameters())
+                self._ran.note(selections)
+            return selections
+
+        def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+            found: Distillation | None = super().distillation(selections)
+            if found is not None and self._ran is not None:
+                for also in (*found.students, *([found.teacher] if found.teacher else [])):
+                    self._ran.note(also)
+            return found
+
+        def after_backward(self, step: Step) -> None:
+            ran = self._ran
+            assert ran is not None
+
+            def loss(batch: Batch, selections: Sequence[Selection]) -> torch.Tensor:
+                ran.note(selections)
+                return step.loss(batch, selections)
+
+            super().after_backward(replace(step, loss=loss))
+            weights: list[torch.Tensor] = [w for layer in self.supernet.stacked_parameters() for w in layer]
+            rows = ran.rows(weights, "cpu")
+            for weight, own in zip(weights, rows, strict=True):
+                lost = weight.grad is not None and bool(weight.grad.index_fill(0, own, 0).any())
+                problem = (
+                    "after_backward() adds gradients of branches that did not run by step.loss(): they would be lost"
+                )
+                _require("Unmoved", not lost, problem)
+            before = [w.detach().index_fill(0, own, torch.nan) for w, own in zip(weights, rows, strict=True)]
+            self._absent = list(zip(weights, before, strict=True))
+
+        def after_epoch(self, step: Step) -> None:
+            self._check_absent()
+            super().after_epoch(step)
+
+        def _check_absent(self) -> None:
+            for weight, before in self._absent:
+                same = bool((before.isnan() | (before == weight)).all())
+                _require("Unmoved", same, "a branch moves in a step that did not run it")
+            self._absent = ()
+
+    return Unmoved
+
+
 def _require(capability: str, holds: bool, problem: str) -> None:
     if not holds:
         raise CapabilityError(capability, problem)
@@ -177,7 +239,7 @@ def _twice(name: str, ask: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _unmoved(supernet: Supernet, hook: str) -> Iterator[None]:
+def _still(supernet: Supernet, hook: str) -> Iterator[None]:
     weights = [parameter for _, parameter in supernet.weight_parameters()]
     before = _copies(weights)
     yield

@@ -57,6 +57,7 @@ class PlantedProblem:
         planted: The directions of each layer that carry the label.
         seed: Which images are drawn.
         candidates: What each layer chooses from.
+        shuffled: Whether the labels of each split are dealt out anew: then there is nothing to find.
 
     Raises:
         ScansearchError: If there is no layer, or one plants nothing, something that is no candidate, or orders that agree
@@ -66,6 +67,7 @@ class PlantedProblem:
     planted: tuple[tuple[str, ...], ...]
     seed: int = 0
     candidates: tuple[str, ...] = CANDIDATES
+    shuffled: bool = False
 
     def __post_init__(self) -> None:
         if not self.planted:
@@ -140,6 +142,8 @@ class PlantedProblem:
             for name in names:
                 labels = 2 * labels + high[np.arange(size), layer, preceding(name, GRID, 2)[marked, 1].numpy()]
         levels += random.integers(-NOISE, NOISE + 1, size=levels.shape)
+        if self.shuffled:
+            labels = random.permutation(labels)
         images = levels.reshape(size, len(self.planted), *GRID).astype(np.uint8)
         return TensorSplit(torch.from_numpy(images), torch.from_numpy(labels))
 

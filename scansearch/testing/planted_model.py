@@ -111,6 +111,11 @@ class PlantedSupernet(Supernet):
         """Alpha of every layer."""
         return list(self.alphas)
 
+    def stacked_parameters(self) -> list[list[nn.Parameter]]:
+        """The convolutions of every layer."""
+        layers: list[Any] = list(self.layers)
+        return [[layer.conv_weight, layer.conv_bias] for layer in layers]
+
     def no_weight_decay(self) -> set[str]:
         """Biases."""
         return {name for name, _ in self.named_parameters() if name.endswith("bias")}

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import SkipTest
 
 from scansearch.strategy import Strategy
-from scansearch.testing.capabilities.behaved import HeldOut, Pure, Separate, Valid
+from scansearch.testing.capabilities.behaved import HeldOut, Pure, Separate, Unmoved, Valid
 from scansearch.testing.capabilities.configurable import Configurable
 from scansearch.testing.capabilities.deterministic import Deterministic
 from scansearch.testing.capabilities.distributed import Distributed
@@ -18,7 +18,7 @@ from scansearch.testing.capabilities.resumable import Resumable
 
 
 class StrategySuite(
-    Configurable, Valid, Pure, Separate, HeldOut, Judging, Deterministic, Resumable, Distributed
+    Configurable, Valid, Pure, Separate, Unmoved, HeldOut, Judging, Deterministic, Resumable, Distributed
 ):  # fmt: skip
     """Everything that a strategy must be capable of, as a class of tests for pytest.
 

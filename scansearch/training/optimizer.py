@@ -11,6 +11,7 @@ from torch import nn
 
 from scansearch.models import Supernet
 from scansearch.runs.settings import TrainSettings
+from scansearch.training.branch_optimizers import BranchAdamW, BranchSGD, RanBranches
 
 WARMUP_START = 1e-4
 
@@ -22,8 +23,16 @@ def trained_parameters(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return [(name, p) for name, p in network.named_parameters() if p.requires_grad]
 
 
-def weight_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """AdamW or SGD over the weights alone. Those that the network names in ``no_weight_decay`` are not decayed; by default 1-D ones."""
+def weight_optimizer(
+    network: nn.Module, settings: TrainSettings, ran: RanBranches | None = None
+) -> torch.optim.Optimizer:
+    """AdamW or SGD over the weights alone. Those that the network names in ``no_weight_decay`` are not decayed; by default 1-D ones.
+
+    Args:
+        network: The network.
+        settings: How it is trained.
+        ran: Which branches ran; of weights that are stacked by branch, no others move.
+    """
     weights = trained_parameters(network)
     named: Callable[[], set[str]] | None = getattr(network, "no_weight_decay", None)
     exempt = {name for name, p in weights if p.ndim <= 1} if named is None else named()
@@ -31,6 +40,10 @@ def weight_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim
     others = [p for name, p in weights if name in exempt]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": settings.weight_decay}]
     groups.append({"params": others, "weight_decay": 0.0})
+    if ran is not None and ran.any_stacked:
+        if settings.optimizer == "sgd":
+            return BranchSGD(groups, ran, lr=settings.lr, momentum=settings.momentum)
+        return BranchAdamW(groups, ran, lr=settings.lr)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
     return torch.optim.AdamW(groups, lr=settings.lr)

@@ -41,7 +41,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: object) -> None:
 
 def _check_memory(optimizer: torch.optim.Optimizer, memory: object) -> None:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    keys = _remembered(type(getattr(optimizer, "optimizer", optimizer)))
+    inner = getattr(optimizer, "optimizer", optimizer)
+    keys, ran = _remembered(inner), getattr(inner, "ran", None)  # of those that move row by row
     if type(memory) is not dict:
         raise ValueError(f"the optimiser's memory is {described(memory)} and not a dict")
     for number, entry in memory.items():
@@ -49,19 +50,24 @@ def _check_memory(optimizer: torch.optim.Optimizer, memory: object) -> None:
         parameter = parameters[whole(number, 0, len(parameters) - 1, "the number of a parameter")]
         if keys is not None:
             check_keys(entry, sorted(keys), where)
-            _check_entry(entry, parameter, where)
+            by_row = ran is not None and ran.is_stacked(parameter)
+            _check_entry(entry, parameter, where, by_row=by_row)
 
 
-def _remembered(kind: type) -> set[str] | None:
-    """What an optimiser of this kind remembers of a parameter that has moved; ``None`` if it is not known."""
-    moments = {"step", "exp_avg", "exp_avg_sq"}
-    known = {torch.optim.AdamW: moments, torch.optim.Adam: moments, torch.optim.SGD: {"momentum_buffer"}}
-    return known.get(kind)
+def _remembered(optimizer: object) -> set[str] | None:
+    """What an optimiser remembers of a parameter that has moved; ``None`` if it is not known."""
+    if isinstance(optimizer, (torch.optim.AdamW, torch.optim.Adam)):
+        return {"step", "exp_avg", "exp_avg_sq"}
+    return {"momentum_buffer"} if isinstance(optimizer, torch.optim.SGD) else None
 
 
-def _check_entry(entry: Mapping[str, torch.Tensor], parameter: torch.Tensor, where: str) -> None:
+def _check_entry(entry: Mapping[str, torch.Tensor], parameter: torch.Tensor, where: str, *, by_row: bool) -> None:
+    """``by_row``: there may be a step count for each row, instead of one number."""
     for key, value in entry.items():
-        like = torch.empty((), dtype=getattr(value, "dtype", None)) if key == "step" else parameter
+        like = parameter
+        if key == "step":
+            counts = len(parameter) if by_row and getattr(value, "ndim", 0) == 1 else None
+            like = torch.empty(() if counts is None else counts, dtype=getattr(value, "dtype", None))
         check_numbers(check_tensor(value, like, f"{key} in {where}"), f"{key} in {where}", finite=key == "step")
         if key in ("step", "exp_avg_sq") and bool((value < 0).any()):
             raise ValueError(f"{key} in {where} is negative")

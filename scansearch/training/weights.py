@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 
+from scansearch.models import Selection, Supernet
 from scansearch.runs.config import TrainSettings
 from scansearch.training.batch import Batch
+from scansearch.training.branch_optimizers import RanBranches
 from scansearch.training.meter import Meter
 from scansearch.training.optimizer import schedule, trained_parameters, weight_optimizer
 from scansearch.training.optimizer_state import set_lr
@@ -32,7 +34,8 @@ class Weights:
     def __init__(self, network: nn.Module, settings: TrainSettings, steps_per_epoch: int, fabric: Fabric) -> None:
         self.network, self.settings, self.fabric = network, settings, fabric
         self.steps_per_epoch, self.steps = steps_per_epoch, settings.epochs * steps_per_epoch
-        self.module, self.optimizer = fabric.setup(network, weight_optimizer(network, settings))
+        self.ran = RanBranches(network.stacked_parameters() if isinstance(network, Supernet) else [])
+        self.module, self.optimizer = fabric.setup(network, weight_optimizer(network, settings, self.ran))
 
     def factor(self, step: int) -> float:
         """The schedule at a step, as a factor of the peak learning rate."""
@@ -58,21 +61,51 @@ class Weights:
         """Cross-entropy with label smoothing, in float32."""
         return F.cross_entropy(logits.float(), targets, label_smoothing=self.settings.label_smoothing)
 
-    def backward(self, batch: Batch, *arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, batch: Batch, selections: Sequence[Selection] | None = None) -> torch.Tensor:
+        """Logits (B, classes) of a batch, whose gradients will move the weights: of branches, only those that run here.
+
+        Args:
+            batch: What is learned from.
+            selections: Of a supernet, one a layer.
+        """
+        arguments = () if selections is None else (selections,)
+        logits: torch.Tensor = self.module(batch.images, *arguments)
+        self.ran.note(selections)
+        return logits
+
+    def backward(
+        self, batch: Batch, selections: Sequence[Selection] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients of the loss of a batch, and of nothing else; gives the logits (B, classes) and the loss.
 
         Args:
             batch: What is learned from.
-            *arguments: What the network takes beside the images, as the selections of a supernet.
+            selections: Of a supernet, one a layer.
         """
         self.optimizer.zero_grad()
-        logits = self.module(batch.images, *arguments)
+        self.ran.clear()
+        return self.add(batch, selections)
+
+    def add(self, batch: Batch, selections: Sequence[Selection] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """As ``backward``, but adds to the gradients that are there."""
+        logits = self.forward(batch, selections)
         loss = self.loss(logits, batch.targets)
         self.fabric.backward(loss)
         return logits.detach(), loss.detach()
 
+    def distil(self, batch: Batch, teacher: torch.Tensor, selections: Sequence[Selection] | None = None) -> None:
+        """Adds the gradients of the cross-entropy with what a teacher predicts for a batch.
+
+        Args:
+            batch: What is learned from; its targets do not count.
+            teacher: The teacher's logits (B, classes), of which no gradient is taken.
+            selections: As of ``backward``.
+        """
+        logits = self.forward(batch, selections)
+        self.fabric.backward(F.cross_entropy(logits.float(), teacher.detach().float().softmax(1)))
+
     def update(self) -> None:
-        """Moves the weights by their gradients, clipped; the one place where they move."""
+        """Moves the weights by their gradients, clipped; the one place where they move. What did not run stays as it is."""
         if self.settings.clip_norm:
             weights = [p for _, p in trained_parameters(self.network) if p.grad is not None]
             torch.nn.utils.clip_grad_norm_(weights, self.settings.clip_norm)

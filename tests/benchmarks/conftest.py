@@ -11,6 +11,9 @@ import pytest
 # The benchmarks are no part of the installed package: they are found from the repository's root, as `make bench` does.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+FEW = {"curves": ["--strategy", "darts", "--strategy", "random_search", "--budget", "1", "--layouts", "1"]}
+"""What makes a benchmark of many searches one of few."""
+
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
@@ -21,7 +24,8 @@ def tiny_run(tmp_path_factory):
     def run(name):
         file = tmp_path_factory.mktemp("tiny") / "figures.json"
         with redirect_stdout(StringIO()) as shown:
-            status = command.main([name, "--tiny", "--repeats", "1", "--seeds", "1", "--json", str(file)])
+            few = FEW.get(name, [])
+            status = command.main([name, "--tiny", "--repeats", "1", "--seeds", "1", *few, "--json", str(file)])
         return SimpleNamespace(status=status, shown=shown.getvalue(), results=json.loads(file.read_text())["results"])
 
     return run

@@ -27,10 +27,12 @@ from forks import Outcome, in_child
 GENERATIONS = {"generations": 2, "population": 4, "parents": 2, "mutations": 2, "crossovers": 2}
 SETTINGS: dict[str, dict[str, Any]] = {
     "evolution": {"population": 6, "competitors": 3, "cycles": 6},
+    "local_search": {"trials": 6, "initial": 2},
     "optuna_search": {"trials": 5},
     "nni_search": {"trials": 5},
     "random_search": {"samples": 6, "images": 16, "finalists": 2},
     "single_path": GENERATIONS,
+    "surrogate": {"trials": 6, "initial": 3},
     "fair_path": GENERATIONS,
 }
 UNEQUAL = {"timing.csv", "environment.json", "log.txt", ".lock"}

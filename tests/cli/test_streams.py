@@ -22,7 +22,7 @@ def process(*arguments, code="pass", environment=None, **streams):
     )
 
 
-SHOW = "from scansearch.genotype import published as p; from scansearch.cli.run_summary import show_genotype as s; "
+SHOW = "from scansearch.genotype import published as p; from scansearch.cli.genotype_table import show_genotype as s; "
 SYMBOLS = f"import scansearch.cli.streams as t; t.prepare(); {SHOW} s(p('vim_tiny')); print('\\u4e2d \\u2026')"
 
 

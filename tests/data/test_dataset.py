@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scansearch.data import DatasetSpec, Parts, TensorSplit
+from scansearch.data.division import Half
 from scansearch.errors import ScansearchError
 from scansearch.registry import DATASETS
 
@@ -171,3 +172,34 @@ def test_every_registered_data_set_describes_itself() -> None:
         assert found.name == name
         assert found.description
         assert found.where
+
+
+def half(parts: Parts, number: int, seed: int = 0, **more):
+    return spec(parts).load(half=Half(number, seed), **more)
+
+
+@pytest.mark.parametrize("limit", [None, 41])
+def test_halves_share_the_training_and_validation_images_and_both_have_the_test_images(limit) -> None:
+    parts = numbered([40, 33, 51])
+    whole, halves = spec(parts).load(limit=limit), [half(parts, number, limit=limit) for number in (1, 2)]
+    for role in ("train", "validation"):
+        found = [numbers(getattr(data, role)) for data in halves]
+        assert sorted([*found[0], *found[1]]) == numbers(getattr(whole, role))
+        counts = [torch.bincount(getattr(data, role).labels, minlength=3) for data in halves]
+        assert int((counts[0] - counts[1]).abs().max()) <= 1
+    assert numbers(halves[0].test) == numbers(halves[1].test) == numbers(whole.test)
+    assert len({whole.fingerprint, *(data.fingerprint for data in halves)}) == 3
+    assert (
+        half(parts, 1, limit=limit).fingerprint == halves[0].fingerprint != half(parts, 1, 1, limit=limit).fingerprint
+    )
+
+
+def test_a_half_knows_its_own_mean_and_a_class_needs_two_training_images(make_parts, make_split) -> None:
+    parts = numbered([40, 40])
+    assert half(parts, 1).mean != half(parts, 2).mean
+    few = make_parts([5, 1], validation=make_split([2, 2]), test=make_split([1, 1]))
+    with pytest.raises(ScansearchError, match="class 'class1' has too few training images; take more images"):
+        half(few, 1)
+    one = make_parts([5, 5], validation=make_split([1, 0]), test=make_split([1, 1]))
+    with pytest.raises(ScansearchError, match="two validation images, but there is only one"):
+        half(one, 1)

@@ -41,7 +41,7 @@ def scores_csv() -> str:
 @pytest.fixture
 def genotype() -> Genotype:
     layers = [
-        {"grid": [4, 4], "directions": kept, "scores": dict(zip(NAMES, values, strict=True)), "above_noise": clear}
+        {"grid": [4, 4], "directions": kept, "scores": dict(zip(NAMES, values, strict=True)), "settled": clear}
         for kept, values, clear in zip(KEPT, SCORES[-1], (True, False), strict=True)
     ]
     space = {"name": "four", "candidates": NAMES, "keep": 2}

@@ -46,7 +46,7 @@ def test_a_heatmap_of_20_000_candidates_shows_the_chosen_and_the_strongest():
         grid=None,
         directions=("w9", "w77"),
         scores=dict.fromkeys(names, 0.5) | {"w5000": 0.9},
-        above_noise=None,
+        settled=None,
     )
     space = {"name": "vast", "candidates": names}
     genotype = Genotype.model_construct(model=None, space=space, layers=(layer, layer), search={})

@@ -39,7 +39,7 @@ def searched(layers, names, keep, *, spread=1.0, clear=True):
         values = np.exp(spread * rng.standard_normal(len(names)))
         scores = dict(zip(names, (values / values.sum()).tolist(), strict=True))
         best = sorted(names, key=lambda name: -scores[name])[:keep]
-        entries.append({"directions": best, "scores": scores, "above_noise": clear, "grid": [14, 14]})
+        entries.append({"directions": best, "scores": scores, "settled": clear, "grid": [14, 14]})
     return Genotype.from_dict({"layers": entries, "space": {"name": "x", "candidates": names, "keep": keep}})
 
 
@@ -139,11 +139,11 @@ def test_near_uniform_numbers_get_the_digits_that_tell_them_apart():
 def test_a_layer_in_doubt_is_marked_and_explained(genotype):
     figure = heatmap(genotype)
     written = [t.get_text() for t, _ in texts(figure)]
-    assert "choice not above its own fluctuation" in written
+    assert "not settled" in written
     plain = genotype.model_copy(
-        update={"layers": tuple(layer.model_copy(update={"above_noise": True}) for layer in genotype.layers)}
+        update={"layers": tuple(layer.model_copy(update={"settled": True}) for layer in genotype.layers)}
     )
-    assert "choice not above its own fluctuation" not in [t.get_text() for t, _ in texts(heatmap(plain))]
+    assert "not settled" not in [t.get_text() for t, _ in texts(heatmap(plain))]
 
 
 def test_one_order_under_two_names_is_pointed_out():

@@ -29,13 +29,13 @@ def history(series):
     return made
 
 
-def test_steady_growth_is_above_noise():
+def test_steady_growth_has_settled():
     made = history([1e-3 * i for i in range(1, 20)])
     noise = made.noise(0, (0,))
     assert margin(torch.tensor(made.scores[-1][0]), (0,)) > noise
 
 
-def test_wandering_margin_is_not_above_noise():
+def test_a_wandering_margin_has_not_settled():
     generator = torch.Generator().manual_seed(0)
     walk = 0.02 * torch.randn(20, generator=generator)
     walk[-1] = 0.005

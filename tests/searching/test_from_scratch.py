@@ -1,19 +1,24 @@
 """Networks trained from scratch inside a search, and searches that need no supernet."""
 
+import signal
+from itertools import count
+
 import pytest
 import torch
 from lightning_fabric import Fabric
 
 import scansearch
-from scansearch.errors import ScansearchError
+from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.models import Selection
 from scansearch.registry import DATASETS, MODELS, STRATEGIES
+from scansearch.searching import from_scratch
 from scansearch.searching.assemble import start
 from scansearch.searching.configure import make_config
 from scansearch.searching.from_scratch import TrainedFromScratch, shortened, train_from_scratch
 from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace, find_space
 from scansearch.strategy import Strategy, Traits
+from scansearch.training.evaluate import Measured
 from scansearch.training.events import Silent
 from scansearch.training.feed import Feed
 from scansearch.training.interrupt import StopRequest
@@ -136,23 +141,79 @@ def test_a_network_trained_alone_is_a_supernet_of_its_directions_trained_with_al
         assert torch.equal(network.supernet.state_dict()[name], value), name
 
 
-def test_a_judgement_validates_once_and_the_random_numbers_of_the_search_do_not_notice(digits, tmp_path, monkeypatch):
+@pytest.fixture
+def judge(digits, tmp_path):
     config, data, feed = digits
-    passes = []
-    over = Feed.over
-    monkeypatch.setattr(
-        Feed, "over", lambda self, split, limit=None: (passes.append(split), over(self, split, limit))[1]
-    )
     spec = MODELS.get("local_vim_nano").configure(depth=2, patch_size=2, scan_backend="torch")
     bound = find_space("global4").bind([(4, 4)] * 2)
-    judge = TrainedFromScratch(spec, bound, data, config, feed.fabric, tmp_path)
-    before, choice = torch.get_rng_state(), bound.choice([["h", "v"], ["v", "h_flip"]])
-    assert 0 < judge(choice, 3, StopRequest()) < 1
+    made = TrainedFromScratch(spec, bound, data, config, feed.fabric, tmp_path)
+    return lambda epochs, seed=0, report=None: made(
+        bound.choice([["h", "v"], ["v", "h_flip"]]), epochs, seed, StopRequest(), report
+    )
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """The splits that are read."""
+    found, over = [], Feed.over
+    monkeypatch.setattr(
+        Feed, "over", lambda self, split, limit=None: (found.append(split), over(self, split, limit))[1]
+    )
+    return found
+
+
+def test_a_judgement_validates_once_and_the_random_numbers_of_the_search_do_not_notice(judge, passes, digits):
+    before = torch.get_rng_state()
+    assert 0 < judge(3) < 1
     assert torch.equal(before, torch.get_rng_state())
-    assert passes == [data.validation]
+    assert passes == [digits[1].validation]
+
+
+def test_reports_do_not_change_a_training_and_may_end_it(judge, passes):
+    told = []
+    whole = judge(2)
+    assert judge(2, report=lambda epoch, accuracy: told.append((epoch, accuracy))) == whole
+    assert [epoch for epoch, _ in told] == [1, 2]
+    assert told[-1][1] == whole
+    assert len(passes) == 1 + 2
+    assert judge(2, report=lambda epoch, accuracy: epoch == 1) == told[0][1]
+    assert len(passes) == 1 + 2 + 1
+
+
+def test_several_trainings_have_seeds_of_their_own(judge):
+    assert judge(1) == judge(1) != judge(1, seed=1)
 
 
 def test_a_short_training_warms_up_for_a_quarter_at_most(digits):
     config, *_ = digits
     assert shortened(config, 2).train.model_dump() == {**config.train.model_dump(), "epochs": 2, "warmup_epochs": 0.5}
     assert shortened(config, 20).train.warmup_epochs == config.train.warmup_epochs == 1
+
+
+def by_the_weights(network, split, feed):
+    """An accuracy that every network has for its own, however little it has learned."""
+    return Measured(0.0, float(sum(p.detach().double().abs().sum() for p in network.parameters())) * 1000 % 1)
+
+
+def test_a_run_stopped_in_the_midst_of_a_training_that_may_be_pruned_resumes_byte_for_byte(tmp_path, monkeypatch):
+    run = {
+        "model": "local_vim_nano", "depth": 1, "limit": 64, "data": "digits", "batch_size": 32,
+        "strategy": "optuna_search", "judge": "training", "judge_epochs": 3, "pruner": "hyperband", "trials": 6,
+    }  # fmt: skip
+    monkeypatch.setattr(from_scratch, "evaluate", by_the_weights)
+    whole = scansearch.search(tmp_path / "whole", **run)
+    steps, stepped = count(1), from_scratch._Recorder.stepped
+
+    def signalled(self, progress):
+        if next(steps) == 9:
+            signal.raise_signal(signal.SIGINT)
+        stepped(self, progress)
+
+    monkeypatch.setattr(from_scratch._Recorder, "stepped", signalled)
+    with pytest.raises(InterruptedRunError, match="while genotype .* was trained from scratch"):
+        scansearch.search(tmp_path / "cut", **run)
+    resumed = scansearch.resume(tmp_path / "cut")
+    assert resumed.layers == whole.layers
+    for name in ("genotypes.csv", "scores.csv", "metrics.csv"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert len((tmp_path / "whole" / "genotypes.csv").read_text().splitlines()) < 1 + 6  # some were pruned

@@ -8,6 +8,7 @@ from scansearch.strategies.darts import Darts
 
 import scansearch
 from scansearch.registry import STRATEGIES
+from scansearch.strategy.sandwich import Subsets
 from scansearch.training import feed as feed_module
 from scansearch.training import meter as meter_module
 from scansearch.training.batches import generator
@@ -127,9 +128,9 @@ def test_a_rough_judgement_takes_some_images_evenly_spaced_and_a_whole_one_all(p
     assert kept["loop"].judged == 2
 
 
-@pytest.mark.parametrize("settings", [{}, {"level": "bilevel"}, {"strategy": "sigmoid"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"level": "bilevel"}, {"strategy": "sigmoid"}, {"sandwich": 1}], ids=str)
 def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, waits, monkeypatch, settings):
-    """Batches apart, which are drawn on the CPU whatever the device is."""
+    """Batches and sub-networks apart, which are drawn on the CPU whatever the device is."""
     monkeypatch.setattr(meter_module, "GLANCE_S", float("inf"))
     seen = []
 
@@ -138,13 +139,17 @@ def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, 
             seen.append(list(waits))
             waits.clear()
 
-    def read(feed, *arguments, real=Feed._read, **more):
-        before = list(waits)
-        raw = real(feed, *arguments, **more)
-        waits[:] = before
-        return raw
+    def unseen(real):
+        def drawn(*arguments, **more):
+            before = list(waits)
+            found = real(*arguments, **more)
+            waits[:] = before
+            return found
 
-    monkeypatch.setattr(Feed, "_read", read)
+        return drawn
+
+    monkeypatch.setattr(Feed, "_read", unseen(Feed._read))
+    monkeypatch.setattr(Subsets, "draw", unseen(Subsets.draw))
     run = {**RUN, "batch_size": 4, "limit": 96, "epochs": 1, "checkpoint_steps": 1000, **settings}
     scansearch.search(tmp_path / "run", listener=Watch(), **run)
     seen[0] = []  # what comes before the first step

@@ -133,7 +133,7 @@ def test_genotype_says_how_sure_it_is(tiny, tmp_path):
         assert len(layer["directions"]) == 4
         assert sum(layer["scores"].values()) == pytest.approx(1)
         assert layer["margin"] >= 0
-        assert layer["above_noise"] == (layer["margin"] > layer["margin_noise"])
+        assert layer["settled"] == (layer["margin"] > layer["margin_noise"])
     assert data["search"]["accuracy_on"] == "validation"
 
 
@@ -231,7 +231,7 @@ def test_judged_genotypes_are_kept_in_their_order(tmp_path):
     table = pd.read_csv(tmp_path / "run" / "genotypes.csv")
     assert table.number.tolist() == list(range(1, len(table) + 1))
     assert 4 <= len(table) <= 6
-    assert [layer.above_noise for layer in genotype.layers] == [None, None]  # chosen once: there is no telling
+    assert [layer.settled for layer in genotype.layers] == [None, None]  # chosen once: there is no telling
     assert table.directions[table.accuracy.idxmax()] == "; ".join(" ".join(layer) for layer in genotype.directions)
     assert not (tmp_path / "run" / "front").exists()  # all cost the same
     scansearch.search(tmp_path / "darts", **small)

@@ -53,11 +53,13 @@ def test_a_wide_layer_of_variable_keep_has_its_number_of_directions_as_a_paramet
 
 
 def test_wide_layers_are_numbers_and_narrow_ones_categories():
-    bound = WIDE.bind([(14, 14), (4, 4)])
+    narrow = {2: {"candidates": ["h", "h_flip", "v", "v_flip"], "keep": 2}}
+    bound = SearchSpace(name="wide", candidates=WIDE.candidates, keep=4, layers=narrow).bind([(14, 14), (4, 4), (4, 4)])
     assert bound[0].size == 1001
     kinds = dict(views.parameters(bound))
     assert kinds["layer0/w2"] is None
-    assert len(kinds["layer1"]) == bound[1].size == 15
+    assert kinds["layer1/w2"] is None
+    assert len(kinds["layer2"]) == bound[2].size == 6
     choice = bound.sample(generator())
     assert views.from_parameters(bound, views.to_parameters(bound, choice)) == choice
 
@@ -88,21 +90,50 @@ def test_a_trial_beyond_the_budget_is_pruned():
     study.enqueue_trial({"layer0": "v", "layer1": "h"})
     study.optimize(lambda trial: float(bound.cost(views.suggest(bound, trial))), n_trials=2)
     assert [trial.state.name for trial in study.trials] == ["PRUNED", "COMPLETE"]
+    assert [trial.constraints for trial in study.trials] == [{"budget": 4}, {"budget": 0}]
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_what_numbers_want_is_known_whatever_it_costs(wide):
+    names = WIDE.candidates[: 8 if wide else 4]
+    costs = Costs("FLOPs", 0, [{name: i + 1 for i, name in enumerate(names)}] * 2)
+    space = SearchSpace(name="mine", candidates=names, keep=(1, 2), budget=Budget(limit=9, table="t"))
+    bound = space.bind([(14, 14)] * 2, costs=costs)
+    dear = ((2, 3), (2, 3))
+    values = views.to_parameters(bound, dear, generator())
+    assert views.wanted(bound, values) == dear
+    assert bound.excess(dear) == 14 - 9
+    assert bound.excess(views.from_parameters(bound, values)) <= 0
+
+
+def test_random_numbers_of_a_genotype_keep_it_and_differ():
+    bound = WIDE.bind([(14, 14)])
+    choice, random = bound.sample(generator()), generator()
+    one, other = (views.to_parameters(bound, choice, random) for _ in "ab")
+    assert one != other
+    assert len({*one.values()}) == len(one)
+    assert all(0 <= value < 1 for value in one.values())
+    assert views.from_parameters(bound, one) == views.from_parameters(bound, other) == choice
 
 
 def test_the_nni_view_is_its_json():
-    found = views.nni_search_space(WIDE.bind([(14, 14), (4, 4)]))
+    found = views.nni_search_space(WIDE.bind([(14, 14)]))
     assert found["layer0/w2"] == {"_type": "uniform", "_value": [0.0, 1.0]}
-    assert found["layer1"]["_type"] == "choice"
-    assert found["layer1"]["_value"][0] == "w2+w2_flip+w3+w3_flip"
+    narrow = SearchSpace(name="narrow", candidates=WIDE.candidates[:4], keep=2).bind([(14, 14)])
+    assert views.nni_search_space(narrow) == {
+        "layer0": {
+            "_type": "choice",
+            "_value": ["w2+w2_flip", "w2+w3", "w2+w3_flip", "w2_flip+w3", "w2_flip+w3_flip", "w3+w3_flip"],
+        }
+    }
     json.dumps(found)
 
 
 def test_wrong_parameters_are_refused():
-    bound = WIDE.bind([(4, 4)])
+    bound = SearchSpace(name="narrow", candidates=WIDE.candidates[:4], keep=2).bind([(4, 4)])
     with pytest.raises(ScansearchError, match="needs a value for 'layer0', but there is none"):
         views.from_parameters(bound, {})
-    with pytest.raises(ScansearchError, match="layer0 must be one of the choices of space 'wide', but got 'h'"):
+    with pytest.raises(ScansearchError, match="layer0 must be one of the choices of space 'narrow', but got 'h'"):
         views.from_parameters(bound, {"layer0": "h"})
 
 

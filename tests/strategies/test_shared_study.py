@@ -1,7 +1,6 @@
 """Studies that many work on, and that are not what they were."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,13 +12,13 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState, create_trial
-from scansearch.strategies.optuna_search import Proposals
 from study_storage import TRIALS, Killed, url
 from test_black_box import FakeJudge
 from toy_search import ToySupernet, space, strategy
 
 from scansearch.errors import ScansearchError
 from scansearch.space import views
+from scansearch.strategy.black_box.proposals import Proposals
 
 
 @pytest.fixture(params=["journal", pytest.param("sqlite", marks=pytest.mark.slow)])  # its tables take seconds to make
@@ -71,73 +70,10 @@ def test_two_that_ask_at_once_never_judge_the_same(kind, sampler, count, tmp_pat
 
 
 def test_what_another_worker_judges_now_is_drawn_again():
-    proposals = Proposals(strategy("optuna_search").space, "random", 0)
+    proposals = Proposals(strategy("optuna_search").space, "random", 0, 10)
     _, first, _ = proposals.next([], 0, set())
     assert proposals.next([], 0, set())[1] == first
     assert proposals.next([], 0, {first})[1] != first
-
-
-def silence(storage):
-    """As if no worker's heart had beaten for a day."""
-    with sqlite3.connect(storage.removeprefix("sqlite:///")) as database:
-        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 day')")
-
-
-def test_a_trial_that_was_given_away_is_not_judged_by_the_worker_that_comes_back(tmp_path):
-    where = url("sqlite", tmp_path)
-    late, first = worker(where, trials=8), Worth(3)
-    with pytest.raises(Killed):
-        late.finish(first)
-    silence(where)
-    other, second = worker(where, trials=8), Worth(2)
-    with pytest.raises(Killed):
-        other.finish(second)
-    given = [t for t in other._study().trials() if t.state == TrialState.FAIL]
-    assert [other.space.choice(t.user_attrs["directions"]) for t in given] == [second.asked[0]]
-    again, third = worker(where, trials=8), Worth()
-    again.load_state_dict(late.state_dict())
-    again.finish(third)
-    everything = first.asked + second.asked + third.asked
-    assert len(everything) == len(set(everything)) == 8
-
-
-def test_a_worker_that_comes_back_late_counts_once(tmp_path):
-    where = url("sqlite", tmp_path)
-    late, other = worker(where, trials=6), worker(where, trials=6)
-
-    class Slow(Worth):
-        def __call__(self, selections):
-            if len(self.asked) == 2:
-                silence(where)
-                other.finish(Worth())
-            return super().__call__(selections)
-
-    late.finish(Slow())
-    done = [trial for trial in late._study().trials() if trial.state == TrialState.COMPLETE]
-    assert len(done) == len({str(trial.params) for trial in done}) == 6
-    assert late.choose() == other.choose()
-
-
-def test_a_worker_that_dies_before_it_judges_what_it_took_over_is_missed(tmp_path):
-    where = url("sqlite", tmp_path)
-    with pytest.raises(Killed):
-        worker(where, trials=3).finish(Worth(0))
-    for _ in range(2):
-        silence(where)
-        assert worker(where, trials=3)._study().take_over()
-
-
-def test_a_trial_that_every_worker_dies_of_is_given_up(tmp_path):
-    where, asked = url("sqlite", tmp_path), []
-    for _ in range(5):
-        judge = Worth(0)
-        judge.asked = []
-        with pytest.raises(Killed):
-            worker(where, trials=3).finish(judge)
-        silence(where)
-    for trial in worker(where, trials=3)._study().trials():
-        asked.append(str(trial.user_attrs["directions"]))
-    assert [asked.count(one) for one in dict.fromkeys(asked)] == [4, 1]
 
 
 @pytest.mark.slow
@@ -302,4 +238,4 @@ def test_a_trial_that_contradicts_itself_is_one_line():
     trial = create_trial(params=params, distributions=distributions, value=0.9)
     trial.datetime_start = None
     with pytest.raises(ScansearchError, match="of the study is damaged: .*; restore the study, or start the run anew"):
-        Proposals(found.space, "random", 0).next([trial], 1, set())
+        Proposals(found.space, "random", 0, 10).next([trial], 1, set())

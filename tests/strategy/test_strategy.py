@@ -37,9 +37,8 @@ def test_hooks_do_nothing_by_default():
     assert [hooks.before_weights(None), hooks.after_backward(None), hooks.after_epoch(None), hooks.finish(None)] == [
         None
     ] * 4
-    assert not any(
-        [hooks.notes(), hooks.stopped, hooks.diagnostics(), hooks.judged_genotypes(), hooks.train_defaults()]
-    )
+    assert not any([hooks.notes(), hooks.stopped, hooks.diagnostics(), hooks.final_diagnostics()])
+    assert not any([hooks.judged_genotypes(), hooks.train_defaults()])
     assert hooks.alpha_lr() == 0
 
 

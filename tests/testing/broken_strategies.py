@@ -189,6 +189,14 @@ class LearnsFromHeldOut(OwnOptimiser):
         super().after_backward(step)
 
 
+class RunsUnseen(Sound):
+    """Adds gradients of all branches, by a loss that is not for that."""
+
+    def after_backward(self, step: Step) -> None:
+        every = [Selection(tuple(range(len(layer.candidates)))) for layer in self.space]
+        step.backward(step.raw_loss(step.train, every))
+
+
 class MovesWeightsAfterEpoch(Sound):
     def after_epoch(self, step: Step) -> None:
         step.optimizer.step()

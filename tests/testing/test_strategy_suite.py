@@ -8,22 +8,30 @@ from scansearch.registry import DATASETS, STRATEGIES
 from scansearch.testing.capabilities.behaved import Pure
 from scansearch.testing.strategy_runs import NAME
 from scansearch.testing.strategy_suite import StrategySuite, check_strategy
+from scansearch.training.branch_optimizers import RanBranches
 
 EVOLUTION = {"population": 4, "generations": 1, "parents": 2, "mutations": 2, "crossovers": 1}
 BUDGETS = {
     "evolution": {"population": 4, "competitors": 2, "cycles": 3},
     "fair_path": EVOLUTION,
+    "local_search": {"trials": 5, "initial": 2},
     "nni_search": {"trials": 5},
     "optuna_search": {"trials": 5},
     "random_search": {"samples": 4, "images": 16, "finalists": 2},
     "single_path": EVOLUTION,
+    "surrogate": {"trials": 5, "initial": 2},
 }
 LEVELS = [("darts", {"level": "bilevel"}), ("darts", {"level": "unrolled"}), ("sigmoid", {"level": "bilevel"})]
 OPTIONS = [
     ("darts", {"selection": "one_shot", "judged": 4}),
     ("darts", {"selection": "perturbation"}),
     ("darts", {"perturb": "adversarial", "shortcut": 0.5, "entropy": 0.1}),
+    ("gumbel", {"relaxation": "marginals"}),
+    ("binary_gates", {"paths": "full"}),
     ("evolution", {**BUDGETS["evolution"], "judge": "training", "judge_epochs": 1}),
+    ("progressive", {"sandwich": 1}),
+    ("gumbel", {"sandwich": 1}),
+    ("single_path", {**EVOLUTION, "sandwich": 1}),
 ]
 
 
@@ -84,6 +92,7 @@ BROKEN = {
     "MovesWeightsInTheEnd": "Separate: space with keep=2 of 4: finish() changes the weights; only evaluate.tune may",
     "AlphaAmongWeights": "Separate: space with keep=2 of 4: alpha is in the optimiser of the weights; give it one of its own",
     "PlainAlpha": "Separate: space with keep=2 of 4: alpha is not a parameter of the supernet, so it is lost in checkpoints",
+    "RunsUnseen": "Unmoved: space with keep=2 of 4: after_backward() adds gradients of branches that did not run by step.loss()",
     "LearnsFromHeldOut": "HeldOut: space with keep=2 of 4: after_backward() uses held-out images",
     "ReadsTest": "HeldOut: space with keep=2 of 4: reads the test images",
     "ReadsTestInSecret": "HeldOut: space with keep=2 of 4: reads the test images",
@@ -118,6 +127,14 @@ def test_held_out_images_that_the_weights_see(monkeypatch):
     monkeypatch.setattr("scansearch.training.feed.split_off", lambda count, share, seed: (every, every[::2]))
     with pytest.raises(AssertionError, match="HeldOut: space with keep=2 of 4: the weights learn from held-out images"):
         check_strategy(STRATEGIES.get("darts"), settings={"level": "bilevel"}, quick=True)
+
+
+def test_an_optimiser_that_moves_branches_that_did_not_run(monkeypatch):
+    monkeypatch.setattr(RanBranches, "any_stacked", False)
+    with pytest.raises(
+        AssertionError, match="Unmoved: space with keep=2 of 4: a branch moves in a step that did not run"
+    ):
+        check_strategy(broken.Sound, quick=True)
 
 
 def test_a_setting_that_config_toml_would_lose():

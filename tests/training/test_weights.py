@@ -38,6 +38,40 @@ def test_an_update_is_the_optimisers_with_clipped_gradients(feed, weights):
     assert float(moved.detach().norm()) == pytest.approx(1e-3, rel=1e-3)
 
 
+def gradients(found):
+    return [p.grad.clone() for p in found.network.parameters()]
+
+
+def test_gradients_add_up_until_the_weights_move(feed, weights):
+    fed = feed()
+    found = weights(fed)
+    found.network.eval()
+    found.backward(fed.train(0))
+    one = gradients(found)
+    found.backward(fed.train(1))
+    other = gradients(found)
+    found.add(fed.train(0))
+    assert all(torch.allclose(both, a + b) for both, a, b in zip(gradients(found), one, other, strict=True))
+
+
+def test_a_student_learns_the_teachers_predictions_and_nothing_where_they_agree(feed, weights):
+    fed = feed()
+    found, batch = weights(fed, label_smoothing=0.2), fed.train(0)
+    found.network.eval()
+    logits = found.network(batch.images)
+    found.optimizer.zero_grad()
+    found.distil(batch, logits)
+    assert all(float(g.abs().max()) < 1e-6 for g in gradients(found))  # no label, and no smoothing
+    other = torch.randn_like(logits)
+    want = torch.autograd.grad(
+        -(other.softmax(1) * logits.log_softmax(1)).sum(1).mean(), list(found.network.parameters())
+    )
+    found.optimizer.zero_grad()
+    found.distil(batch, other.requires_grad_())
+    assert other.grad is None
+    assert all(torch.allclose(g, w, atol=1e-6) for g, w in zip(gradients(found), want, strict=True))
+
+
 def test_fine_tuning_forgets_and_falls_from_a_tenth(feed, weights):
     fed = feed()
     found = weights(fed)

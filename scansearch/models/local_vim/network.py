@@ -213,8 +213,16 @@ class LocalVimSupernet(LocalVim, Supernet):
 
     def architecture_parameters(self) -> list[nn.Parameter]:
         """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
-        mixers: list[Any] = [layer.mixer for layer in self.layers]
-        return [mixer.alpha for mixer in mixers]
+        return [mixer.alpha for mixer in self._mixers]
+
+    def stacked_parameters(self) -> list[list[nn.Parameter]]:
+        """What every direction has its own of."""
+        return [[getattr(mixer, name) for name in PER_DIRECTION] for mixer in self._mixers]
+
+    @property
+    def _mixers(self) -> list[Any]:
+        layers: Any = self.layers
+        return [layer.mixer for layer in layers]
 
     def derive(self, directions: Sequence[Sequence[str]]) -> LocalVim:
         """The network that keeps only ``directions``, with a copy of this supernet's weights."""

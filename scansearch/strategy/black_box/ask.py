@@ -36,12 +36,15 @@ class Ask:
         """Judges ``count`` genotypes that were not asked for yet, or fewer if few are left: each is drawn at most 10 times."""
         found = []
         for _ in range(count):
-            for _ in range(TRIES):
-                if (drawn := draw()) not in self.accuracies:
-                    self(drawn)
-                    found.append(drawn)
-                    break
+            if (drawn := self.unknown(draw)) is not None:
+                self(drawn)
+                found.append(drawn)
         return found
+
+    def unknown(self, draw: Callable[[], Choice], tries: int = TRIES) -> Choice | None:
+        """A genotype that was not asked for yet, drawn at most so many times; ``None`` if there was none."""
+        drawn = (draw() for _ in range(tries))
+        return next((choice for choice in drawn if choice not in self.accuracies), None)
 
     def best(self, count: int) -> list[Choice]:
         """The most accurate; of equals the one that was asked for first."""

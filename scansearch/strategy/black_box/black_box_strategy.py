@@ -1,28 +1,31 @@
 """What the strategies share that judge whole genotypes: a supernet trained by sampling, and a memory of what was judged.
 
-A strategy of this family is one function, ``search``, that asks for accuracies and names the best genotype. They come from the
-supernet's weights, or from networks that are trained from scratch for a few epochs; then no supernet is trained at all. An
-interrupted search runs again from its seed and meets the accuracies it knows.
+What is trained, and what a search begins with, is drawn uniformly; under a budget evenly over costs, or nearly all of it would
+cost as much as the budget allows. A strategy of this family is one function, ``search``, that asks for accuracies and names the
+best genotype. They come from the supernet's weights, or from networks that are trained from scratch for a few epochs; then no
+supernet is trained at all. An interrupted search runs again from its seed and meets the accuracies it knows.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.runs.limits import MOST_EPOCHS
-from scansearch.space import BoundSpace, Choice
+from scansearch.space import BoundSpace, Choice, EvenDraws
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged_genotypes import Judged, choice_of
-from scansearch.strategy.step import Plan
-from scansearch.strategy.strategy import Strategy, StrategySettings
+from scansearch.strategy.sandwich import SandwichSettings, Subsets
+from scansearch.strategy.step import Distillation, Plan
+from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 TOP = 10
 
 
-class BlackBoxSettings(StrategySettings):
+class BlackBoxSettings(SandwichSettings):
     """Settings that all strategies of this family have."""
 
     judge: Literal["supernet", "training"] = Field(
@@ -40,14 +43,24 @@ class BlackBoxSettings(StrategySettings):
     )
     judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=training trains each network.")
 
+    @model_validator(mode="after")
+    def _sandwich_needs_a_supernet(self) -> BlackBoxSettings:
+        if self.sandwich and self.judge == "training":
+            raise ValueError(
+                f"sandwich={self.sandwich} trains a supernet, but judge=training needs none; leave one of them out"
+            )
+        return self
+
 
 class BlackBox(Strategy):
-    """Trains uniformly drawn sub-networks, then judges genotypes."""
+    """Trains drawn sub-networks, then judges genotypes."""
 
     score_name = "share of the best"
     Settings = BlackBoxSettings
     settings: BlackBoxSettings
     best: Choice
+    draw: Callable[[torch.Generator | None], Choice]
+    """Draws a genotype: uniformly, or under a budget evenly over costs."""
 
     @property
     @override
@@ -59,9 +72,10 @@ class BlackBox(Strategy):
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Draws the genotype whose accuracy is reported while training; nothing is chosen yet."""
         super().setup(supernet, space, plan)
+        self.draw = space.sample if space.budget is None else EvenDraws(space)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
-        self.memory = Judged(space)
+        self.memory, self.subsets = Judged(space), Subsets(space)
 
     @override
     def notes(self) -> list[str]:
@@ -73,8 +87,16 @@ class BlackBox(Strategy):
 
     @override
     def select(self, step: int) -> list[Selection]:
-        """A uniformly drawn genotype; its branches are added up as in the derived network."""
-        return self.derived(self.space.sample())
+        """A drawn genotype; its branches are added up as in the derived network."""
+        return self.derived(self.draw(None))
+
+    @override
+    def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+        """The sandwich rule: all branches teach."""
+        if not self.settings.sandwich:
+            return None
+        students = map(self.derived, self.subsets.draw(self.settings.sandwich))
+        return Distillation(list(students), [Selection(tuple(range(len(layer.candidates)))) for layer in self.space])
 
     @override
     def derived(self, choice: Choice) -> list[Selection]:

@@ -57,7 +57,7 @@ class GeneticSearch(BlackBox):
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         settings = self.settings
-        ask.new(partial(self.space.sample, random), settings.population)
+        ask.new(partial(self.draw, random), settings.population)
         for _ in range(settings.generations):
             parents = ask.best(settings.parents)
             ask.new(partial(self._mutant, parents, random), settings.mutations)

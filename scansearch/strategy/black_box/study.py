@@ -11,23 +11,24 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
 from scansearch.errors import ScansearchError
 from scansearch.masking import passwords, without
 from scansearch.space import BoundSpace, Choice, views
 from scansearch.strategy.black_box.opening import HEARTBEAT, opened
+from scansearch.strategy.black_box.proposals import Objective, Proposal, refused
+from scansearch.strategy.black_box.pruning import Pruning
 from scansearch.strategy.black_box.storage import resolved
 from scansearch.strategy.black_box.storage_copy import copied
 
 RETRIES = 3
-Objective = Literal["maximize", "minimize"]
-SETUP, WORKER, NUMBER, AGAIN, DIRECTIONS = "setup", "worker", "number", "again", "directions"
+SETUP, WORKER, NUMBER, DIRECTIONS = "setup", "worker", "number", "directions"
 
 
 class SharedStudy:
@@ -58,7 +59,7 @@ class SharedStudy:
         self.named, self.name, self.objectives, self.space, self.worker = storage, name, objectives, space, worker
         self.url = resolved(storage)
         self.distributions = views.optuna_distributions(space)
-        self._known: dict[int, Choice] = {}
+        self._known: dict[int, Choice | None] = {}
         self._stale: list[FrozenTrial] = []
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with self._reaching("the study cannot be kept in {storage!r}: {reason}"):
@@ -131,13 +132,15 @@ class SharedStudy:
                 raise self._foreign(f"its trial {trial.number} has {len(values)} values")
         return trials
 
-    def _checked(self, trial: FrozenTrial) -> Choice:
+    def _checked(self, trial: FrozenTrial) -> Choice | None:
         attributes = trial.user_attrs if isinstance(trial.user_attrs, dict) else {}
         missing = [key for key in (DIRECTIONS, WORKER, NUMBER) if key not in attributes]
         if missing:
             raise self._foreign(f"its trial {trial.number} does not say its {missing[0]}")
         if trial.distributions != self.distributions:
             raise self._foreign(f"its trial {trial.number} has other parameters")
+        if refused(trial):
+            return None
         try:
             return self.space.choice(trial.user_attrs[DIRECTIONS])
         except (ScansearchError, TypeError) as error:
@@ -149,12 +152,20 @@ class SharedStudy:
         )
 
     def choice(self, trial: FrozenTrial) -> Choice:
-        """The genotype of a trial."""
-        return self._known[trial.number]
+        """The genotype of a trial that is, or was, to be judged."""
+        choice = self._known[trial.number]
+        assert choice is not None
+        return choice
 
     def finished(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Those that have values."""
-        return [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        """Those that were judged, to the end or until they were pruned."""
+        judged = (TrialState.COMPLETE, TrialState.PRUNED)
+        return [trial for trial in trials if trial.state in judged and not refused(trial)]
+
+    def known(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """What proposals learn from: those that were judged, and proposals that were refused for their cost."""
+        refusals = [trial for trial in trials if refused(trial) and self._counts(trial)]
+        return sorted([*self.finished(trials), *refusals], key=lambda trial: trial.number)
 
     def under_way(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         """Those that some worker judges now, or has left."""
@@ -184,32 +195,41 @@ class SharedStudy:
         """Whether it got the number that it was proposed for; one that was taken over keeps its proposal."""
         return trial.user_attrs[NUMBER] in (None, trial.number)
 
-    def begin(self, proposal: FrozenTrial, choice: Choice, number: int) -> None:
-        """Adds a trial of this worker, in one operation.
-
-        Args:
-            proposal: Its parameters, and what the sampler noted.
-            choice: Its genotype.
-            number: The number that it was proposed for.
-        """
-        attributes = {WORKER: self.worker, NUMBER: number, DIRECTIONS: self.space.directions(choice)}
+    def begin(self, proposal: Proposal) -> None:
+        """Adds a trial of this worker, in one operation; one that is refused for its cost ends with that."""
+        state = TrialState.PRUNED if proposal.choice is None else TrialState.RUNNING
+        names = [] if proposal.choice is None else self.space.directions(proposal.choice)
+        attributes = {WORKER: self.worker, NUMBER: proposal.number, DIRECTIONS: names}
         with self._reaching():
-            self._add(proposal, attributes, proposal.system_attrs)
-            there = [trial.user_attrs for trial in self.trials()[number:]]
+            self._add(proposal.trial, attributes, proposal.trial.system_attrs, state)
+            there = [trial.user_attrs for trial in self.trials()[proposal.number :]]
         if attributes not in there:
             raise self._lost()
 
-    def _add(self, like: FrozenTrial, user: dict[str, Any], system: dict[str, Any]) -> None:
+    def _add(
+        self, like: FrozenTrial, user: dict[str, Any], system: dict[str, Any], state: TrialState = TrialState.RUNNING
+    ) -> None:
         self.study.add_trial(
             optuna.trial.create_trial(
-                state=TrialState.RUNNING, params=like.params, distributions=like.distributions, user_attrs=user, system_attrs=system
+                state=state, params=like.params, distributions=like.distributions, user_attrs=user, system_attrs=system
             )
         )  # fmt: skip
 
-    def tell(self, trial: FrozenTrial, values: list[float]) -> None:
-        """Finishes a trial; if it was given to another worker meanwhile, that one will."""
+    def tell(self, trial: FrozenTrial, values: list[float] | None, pruning: Pruning | None = None) -> None:
+        """Finishes a trial; if it was given to another worker meanwhile, that one will.
+
+        Args:
+            trial: The trial.
+            values: One for each objective; ``None`` if it was pruned.
+            pruning: What was reported while it was judged, if it was.
+        """
+        state = TrialState.PRUNED if values is None else None
         with self._reaching(), suppress(UpdateFinishedTrialError):
-            finished = self.study.tell(trial.number, values, skip_if_finished=True)
+            for step, accuracy in (pruning.reports if pruning else {}).items():
+                self.storage.set_trial_intermediate_value(trial._trial_id, step, accuracy)
+            for key, note in (pruning.notes if pruning else {}).items():
+                self.storage.set_trial_system_attr(trial._trial_id, key, note)
+            finished = self.study.tell(trial.number, values, state=state, skip_if_finished=True)
             if not finished.state.is_finished():
                 raise self._lost()
 
@@ -232,11 +252,11 @@ class SharedStudy:
         return bool(self._stale)
 
     def _take(self, trial: FrozenTrial, storage: RDBStorage) -> None:
-        again = trial.user_attrs.get(AGAIN, 0) + 1
-        if again > RETRIES or not self._counts(trial):
+        history = [*RetryHeartbeatStaleTrialCallback.retry_history(trial), trial.number]
+        if len(history) > RETRIES or not self._counts(trial):
             return
-        attributes = {**trial.user_attrs, WORKER: self.worker, NUMBER: None, AGAIN: again}
-        self._add(trial, attributes, trial.system_attrs)
+        attributes = {**trial.user_attrs, WORKER: self.worker, NUMBER: None}
+        self._add(trial, attributes, {**trial.system_attrs, "failed_trial": history[0], "retry_history": history})
         for mine in self.study.get_trials(deepcopy=False):
             if mine.user_attrs == attributes and mine.state == TrialState.RUNNING:
                 storage.record_heartbeat(mine._trial_id)  # or nobody would miss this worker

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from scansearch.runs.limits import MOST_JUDGED
-from scansearch.strategy.strategy import StrategySettings
+from scansearch.strategy.sandwich import SandwichSettings
 
 Level = Literal["joint", "bilevel", "unrolled"]
 LARGEST_SHORT_RATE = 3e-2
@@ -36,7 +36,7 @@ BILEVEL = Recipe(3e-4, 1e-3, (0.5, 0.999), 50 * 390)
 """DARTS: half of CIFAR-10, batch 64."""
 
 
-class GradientSettings(StrategySettings):
+class GradientSettings(SandwichSettings):
     """Settings that all gradient strategies have."""
 
     level: Level = Field(

@@ -26,13 +26,17 @@ from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGE
 from scansearch.strategy.gradient.regularise import Regulariser
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
 from scansearch.strategy.hooks import Judge
-from scansearch.strategy.step import Batch, Plan, Step
+from scansearch.strategy.sandwich import Subsets
+from scansearch.strategy.step import Batch, Distillation, Plan, Step
 from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
 from scansearch.training.optimizer_state import load_optimizer, set_lr
 
 if TYPE_CHECKING:
     from scansearch.models import Supernet
+
+LEAST_SHARE = 1e-12
+"""Of a branch in a sub-network: where the mixture has none of its branches, they are equal."""
 
 
 class GradientStrategy(Strategy):
@@ -104,7 +108,7 @@ class GradientStrategy(Strategy):
         decay = wanted if wanted is not None else (0.0 if joint else recipe.decay)
         kind = torch.optim.AdamW if joint else torch.optim.Adam
         self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
-        self.regulariser = Regulariser(settings, plan)
+        self.regulariser, self.subsets = Regulariser(settings, plan), Subsets(space)
         tuning = round(settings.tuning * plan.steps)
         self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning)
         self.curvature = Curvature(plan.epochs) if settings.curvature != "off" else None
@@ -206,24 +210,36 @@ class GradientStrategy(Strategy):
     def diagnostics(self) -> dict[str, float]:
         return {} if self.curvature is None else {"curvature": self.curvature.values[-1]}
 
-    def masked(self, left: Choice) -> list[Selection]:
-        """The supernet with only some directions left, in the proportions they had: what selection by perturbation judges."""
-        selections = self.derived(left)
+    def kept_scores(self, choice: Choice) -> list[torch.Tensor]:
+        """The scores of the kept candidates of each layer, (k,), of which no gradient is taken."""
+        scores = self.relaxed([alpha.detach() for alpha in self.alphas()])
+        return [score[list(kept)] for score, kept in zip(scores, choice, strict=True)]
+
+    @override
+    def derived(self, choice: Choice) -> list[Selection]:
+        """The branches in the proportions that the mixture has trained, scaled to the sum 1; equal ones where draws ran so."""
         if self.draws:
-            return selections
-        shares = [score[list(kept)] for score, kept in zip(self.scores(), left, strict=True)]
-        return [
-            selection._replace(weights=(share / share.sum()).float())
-            for selection, share in zip(selections, shares, strict=True)
+            return super().derived(choice)
+        shares = [score.clamp_min(LEAST_SHARE) for score in self.kept_scores(choice)]
+        return [Selection(kept, share / share.sum()) for kept, share in zip(choice, shares, strict=True)]
+
+    @override
+    def distillation(self, selections: Sequence[Selection]) -> Distillation | None:
+        """The sandwich rule: the mixture teaches, or all branches equally weighted where the mixture is a draw."""
+        if not self.settings.sandwich:
+            return None
+        students = [
+            [student._replace(part=own.part) for student, own in zip(self.derived(choice), selections, strict=True)]
+            for choice in self.subsets.draw(self.settings.sandwich, self.remaining())
         ]
+        return Distillation(students, super().derived(self.remaining()) if self.draws else None)
 
     @override
     def finish(self, evaluate: Judge) -> None:
         """Goes back where the curvature says so, and selects."""
         if self.curvature is not None and self.stopped:
             self.curvature.roll_back(self.supernet.architecture_parameters())
-        judged = self.masked if self.settings.selection == "perturbation" else self.derived
-        self.derivation.run(self.remaining(), self.scores(), judged, evaluate, self.threshold)
+        self.derivation.run(self.remaining(), self.scores(), self.derived, evaluate, self.threshold)
 
     @override
     def scores(self) -> list[torch.Tensor]:

@@ -23,7 +23,8 @@ def unrolled_gradient(
 
     With w' = w - xi * (momentum * buffer + grad_w L_train + decay * w) and v = grad_w' L_held_out(w', alpha), it is
     grad_alpha L_held_out(w', alpha) - xi * (grad_alpha L_train(w+, alpha) - grad_alpha L_train(w-, alpha)) / (2 eps) where
-    w+- = w +- eps * v and eps = 0.01 / norm(v).
+    w+- = w +- eps * v and eps = 0.01 / norm(v). eps stays on the device, and alpha is asked for once: nothing is waited for but what
+    a draw needs.
 
     Args:
         step: The step, with a held-out batch.
@@ -38,11 +39,12 @@ def unrolled_gradient(
         UnsupportedError: If the weights' optimiser is not SGD.
     """
     assert step.held_out is not None
-    before, random_state = [w.detach().clone() for w in weights], RandomState()
+    before, selections = [w.detach().clone() for w in weights], select()
+    random_state = RandomState()
 
     def loss(batch: Batch) -> torch.Tensor:
         random_state.restore()  # a difference between two draws would not be a slope
-        return step.raw_loss(batch, select())
+        return step.raw_loss(batch, selections)
 
     rate = float(step.optimizer.param_groups[0]["lr"])
     gradients = _averaged(step, torch.autograd.grad(loss(step.train), weights, allow_unused=True), weights)
@@ -50,15 +52,15 @@ def unrolled_gradient(
     with torch.no_grad():
         for w, move in zip(weights, moves, strict=True):
             w.sub_(move)
-    both = torch.autograd.grad(loss(step.held_out), [*alphas, *weights], allow_unused=True)
+    both = torch.autograd.grad(loss(step.held_out), [*alphas, *weights], allow_unused=True, retain_graph=True)
     direct, v = both[: len(alphas)], _averaged(step, both[len(alphas) :], weights)
-    eps = RADIUS / float(torch.cat([g.flatten() for g in v]).norm().clamp_min(1e-12))
+    eps = RADIUS / torch.cat([g.flatten() for g in v]).norm().clamp_min(1e-12)
     sides = []
     for sign in (1.0, -1.0):
         with torch.no_grad():
             for w, w0, g in zip(weights, before, v, strict=True):
                 w.copy_(w0 + sign * eps * g)
-        sides.append(torch.autograd.grad(loss(step.train), alphas))
+        sides.append(torch.autograd.grad(loss(step.train), alphas, retain_graph=True))
     with torch.no_grad():
         for w, w0 in zip(weights, before, strict=True):
             w.copy_(w0)

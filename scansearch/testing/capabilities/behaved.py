@@ -1,4 +1,4 @@
-"""Valid, Pure, Separate, HeldOut: what the engine relies on at every call, in searches of all kinds of spaces."""
+"""Valid, Pure, Separate, Unmoved, HeldOut: what the engine relies on at every call, in searches of all kinds of spaces."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ class Separate(Capability):
     def test_alpha_and_weights_move_only_when_they_should(self) -> None:
         """In every hook."""
         self.searches.require("Separate")
+
+
+class Unmoved(Capability):
+    """A branch that a step does not run stays as it is; the weights' gradients come from the loop and ``step.loss`` alone."""
+
+    def test_what_did_not_run_does_not_move(self) -> None:
+        """Or it would drift by momentum and decay."""
+        self.searches.require("Unmoved")
 
 
 class HeldOut(Capability):

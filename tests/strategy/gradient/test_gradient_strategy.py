@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import torch
-from toy_search import ToySupernet, set_alpha, step, strategy
+from toy_search import ToySupernet, set_alpha, space, step, strategy
 
 from scansearch.strategy.step import Batch, Plan
 
@@ -137,7 +137,35 @@ def test_one_shot_judges_genotypes_as_they_are_reported():
     set_alpha(net, [0, 1, 2, 3], [3, 2, 1, 0])
     found = strategy("darts", net, selection="one_shot", judged=5)
     found.finish(lambda selections: calls.append(selections) or 0.5)
-    assert all(torch.equal(s.weights, torch.full((2,), 0.5)) for call in calls for s in call)
+    choices = [tuple(s.indices for s in call) for call in calls]
+    same = [zip(call, found.derived(choice), strict=True) for call, choice in zip(calls, choices, strict=True)]
+    assert all(torch.equal(s.weights, own.weights) for pairs in same for s, own in pairs)
+    assert (0.5, 0.5) not in {tuple(s.weights.tolist()) for call in calls for s in call}
+
+
+@pytest.mark.parametrize("name", ["darts", "progressive", "partial_channel"])
+def test_a_sub_network_of_a_mixture_keeps_the_proportions_of_its_branches(name):
+    net = ToySupernet()
+    set_alpha(net, [0, 1, 2, 3], [0, 0, 0, 0])
+    one, two = strategy(name, net).derived(((1, 3), (0, 1, 2)))
+    assert torch.allclose(one.weights, torch.tensor([1.0, 3.0]).softmax(0))
+    assert torch.allclose(two.weights, torch.full((3,), 1 / 3))
+    assert not one.weights.requires_grad
+
+
+@pytest.mark.parametrize("name", ["gumbel", "binary_gates"])
+def test_a_draw_is_judged_as_it_ran_equally_weighted(name):
+    net = ToySupernet()
+    set_alpha(net, [0, 1, 2, 3], [0, 0, 0, 0])
+    assert [s.weights.tolist() for s in strategy(name, net).derived(((1, 3), (0, 2)))] == [[0.5, 0.5]] * 2
+
+
+def test_branches_that_the_mixture_has_dropped_are_equal_among_themselves():
+    found = strategy("progressive", bound=space(keep=1))
+    found.left = [[2, 3], [0, 1]]
+    one, two = found.derived(((0, 1), (1, 2)))
+    assert torch.allclose(one.weights, torch.tensor([0.5, 0.5]))
+    assert torch.allclose(two.weights, torch.tensor([1.0, 0.0]))
 
 
 @pytest.mark.parametrize(("name", "settings", "want"), [("sigmoid", {"threshold": 0.7}, 0.7), ("darts", {}, None)])

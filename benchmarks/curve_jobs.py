@@ -1,0 +1,174 @@
+"""The jobs of `curves`: a network trained alone, a search, and how long an epoch of a search lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import process_time
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from benchmarks.search import search
+from benchmarks.signals import SIDE, curves
+from scansearch.machine.numerics import run_numerics
+from scansearch.registry import DATASETS
+from scansearch.searching.configure import make_config, model_of
+from scansearch.searching.from_scratch import train_from_scratch
+from scansearch.space import SearchSpace
+from scansearch.training.evaluate import evaluate
+from scansearch.training.events import Silent
+from scansearch.training.feed import Feed
+
+ORDERS = ("h", "v", "w2", "hilbert", "hilbert_t", "spiral", "diagonal", "random:1")
+MODEL, LAYERS, EPOCHS = "local_vim_nano", 4, 36
+TRAINING: dict[str, Any] = {"lr": 3e-3, "batch_size": 64, "threads": 1, "patch_size": 1, "checkpoint_steps": 100_000}
+JUDGED: dict[str, dict[str, float]] = {
+    # What a setting is, as a share of all judgements.
+    "random_search": {"samples": 1.0},
+    "single_path": {"population": 0.1, "generations": 0.0, "mutations": 0.05, "crossovers": 0.05},
+    "fair_path": {"population": 0.1, "generations": 0.0, "mutations": 0.05, "crossovers": 0.05},
+    "evolution": {"population": 0.2, "cycles": 0.8},
+    "optuna_search": {"trials": 1.0},
+    "nni_search": {"trials": 1.0},
+    "surrogate": {"trials": 1.0},
+    "local_search": {"trials": 1.0},
+}
+GENERATIONS = 9
+"""Of single_path and fair_path: with the shares above, all judgements are spent."""
+
+Directions = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A layout and what a layer chooses from; ``answer`` is one of ``orders``."""
+
+    answer: str
+    orders: tuple[str, ...] = ORDERS
+
+    @property
+    def space(self) -> SearchSpace:
+        """One order a layer."""
+        return SearchSpace(name="curves", candidates=self.orders, keep=1, description="one order a layer")
+
+    @property
+    def key(self) -> str:
+        """The task in the record."""
+        return f"{self.answer} of {','.join(self.orders)}"
+
+    def drawn(self, count: int) -> list[Directions]:
+        """Random genotypes, all different."""
+        space, choices = self.space.bind([(SIDE, SIDE)] * LAYERS), dict[Any, None]()
+        generator = torch.Generator().manual_seed(0)
+        while len(choices) < count:
+            choices[space.sample(generator)] = None
+        return [space.directions(choice) for choice in choices]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network trained alone."""
+
+    task: Task
+    directions: Directions
+    seed: int
+    tiny: bool
+
+    @property
+    def key(self) -> str:
+        """The job in the record."""
+        return f"train {self.task.key} | {self.directions} | {self.seed}{' tiny' if self.tiny else ''}"
+
+
+def train(job: Training) -> dict[str, float]:
+    """Accuracies in [0, 1] on validation and test images, and the processor's seconds."""
+    epochs = 1 if job.tiny else EPOCHS
+    with curves(job.task.answer, tiny=job.tiny) as name, run_numerics():
+        torch.set_num_threads(1)
+        config = make_config(
+            space=job.task.space, strategy="random_search", model=MODEL, data=name, seed=job.seed,
+            settings={**TRAINING, "epochs": epochs},
+        )  # fmt: skip
+        data = DATASETS.get(name).load()
+        feed = Feed(data, config.augment, config.train.batch_size, job.seed, Fabric(accelerator="cpu", devices=1))
+        began = process_time()
+        network = train_from_scratch(model_of(config), job.directions, config, feed, Silent())
+        seconds = process_time() - began
+        validation, test = (evaluate(network, split, feed).accuracy for split in (data.validation, data.test))
+    return {"validation": validation, "test": test, "seconds": seconds}
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that lasts as long as so many trainings.
+
+    Args:
+        task: What is searched.
+        strategy: The strategy's name.
+        seed: Its seed.
+        epochs: Epochs of the supernet.
+        judged: Genotypes judged after it.
+        tiny: A few images.
+    """
+
+    task: Task
+    strategy: str
+    seed: int
+    epochs: int
+    judged: int
+    tiny: bool
+
+    @property
+    def key(self) -> str:
+        """The job in the record."""
+        plan = f"{self.strategy} {self.epochs} {self.judged}"
+        return f"search {self.task.key} | {plan} | {self.seed}{' tiny' if self.tiny else ''}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the search."""
+        shares = JUDGED.get(self.strategy, {})
+        counts = {name: max(2, round(share * self.judged)) for name, share in shares.items()}
+        if "generations" in counts:
+            counts["generations"] = 1 if self.tiny else GENERATIONS
+        return {**TRAINING, "epochs": self.epochs, **counts}
+
+
+def find(job: Search) -> dict[str, Any]:
+    """The genotype found, and the processor's seconds."""
+    with curves(job.task.answer, tiny=job.tiny) as name:
+        began = process_time()
+        genotype = search(
+            space=job.task.space, strategy=job.strategy, model=MODEL, data=name, seed=job.seed, **job.settings
+        )
+    return {"directions": genotype.directions, "seconds": process_time() - began}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How long an epoch of a strategy's supernet lasts, and a judgement."""
+
+    strategy: str
+    tiny: bool
+
+    @property
+    def key(self) -> str:
+        """The job in the record."""
+        return f"rate {self.strategy}{' tiny' if self.tiny else ''}"
+
+
+def rate(job: Rate) -> dict[str, float]:
+    """Epochs and judgements of a strategy in trainings' epochs: each is timed beside one of these, so that load does not count."""
+    task = Task(ORDERS[0])
+    few, many = (1, 2) if job.tiny else (2, 6)
+
+    def timed(epochs: int, judged: int) -> float:
+        return float(find(Search(task, job.strategy, 0, epochs, judged, job.tiny))["seconds"])
+
+    with curves(task.answer, tiny=job.tiny):
+        alone = train(Training(task, [["h"]] * LAYERS, 0, job.tiny))["seconds"] / (1 if job.tiny else EPOCHS)
+    first = timed(few, 20)
+    epoch = (timed(many, 20) - first) / (many - few)
+    judgement = (timed(few, 120) - first) / 100 if job.strategy in JUDGED else 0.0
+    return {"epoch": max(epoch / alone, 0.1), "judgement": max(judgement / alone, 0.0)}

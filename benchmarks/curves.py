@@ -1,0 +1,295 @@
+"""Is what a search finds worth its time? Known answers on real training: signals laid on a grid along an order (`signals.py`).
+
+A layer that scans along the order of the layout sees the signal as it was; the best genotype scans along it in every layer. Each search
+gets the time of so many trainings of a single network, and what it finds is then trained alone, from scratch. Beside it stands what the
+same time buys without any search: the best, by validation images, of so many random genotypes trained alone, and one more for the
+training that the search's genotype needs. Accuracies are on test images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, product
+from math import isnan
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+from scipy.stats import bootstrap, wilcoxon
+
+from benchmarks.comparison import not_run, plain_table
+from benchmarks.curve_jobs import EPOCHS, JUDGED, LAYERS, MODEL, ORDERS, Rate, Search, Task, Training, find, rate, train
+from benchmarks.planted import CONFIDENCE
+from benchmarks.record import Record
+from scansearch.errors import ScansearchError
+from scansearch.registry import SEARCH_SPACES, STRATEGIES
+
+LAYOUTS = ("hilbert", "h", "v", "w2", "spiral", "diagonal")
+"""The layouts that everyone may look at; those drawn by a seed decide whether a setting holds elsewhere, too."""
+CATALOGUE = "wide128"
+SEEDS, POOL = 3, 60
+BUDGETS = (3, 10, 30)
+"""Time of a search, in trainings of a single network."""
+FINAL_SEED, POOL_SEED = 1_000, 2_000
+JUDGING = 0.25
+"""Share of a search's time that a strategy which judges genotypes spends on that."""
+
+
+def tasks(count: int, layout_seed: int | None) -> list[Task]:
+    """The open layouts, or hidden ones: drawn, with their spaces, from the orders of a wide space."""
+    if layout_seed is None:
+        return [Task(answer) for answer in LAYOUTS[:count]]
+    kinds = [name for name in SEARCH_SPACES.get(CATALOGUE).candidates if not name.endswith("_flip")]
+    random = np.random.default_rng(layout_seed)
+    found = []
+    for _ in range(count):
+        orders = tuple(str(name) for name in random.choice(kinds, len(ORDERS), replace=False))
+        found.append(Task(orders[0], tuple(sorted(orders))))
+    return found
+
+
+def planned(strategy: str, budget: int, rates: dict[str, float], *, tiny: bool) -> tuple[int, int]:
+    """Epochs and judgements that so many trainings' time allows."""
+    time = float(budget * (1 if tiny else EPOCHS))
+    judges = strategy in JUDGED and rates["judgement"] > 0
+    judged = round(JUDGING * time / rates["judgement"]) if judges else 20
+    return max(1, int(time * ((1 - JUDGING) if judges else 1) / rates["epoch"])), max(20, judged)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Searches of one strategy with one budget, a number for each task and seed.
+
+    Args:
+        strategy: Its name.
+        budget: Time, in trainings.
+        epochs: Epochs of its supernet.
+        judged: Genotypes judged after it.
+        found: Test accuracy in [0, 1] of what it found, trained alone.
+        chance: Expected test accuracy of the best of so many random genotypes, on the same task.
+        regret: Share of the way from a random genotype to the best known that is missing.
+        seconds: Processor seconds of the searches.
+    """
+
+    strategy: str
+    budget: int
+    epochs: int
+    judged: int
+    found: list[float]
+    chance: list[float]
+    regret: list[float]
+    seconds: list[float]
+
+    @cached_property
+    def gain(self) -> tuple[float, float, float]:
+        """Mean of found minus chance, in points, and where it lies with 95 % confidence (bootstrap, BCa)."""
+        differences = 100 * (np.array(self.found) - np.array(self.chance))
+        if len(differences) < 2 or np.ptp(differences) == 0:
+            return float(differences.mean()), float("nan"), float("nan")
+        interval = bootstrap((differences,), np.mean, confidence_level=CONFIDENCE, rng=0).confidence_interval
+        return float(differences.mean()), float(interval.low), float(interval.high)
+
+    @cached_property
+    def p(self) -> float:
+        """How probable such gains would be without any (Wilcoxon's signed ranks, exact, one-sided)."""
+        differences = np.array(self.found) - np.array(self.chance)
+        return float(wilcoxon(differences, alternative="greater", method="exact").pvalue) if differences.any() else 1.0
+
+
+@dataclass(frozen=True)
+class Worth:
+    """The table.
+
+    Args:
+        rows: A row a strategy and budget.
+        absent: Strategies that could not run, each with the reason.
+        known: For each layout: test accuracy of a random genotype, of the answer in every layer, and the best known.
+        title: The line above the table.
+    """
+
+    rows: list[Row]
+    absent: dict[str, str]
+    known: dict[str, tuple[float, float, float]]
+    title: str
+
+    def table(self) -> Table:
+        """Accuracy of what was found, of chance at the same time, the gain with its interval and p, and the regret."""
+        made = plain_table(["", "time", "epochs", "judged", "found", "chance", "gain", "95 %", "p", "regret"])
+        for row in self.rows:
+            gain, low, high = row.gain
+            made.add_row(
+                row.strategy, str(row.budget), str(row.epochs), str(row.judged), f"{fmean(row.found):.1%}",
+                f"{fmean(row.chance):.1%}", f"{gain:+.1f}", "" if isnan(low) else f"{low:+.1f} to {high:+.1f}", f"{row.p:.2g}",
+                "" if isnan(fmean(row.regret)) else f"{fmean(row.regret):.0%}",
+            )  # fmt: skip
+        lines = [
+            f"{name}: random {random:.1%}, answer everywhere {answer:.1%}, best known {best:.1%}"
+            for name, (random, answer, best) in self.known.items()
+        ]
+        notes = [Text(line, style="dim") for line in lines]
+        if (missing := not_run(self.absent)) is not None:
+            notes.append(missing)
+        made.caption, made.caption_justify = Text("\n").join(notes), "left"
+        return made
+
+    def missed(self) -> list[str]:
+        """Nothing is promised: the table says which strategies are worth their time."""
+        return []
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as JSON data, with every search."""
+        rows = [{**vars(row), "gain": row.gain, "p": row.p} for row in self.rows]
+        facts = {"benchmark": "curves", "title": self.title, "known": self.known}
+        return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}
+
+
+def best_of(pool: Sequence[dict[str, float]], count: int) -> float:
+    """Expected test accuracy of the one with the best validation accuracy among ``count`` drawn from a pool; exact.
+
+    The best of the sample has rank r among n with probability C(n - r, count - 1) / C(n, count), r = 1 the best.
+    """
+    ordered = sorted(pool, key=lambda one: -one["validation"])
+    left, total, size = 1.0, 0.0, len(ordered)
+    for place, one in enumerate(ordered):
+        here = left * min(1.0, count / (size - place))
+        total, left = total + here * one["test"], left - here
+    return total
+
+
+def best_known(study: Study, task: Task) -> float:
+    """Test accuracy of the best genotype known: the answer in every layer, or one that a search found."""
+    found = [study.test(study.final(job)) for job in study.jobs if job.task == task]
+    return max(fmean(map(study.test, study.answers[task])), *found)
+
+
+@dataclass(frozen=True)
+class Study:
+    """All trainings and searches, done or not.
+
+    Args:
+        pool: Random genotypes, for each task.
+        answers: The answer in every layer, once a seed, for each task.
+        searches: By strategy and budget, one a task and seed.
+        record: What was found.
+    """
+
+    pool: dict[Task, list[Training]]
+    answers: dict[Task, list[Training]]
+    searches: dict[tuple[str, int], list[Search]]
+    record: Record
+
+    @property
+    def jobs(self) -> list[Search]:
+        """All searches."""
+        return list(chain.from_iterable(self.searches.values()))
+
+    def final(self, job: Search) -> Training:
+        """The training of what a search found."""
+        tiny, seed = job.tiny, FINAL_SEED + job.seed
+        return Training(job.task, self.record.found[job.key]["directions"], seed, tiny)
+
+    def test(self, job: Training) -> float:
+        """Its accuracy on test images, in [0, 1]."""
+        return float(self.record.found[job.key]["test"])
+
+    def do(self, processes: int) -> None:
+        """Does what was not done yet."""
+        alone = chain.from_iterable([*self.pool.values(), *self.answers.values()])
+        self.record.fill({job.key: job for job in alone}, train, processes, "training alone")
+        self.record.fill({job.key: job for job in self.jobs}, find, processes, "searching")
+        final = map(self.final, self.jobs)
+        self.record.fill({job.key: job for job in final}, train, processes, "training what was found")
+
+    def known(self) -> dict[Task, tuple[float, float, float]]:
+        """Test accuracy of a random genotype (mean), of the answer in every layer (mean), and the best known."""
+        return {
+            task: (
+                fmean(map(self.test, self.pool[task])),
+                fmean(map(self.test, self.answers[task])),
+                best_known(self, task),
+            )
+            for task in self.pool
+        }
+
+    def rows(self) -> list[Row]:
+        """One a strategy and budget."""
+        known, rows = self.known(), list[Row]()
+        for (name, budget), jobs in self.searches.items():
+            found = [self.test(self.final(job)) for job in jobs]
+            pools = [[self.record.found[one.key] for one in self.pool[job.task]] for job in jobs]
+            regret = []
+            for job, accuracy in zip(jobs, found, strict=True):
+                random, _, best = known[job.task]
+                regret.append((best - accuracy) / (best - random) if best > random else float("nan"))
+            chance = [best_of(pool, budget + 1) for pool in pools]
+            seconds = [self.record.found[job.key]["seconds"] for job in jobs]
+            judged = jobs[0].judged if name in JUDGED else 0
+            rows.append(Row(name, budget, jobs[0].epochs, judged, found, chance, regret, seconds))
+        return rows
+
+
+def timed(names: Sequence[str], record: Record, *, tiny: bool) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """How long an epoch and a judgement of each strategy last, and why others cannot run here."""
+    rates, absent = dict[str, dict[str, float]](), dict[str, str]()
+    for name in names:
+        job = Rate(name, tiny)
+        try:
+            record.fill({job.key: job}, rate, 1, f"timing {name}")
+        except ScansearchError as error:
+            absent[name] = str(error)
+        else:
+            rates[name] = record.found[job.key]
+    return rates, absent
+
+
+def run(
+    seeds: int = SEEDS,
+    strategies: Sequence[str] | None = None,
+    *,
+    budgets: Sequence[int] = BUDGETS,
+    layouts: int = len(LAYOUTS),
+    layout_seed: int | None = None,
+    record: Path | None = None,
+    processes: int = 1,
+    tiny: bool = False,
+) -> list[Worth]:
+    """Searches and trains.
+
+    Args:
+        seeds: Searches a strategy, a layout and a budget.
+        strategies: Names; by default all there are.
+        budgets: Time of a search, in trainings.
+        layouts: How many layouts.
+        layout_seed: Draws hidden layouts in the place of the open ones.
+        record: File of what was found before, and will be.
+        processes: Jobs at once, one thread each.
+        tiny: A few images, to see that it runs.
+    """
+    kept, given, each = Record(record), tasks(layouts, layout_seed), range(seeds)
+    rates, absent = timed(strategies or STRATEGIES.names(), kept, tiny=tiny)
+    study = Study(
+        pool={task: [Training(task, d, POOL_SEED, tiny) for d in task.drawn(4 if tiny else POOL)] for task in given},
+        answers={
+            task: [Training(task, [[task.answer]] * LAYERS, FINAL_SEED + seed, tiny) for seed in each] for task in given
+        },
+        searches={
+            (name, budget): [
+                Search(task, name, seed, *planned(name, budget, rates[name], tiny=tiny), tiny)
+                for task, seed in product(given, each)
+            ]
+            for name, budget in product(rates, budgets)
+        },
+        record=kept,
+    )
+    study.do(processes)
+    hidden = "" if layout_seed is None else f", drawn by seed {layout_seed}"
+    title = (
+        f"curves: is a search worth its time? {len(given)} layouts{hidden}, {seeds} searches each; {MODEL}, one of "
+        f"{len(ORDERS)} orders a layer; time in trainings of one network ({EPOCHS} epochs); accuracy on test images"
+    )
+    return [Worth(study.rows(), absent, {task.answer: known for task, known in study.known().items()}, title)]

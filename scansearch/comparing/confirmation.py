@@ -1,0 +1,178 @@
+"""Certainty by agreement: two searches on separate halves of a run's images, and what both say of its genotype."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from scansearch.comparing.halves import HalfRun, search_half
+from scansearch.comparing.side_by_side import Job, all_done
+from scansearch.comparing.verdict import Halves, verdict
+from scansearch.confirmed import MOST_PAIRS
+from scansearch.errors import InterruptedRunError, RunFolderError
+from scansearch.genotype import Genotype
+from scansearch.machine.numerics import run_numerics
+from scansearch.runs.environment_json import check_images
+from scansearch.runs.folder import RunFolder
+from scansearch.runs.limits import MOST_EPOCHS
+from scansearch.runs.run import Run
+from scansearch.searching.assemble import assemble, finished
+from scansearch.shape import check_number
+from scansearch.space import BoundSpace
+from scansearch.training.events import Listener, Silent
+from scansearch.training.join import join
+
+SIDE_BY_SIDE = 2
+"""Halves that are searched at a time unless told otherwise, on a CPU; each takes as much memory as the run."""
+MOST_JOBS = 1024
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """How a run is to be confirmed.
+
+    Args:
+        path: The run folder.
+        pairs: Pairs of halves.
+        epochs: Epochs of each half; ``None`` is as many as the run had.
+        jobs: How many halves are searched at a time; ``None`` is two on a CPU with as many cores, else one.
+
+    Raises:
+        ScansearchError: If a number is out of range.
+    """
+
+    path: Path
+    pairs: int = 1
+    epochs: int | None = None
+    jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, most in (
+            ("pairs", self.pairs, MOST_PAIRS),
+            ("epochs", self.epochs, MOST_EPOCHS),
+            ("jobs", self.jobs, MOST_JOBS),
+        ):
+            if value is not None:
+                check_number(name, value, most)
+
+    @property
+    def command(self) -> str:
+        """What begins it, or goes on with it."""
+        words = ["scansearch", "confirm", str(self.path)]
+        words += ["--pairs", str(self.pairs)] if self.pairs > 1 else []
+        words += ["--epochs", str(self.epochs)] if self.epochs else []
+        return shlex.join(words)
+
+    def half(self, run: Run, number: int) -> HalfRun:
+        """One half of the run, checked against what there is of it; errors as ``HalfRun.check``."""
+        half = HalfRun.of(run, number, self.epochs)
+        half.check()
+        return half
+
+
+def searched_run(path: str | Path) -> Run:
+    """Opens the run of a search that is done.
+
+    Raises:
+        RunFolderError: If it is of another kind, not done, itself a half, or not what its settings say.
+    """
+    run = Run.open(path)
+    if run.kind != "search":
+        raise RunFolderError(f"{path} is a run of kind {run.kind}; what can be confirmed is a search")
+    if run.config.data.part:
+        raise RunFolderError(
+            f"{path} is itself a search on part {run.config.data.part} of the images; name the run that it belongs to"
+        )
+    if finished(RunFolder.open(path), Silent()) is None:
+        raise RunFolderError(
+            f"{path} holds no genotype yet; finish the search with `scansearch resume {shlex.quote(str(path))}`"
+        )
+    return run
+
+
+def space_of(run: Run, listener: Listener) -> BoundSpace:
+    """The space of a run on its model's layers; the images are read for it.
+
+    Raises:
+        ScansearchError: If the images changed since the run began.
+    """
+    config = run.config.alone()
+    with run_numerics():
+        machine, fabric = join(config.machine.model_copy(update={"devices": 1}))
+        parts = assemble(config.model_copy(update={"machine": machine}), fabric, listener)
+    check_images(run.path, run.environment, parts.environment)
+    if copies := len(parts.data.train) - len({*parts.data.train.contents}):
+        listener.warned(
+            f"{copies:,} training images are copies of others: halves that share them agree a little more than separate ones would"
+        )
+    return parts.bound
+
+
+def confirm(wanted: Confirmation, listener: Callable[[int], Listener] = lambda number: Silent()) -> Genotype:
+    """Searches the halves of a run, side by side or one after the other, and writes what they say into its genotype.
+
+    The halves are runs in ``RUN/confirm/half-1``, ``half-2``, ...; whatever ends this, the same call goes on from their checkpoints.
+
+    Args:
+        wanted: What is to be done.
+        listener: Who is told about each half, by its number; 0 is the run itself.
+
+    Returns:
+        The genotype, also written to ``genotype.json`` of the run; figures are not drawn.
+
+    Raises:
+        ScansearchError: For bad input, or what ended a search.
+    """
+    run = searched_run(wanted.path)
+    space = space_of(run, listener(0))
+    halves = [wanted.half(run, number) for number in range(1, 2 * wanted.pairs + 1)]
+    left = [(number, half) for number, half in enumerate(halves, 1) if half.genotype is None]
+    jobs = min(wanted.jobs or _usual_jobs(run), len(left))
+    if jobs > 1 or run.config.machine.devices > 1:
+        threads = max(1, (run.config.machine.threads or torch.get_num_threads()) // max(1, jobs))
+        starts = [partial(_job, wanted, number, threads, listener(number)) for number, _ in left]
+        all_done(starts, jobs, wanted.command)
+    else:
+        for number, half in left:
+            _here(half, listener(number), wanted.command)
+    return _concluded(run, space, halves)
+
+
+def _usual_jobs(run: Run) -> int:
+    on_cpu = run.config.machine.accelerator == "cpu" or not torch.cuda.is_available()
+    return min(SIDE_BY_SIDE, os.cpu_count() or 1) if on_cpu else 1
+
+
+def _job(wanted: Confirmation, number: int, threads: int, listener: Listener) -> Job:
+    epochs = ["--epochs", str(wanted.epochs)] if wanted.epochs else []
+    return Job(
+        f"half {number}", ["confirm", str(wanted.path), "--half", str(number), "--json", *epochs], threads, listener
+    )
+
+
+def _here(half: HalfRun, listener: Listener, again: str) -> None:
+    try:
+        search_half(half, listener)
+    except InterruptedRunError as error:
+        where = str(error).partition("; nothing is lost")[0]
+        raise InterruptedRunError(f"{where} of {half.path.name}; nothing is lost: continue with `{again}`") from error
+
+
+def _concluded(run: Run, space: BoundSpace, halves: list[HalfRun]) -> Genotype:
+    """Writes what the halves say; the genotype is read again, for hours may have passed."""
+    found = [finished(RunFolder.open(half.path), Silent()) for half in halves]
+    with RunFolder.open(run.path).locked() as folder:
+        genotype = finished(folder, Silent())
+        assert genotype is not None
+        choices = [space.choice(other.directions) for other in found if other is not None]
+        epochs = halves[0].config.train.epochs
+        said = verdict(space.choice(genotype.directions), Halves(space, choices, run.config.seed), epochs)
+        genotype = genotype.model_copy(update={"confirmed": said})
+        genotype.save(run.path / "genotype.json")
+    return genotype

@@ -1,0 +1,79 @@
+"""Known answers on real training: the layouts, the plan at equal time, what chance gives, and that a long run goes on."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from statistics import fmean
+
+import pytest
+import torch
+
+from benchmarks import curves
+from benchmarks.curve_jobs import JUDGED, Search, Task
+from benchmarks.record import Record
+from benchmarks.signals import laid_along
+from scansearch.errors import ScansearchError
+from scansearch.scans import ScanOrder
+
+
+def double(job):
+    if job < 0:
+        raise ScansearchError("negative")
+    return 2 * job
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # accuracies of tiny trainings are all alike
+def test_a_tiny_run_searches_and_trains_what_was_found(tiny_run):
+    (result,) = tiny_run("curves").results
+    assert [(row["strategy"], row["budget"]) for row in result["rows"]] == [("darts", 1), ("random_search", 1)]
+    assert all(len(row["found"]) == len(row["chance"]) == 1 for row in result["rows"])
+    assert all(row["epochs"] >= 1 and row["seconds"][0] > 0 for row in result["rows"])
+    assert list(result["known"]) == ["hilbert"]
+
+
+def test_who_reads_along_the_order_sees_the_signal():
+    along, rows = laid_along("spiral", train=5), laid_along("h", train=5)
+    walked = along.train.images.flatten(1)[:, ScanOrder("spiral").indices(8, 8)]
+    assert torch.equal(walked, rows.train.images.flatten(1))
+    assert torch.equal(along.test.labels, rows.test.labels)
+    assert len(along.validation) == 1_000
+
+
+def test_hidden_layouts_follow_from_their_seed():
+    first, again, other = (curves.tasks(4, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert all(task.answer in task.orders and len(set(task.orders)) == len(curves.ORDERS) for task in first)
+    assert [task.answer for task in curves.tasks(2, None)] == list(curves.LAYOUTS[:2])
+
+
+def test_chance_is_the_mean_over_all_samples():
+    pool = [{"validation": v, "test": t} for v, t in ((0.5, 0.4), (0.9, 0.7), (0.7, 0.8), (0.6, 0.1), (0.8, 0.6))]
+    for count in range(1, 6):
+        best = [max(some, key=lambda one: one["validation"])["test"] for some in combinations(pool, count)]
+        assert curves.best_of(pool, count) == pytest.approx(fmean(best))
+
+
+def test_judging_takes_its_share_of_the_time():
+    rates = {"epoch": 2.0, "judgement": 0.1}
+    assert curves.planned("darts", 10, rates, tiny=False) == (180, 20)
+    epochs, judged = curves.planned("random_search", 10, rates, tiny=False)
+    assert (epochs, judged) == (135, 900)
+    assert epochs * rates["epoch"] + judged * rates["judgement"] == 360
+
+
+@pytest.mark.parametrize("strategy", [name for name, shares in JUDGED.items() if len(shares) > 1])
+def test_all_judgements_are_spent(strategy):
+    settings = Search(Task("h"), strategy, 0, 1, 400, False).settings
+    children = settings.get("generations", 1) * (settings.get("mutations", 0) + settings.get("crossovers", 0))
+    assert settings["population"] + children + settings.get("cycles", 0) == 400
+
+
+def test_a_record_goes_on_where_it_was_cut_off(tmp_path):
+    path = tmp_path / "record.jsonl"
+    with pytest.raises(ScansearchError):
+        Record(path).fill({"a": 1, "b": -1}, double, 1, "doubling")
+    path.write_text(path.read_text() + '\n{"key": "b", "va')
+    record = Record(path)
+    assert record.found == {"a": 2}
+    record.fill({"a": 5, "b": 3}, double, 1, "doubling")
+    assert Record(path).found == {"a": 2, "b": 6}
