@@ -89,6 +89,11 @@ class AugmentSettings(BaseModel):
         """Whether targets become soft."""
         return self.mix_probability > 0 and (self.mixup > 0 or self.cutmix > 0)
 
+    @property
+    def for_bytes(self) -> bool:
+        """Whether something is done that is defined for images of bytes alone."""
+        return self.rand_augment > 0 or self.jitter > 0
+
     def replace(self, **changes: Any) -> AugmentSettings:
         """A validated copy with some settings changed.
 

@@ -123,11 +123,7 @@ def run_steps(
     Raises:
         ScansearchError: If the images are not bytes.
     """
-    if images.dtype != torch.uint8:
-        raise ScansearchError(
-            f"RandAugment and jitter change grey levels of bytes, 0 to 255, but these images are {images.dtype}; use "
-            "--set rand_augment=0 --set jitter=0"
-        )
+    check_bytes(images)
     images, levels = images.clone(), [round(255 * value) for value in mean] or [GREY] * images.shape[1]
     fill = torch.tensor(levels, device=images.device)
     for step, share in zip(steps.unbind(1), shares.double().unbind(1), strict=True):
@@ -137,3 +133,16 @@ def run_steps(
                 there = rows.to(images.device)
                 images.index_copy_(0, there, run(images[there], argument(share[rows]), fill))
     return images
+
+
+def check_bytes(images: torch.Tensor) -> None:
+    """Checks that RandAugment and colour jitter are defined for images.
+
+    Raises:
+        ScansearchError: If they are not bytes.
+    """
+    if images.dtype != torch.uint8:
+        raise ScansearchError(
+            f"RandAugment and jitter change grey levels of bytes, 0 to 255, but these images are {images.dtype}; use "
+            "--set rand_augment=0 --set jitter=0"
+        )

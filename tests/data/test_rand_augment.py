@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -127,3 +130,26 @@ def test_other_numbers_than_bytes_are_refused_in_one_line() -> None:
         with pytest.raises(ScansearchError, match=r"bytes, 0 to 255, but these images are torch.float32; use") as told:
             Augmentation(settings, 5)(images().float(), torch.zeros(30, dtype=torch.int64), generator())
         assert "\n" not in str(told.value)
+
+
+def test_another_process_with_more_threads_gets_the_same_bytes() -> None:
+    code = (
+        "import hashlib, torch; from scansearch.data import Augmentation, AugmentSettings\n"
+        "random = torch.Generator().manual_seed(5)\n"
+        "images = torch.randint(0, 256, (96, 3, 32, 32), generator=random).to(torch.uint8)\n"
+        "settings = AugmentSettings(crop_min=0.08, flip=0.5, rand_augment=9, rand_augment_form='localmamba', jitter=0.4)\n"
+        "augment = Augmentation(settings, 3, (0.4, 0.5, 0.6))\n"
+        "found = augment.change(images, augment.draw(images.shape, random))\n"
+        "print(hashlib.sha256(found.numpy().tobytes()).hexdigest())"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", f"import torch; torch.set_num_threads({threads})\n{code}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for threads in (1, 3)
+    ]
+    assert len(told[0]) == 65
+    assert told[0] == told[1]
