@@ -39,7 +39,11 @@ class Weights:
 
     def factor(self, step: int) -> float:
         """The schedule at a step, as a factor of the peak learning rate."""
-        warmup = round(self.settings.warmup_epochs * self.steps_per_epoch)
+        warmup, begun = round(self.settings.warmup_epochs * self.steps_per_epoch), step - step % self.steps_per_epoch
+        if step < warmup:
+            step = begun if self.settings.warmup_by == "epoch" else step
+        elif self.settings.decay_by == "epoch":
+            step = max(warmup, begun)
         return schedule(step, self.steps, warmup, self.settings.min_lr / self.settings.lr)
 
     def set_rate(self, step: int) -> None:
