@@ -183,7 +183,7 @@ def build(
     genotype: Genotype | Sequence[Sequence[str]] | None = None,
     space: str | SearchSpace | None = None,
     num_classes: int = 1000,
-    image_size: int | tuple[int, int] = 224,
+    image_size: int | Sequence[int] = 224,
     in_channels: int = 3,
     **options: Any,
 ) -> nn.Module:

@@ -42,7 +42,7 @@ from scansearch.space import Choice
 from scansearch.strategy import Step
 from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
 from scansearch.strategy.gradient.subsets import LayerSubsets, gumbel_noise, on_host
-from scansearch.strategy.preset import IMAGENET_AUGMENT, IMAGENET_NOT_HERE, Preset
+from scansearch.strategy.preset import IMAGENET_AUGMENT, Preset
 
 PROXYLESS = Recipe(1e-3, 0.0, (0.0, 0.999), 120 * 961)
 """ImageNet without its held-out 50,000 images, batch 256, alpha every 5 steps of 120 epochs."""
@@ -116,7 +116,7 @@ class BinaryGates(GradientStrategy):
             not_here=(
                 "Nesterov momentum", "a cosine of its own, from 0.05, for the 40 epochs before alpha learns",
                 "alpha's loss without label smoothing", "latency in alpha's loss: give the space a budget",
-                "weight decay of biases and norms", *IMAGENET_NOT_HERE,
+                "weight decay of biases and norms", "jitter of brightness and saturation",
             ),
         ),
     }  # fmt: skip

@@ -31,12 +31,20 @@ class Darts(GradientStrategy):
     Settings = GradientSettings
     presets: ClassVar[dict[str, Preset]] = {
         "paper": Preset(
-            source="LocalMamba, arXiv 2403.09338, and its code: the search on ImageNet",
+            source="LocalMamba, arXiv 2403.09338, and classification/configs/strategies/local_mamba/config.yaml of its code",
             settings={
+                "machine": {"precision": "32"},
                 "train": {
-                    "epochs": 100, "lr": 1e-3, "warmup_epochs": 20, "weight_decay": 0.04,
-                    "clip_norm": 0.0, "batch_size": 1024,
+                    "epochs": 100, "batch_size": 1024, "optimizer": "adamw", "lr": 1e-3, "min_lr": 1e-6, "warmup_epochs": 20,
+                    "warmup_by": "epoch", "weight_decay": 0.04, "clip_norm": 0.0, "label_smoothing": 0.1,
                 },
+                "augment": {  # jitter of 0.3 is in its file, but where RandAugment is on, the code leaves it out
+                    "crop_min": 0.08, "shift": 0.0, "flip": 0.5, "jitter": 0.0, "brightness": 0.0, "contrast": 0.0,
+                    "rand_augment": 9, "rand_augment_std": 0.5, "rand_augment_count": 2, "rand_augment_form": "localmamba",
+                    "erase": 0.25, "erase_min": 0.02, "erase_max": 1 / 3, "erase_fill": "noise",
+                    "mixup": 0.2, "cutmix": 1.0, "mix_probability": 1.0, "cutmix_share": 0.5, "mix_together": 128,
+                },
+                "model": {"drop_path": 0.1, "init": "released", "decay_positions": False},
                 "strategy": {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04},
             },
         ),

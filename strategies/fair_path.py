@@ -20,7 +20,7 @@ from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.strategy import Step
 from scansearch.strategy.black_box import GeneticSearch
-from scansearch.strategy.preset import IMAGENET_AUGMENT, IMAGENET_NOT_HERE, Preset
+from scansearch.strategy.preset import IMAGENET_AUGMENT, Preset
 
 
 class FairPath(GeneticSearch):
@@ -40,7 +40,7 @@ class FairPath(GeneticSearch):
             },
             not_here=(
                 "NSGA-II for accuracy, FLOPs and parameters: SPOS' evolution for accuracy here",
-                "statistics of batch normalisation for each genotype", *IMAGENET_NOT_HERE,
+                "statistics of batch normalisation for each genotype",
             ),
         ),
     }  # fmt: skip

@@ -54,7 +54,7 @@ class Gumbel(GradientStrategy):
         "gdas": Preset(
             source="Dong & Yang, arXiv 1910.04465, and GDAS-NASNet-CIFAR.config of their code: on CIFAR-10",
             settings={
-                "train": {**CIFAR_TRAIN, "epochs": 250, "batch_size": 256, "weight_decay": 5e-4},
+                "train": {**CIFAR_TRAIN, "epochs": 250, "batch_size": 256, "decay_by": "step", "weight_decay": 5e-4},
                 "augment": CIFAR_AUGMENT,
                 "strategy": {
                     "level": "bilevel", "alpha_lr": 3e-4, "alpha_weight_decay": 1e-3, "held_out": 0.5, "tau_from": 10.0,

@@ -26,7 +26,6 @@ from scansearch.strategy.preset import (
     CIFAR_NOT_HERE,
     CIFAR_TRAIN,
     IMAGENET_AUGMENT,
-    IMAGENET_NOT_HERE,
     Preset,
 )
 
@@ -73,7 +72,10 @@ class PartialChannel(GradientStrategy):
         "pc-darts-imagenet": Preset(
             source="the same, and train_search_imagenet.py of their code: on 12.5 % of ImageNet, a fifth of it for alpha",
             settings={
-                "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 1024, "lr": 0.5, "min_lr": 0.0, "warmup_epochs": 5},
+                "train": {
+                    **CIFAR_TRAIN, "epochs": 50, "batch_size": 1024, "lr": 0.5, "min_lr": 0.0, "warmup_epochs": 5,
+                    "warmup_by": "epoch",
+                },
                 "augment": IMAGENET_AUGMENT,
                 "strategy": {
                     "level": "bilevel", "alpha_lr": 6e-3, "alpha_weight_decay": 1e-3, "alpha_warmup": 0.7, "held_out": 0.2,
@@ -81,7 +83,7 @@ class PartialChannel(GradientStrategy):
                 },
             },
             not_here=(
-                *PC_DARTS_NOT_HERE, *IMAGENET_NOT_HERE, *CIFAR_NOT_HERE[1:], "clipping of alpha's gradient",
+                *PC_DARTS_NOT_HERE, *CIFAR_NOT_HERE[1:], "clipping of alpha's gradient", "a warm-up from a fifth of the rate: from 0 here",
                 "the part of the images: set limit",
             ),
         ),

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from scansearch.strategy.black_box import GeneticSearch
-from scansearch.strategy.preset import IMAGENET_AUGMENT, IMAGENET_NOT_HERE, Preset
+from scansearch.strategy.preset import IMAGENET_AUGMENT, Preset
 
 
 class SinglePath(GeneticSearch):
@@ -32,7 +32,7 @@ class SinglePath(GeneticSearch):
                     "epochs": 120, "batch_size": 1024, "optimizer": "sgd", "lr": 0.5, "min_lr": 0.0, "warmup_epochs": 0,
                     "momentum": 0.9, "weight_decay": 4e-5, "clip_norm": 0.0, "label_smoothing": 0.1,
                 },
-                "augment": IMAGENET_AUGMENT,
+                "augment": {**IMAGENET_AUGMENT, "jitter": 0.4},
                 "strategy": {
                     "population": 50, "generations": 20, "parents": 10, "mutations": 25, "crossovers": 25,
                     "mutation_rate": 0.1,
@@ -40,7 +40,7 @@ class SinglePath(GeneticSearch):
             },
             not_here=(
                 "a rate that falls linearly: a cosine here", "statistics of batch normalisation for each genotype",
-                "a limit of FLOPs: give the space a budget", *IMAGENET_NOT_HERE,
+                "a limit of FLOPs: give the space a budget",
             ),
         ),
     }  # fmt: skip

@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.mixup import mix, mixing_draws
+from scansearch.data.rand_augment import FORMS, JITTER, jitter_draws, rand_augment_draws, run_steps
 from scansearch.data.random_boxes import box_mask, uniform
+from scansearch.data.random_crop import crop, crop_draws
 from scansearch.errors import ScansearchError
 
 
@@ -22,6 +24,11 @@ class Draws(NamedTuple):
     """The random numbers of a batch; ``None`` for what is not done.
 
     Args:
+        parts: Top, left, height and width of what becomes the image, int64 (B, 4).
+        steps: Operations of RandAugment, int64 (B, n).
+        shares: How strong they are, (B, n).
+        jitters: Operations of colour jitter, int64 (B, 3).
+        factors: Their factors, (B, 3).
         rows: Row that each row of an image comes from, int64 (B, H); outside of it where the shift brings something in.
         columns: The same of columns, (B, W).
         contrast: Factor of the contrast, (B, 1, 1, 1).
@@ -32,6 +39,11 @@ class Draws(NamedTuple):
         partner: The image that gives the rest, int64 (B,).
     """
 
+    parts: torch.Tensor | None = None
+    steps: torch.Tensor | None = None
+    shares: torch.Tensor | None = None
+    jitters: torch.Tensor | None = None
+    factors: torch.Tensor | None = None
     rows: torch.Tensor | None = None
     columns: torch.Tensor | None = None
     contrast: torch.Tensor | None = None
@@ -47,24 +59,24 @@ class Draws(NamedTuple):
 
 
 class Augmentation:
-    """Augments batches of normalised images.
+    """Augments batches: first the images as they are stored, then, once they are normalised, images and targets.
 
     Args:
         settings: What is done.
         num_classes: Number of classes, for soft targets.
+        mean: Mean colour, 0 to 1, of images of bytes: what RandAugment brings in from outside; grey if it is empty.
     """
 
-    def __init__(self, settings: AugmentSettings, num_classes: int) -> None:
-        self.settings = settings
-        self.num_classes = num_classes
+    def __init__(self, settings: AugmentSettings, num_classes: int, mean: Sequence[float] = ()) -> None:
+        self.settings, self.num_classes, self.mean = settings, num_classes, mean
 
     def __call__(
         self, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draws and applies: augments one batch.
+        """Draws and applies: augments one batch that needs no normalisation.
 
         Args:
-            images: Normalised, floating point, (B, C, H, W); not changed.
+            images: Floating point, (B, C, H, W); not changed.
             labels: int64 of shape (B,), or (B, H, W) with a class for each pixel.
             generator: The only source of randomness.
 
@@ -74,22 +86,60 @@ class Augmentation:
         """
         self.check_targets(labels)
         draws = self.draw(images.shape, generator)
+        images = self.change(images, draws)
         return self.apply(images, labels, draws.map(lambda tensor: tensor.to(images.device)))
 
     def draw(self, shape: Sequence[int], generator: torch.Generator) -> Draws:
         """The random numbers for images of ``shape`` (B, C, H, W), on the generator's device."""
         batch, _, height, width = shape
-        rows, columns = _moves(batch, height, width, self.settings, generator)
-        contrast, brightness = _jitters(batch, self.settings, generator)
-        boxes, noise = _erasures(shape, self.settings, generator)
-        own, partner = (
-            mixing_draws(batch, height, width, self.settings, generator) if self.settings.mixes else (None,) * 2
+        settings, draws = self.settings, Draws()
+        if settings.crop_min < 1:
+            draws = draws._replace(parts=crop_draws(batch, height, width, settings.crop_min, generator))
+        if settings.rand_augment > 0:
+            steps, shares = rand_augment_draws(batch, settings, generator)
+            draws = draws._replace(steps=steps, shares=shares)
+        if settings.jitter > 0:
+            jitters, factors = jitter_draws(batch, settings.jitter, generator)
+            draws = draws._replace(jitters=jitters, factors=factors)
+        rows, columns = _moves(batch, height, width, settings, generator)
+        contrast, brightness = _jitters(batch, settings, generator)
+        boxes, noise = _erasures(shape, settings, generator)
+        own, partner = mixing_draws(batch, height, width, settings, generator) if settings.mixes else (None,) * 2
+        return draws._replace(
+            rows=rows,
+            columns=columns,
+            contrast=contrast,
+            brightness=brightness,
+            boxes=boxes,
+            noise=noise,
+            own=own,
+            partner=partner,
         )
-        return Draws(rows, columns, contrast, brightness, boxes, noise, own, partner)
+
+    def change(self, images: torch.Tensor, draws: Draws) -> torch.Tensor:
+        """The first half, before images are normalised: what moves pixels, and what is published for bytes.
+
+        Args:
+            images: As they are stored, (B, C, H, W), on any device; not changed.
+            draws: What ``draw`` gave for them, on the CPU.
+
+        Returns:
+            Images of the same shape and type.
+
+        Raises:
+            ScansearchError: If RandAugment or jitter is asked for, and they are not bytes.
+        """
+        images = move(crop(images, draws.parts), draws)
+        if draws.steps is not None and draws.shares is not None:
+            images = run_steps(images, draws.steps, draws.shares, FORMS[self.settings.rand_augment_form], self.mean)
+        if draws.jitters is not None and draws.factors is not None:
+            images = run_steps(images, draws.jitters, draws.factors, JITTER, self.mean)
+        return images
 
     def apply(self, images: torch.Tensor, labels: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
-        """Augments one batch by numbers that were drawn before and lie on the device of the images; the rest as ``__call__``."""
-        images = move(images, draws, self.settings.shift_fill)
+        """The second half, of normalised images; ``draws`` are on their device. What is returned is said in ``__call__``."""
+        if self.settings.shift_fill == "mean":
+            images = blank(images, draws)
         images = erase(jitter(images, draws), draws)
         if draws.own is None or draws.partner is None:
             return images, labels
@@ -103,12 +153,13 @@ class Augmentation:
         """
         if labels.ndim == 1:
             return
-        off = {"shift": 0.0, "flip": 0.0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
-        if wrong := [name for name in off if getattr(self.settings, name)]:
-            raise ScansearchError(
-                f"with a target for each pixel only brightness and contrast can be augmented, but {wrong[0]} is "
-                f"{getattr(self.settings, wrong[0])}; use --set {wrong[0]}=0"
-            )
+        for name in ("crop_min", "shift", "flip", "rand_augment", "erase", "mixup", "cutmix"):
+            value, off = getattr(self.settings, name), AugmentSettings.model_fields[name].default
+            if value != off:
+                raise ScansearchError(
+                    f"with a target for each pixel only brightness, contrast and jitter can be augmented, but {name} is {value}; "
+                    f"use --set {name}={off:g}"
+                )
 
 
 def _moves(
@@ -128,18 +179,23 @@ def _shifted(batch: int, size: int, share: float, generator: torch.Generator) ->
     return torch.arange(size, device=generator.device) + offset
 
 
-def move(images: torch.Tensor, draws: Draws, fill: str) -> torch.Tensor:
-    """Shifts and mirrors every image by itself; both are one gather."""
-    rows, columns = draws.rows, draws.columns
-    if rows is None or columns is None:
+def move(images: torch.Tensor, draws: Draws) -> torch.Tensor:
+    """Shifts and mirrors every image by itself; both are one gather. The edge comes in from outside."""
+    if draws.rows is None or draws.columns is None:
         return images
+    rows, columns = (index.to(images.device, non_blocking=True) for index in (draws.rows, draws.columns))
     batch, channels, height, width = images.shape
     index = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
-    moved = images.flatten(2).gather(2, index.view(batch, 1, -1).expand(-1, channels, -1)).view_as(images)
-    if fill != "mean":
-        return moved
-    inside = _inside(rows, height)[:, :, None] & _inside(columns, width)[:, None, :]
-    return moved * inside[:, None].to(moved)
+    return images.flatten(2).gather(2, index.view(batch, 1, -1).expand(-1, channels, -1)).view_as(images)
+
+
+def blank(images: torch.Tensor, draws: Draws) -> torch.Tensor:
+    """Zeroes what a shift brought in from outside: normalised images then have their mean colour there."""
+    if draws.rows is None or draws.columns is None:
+        return images
+    height, width = images.shape[2:]
+    inside = _inside(draws.rows, height)[:, :, None] & _inside(draws.columns, width)[:, None, :]
+    return images * inside[:, None].to(images)
 
 
 def _inside(index: torch.Tensor, size: int) -> torch.Tensor:

@@ -14,6 +14,12 @@ class AugmentSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    crop_min: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="smallest area of a random part that is scaled up to the image, as a share of it (ImageNet: 0.08); 1 is off",
+    )
     shift: float = Field(
         default=0.0, ge=0, le=0.5, description="largest random shift, as a share of the side (0.125: 4 pixels of 32)"
     )
@@ -21,6 +27,29 @@ class AugmentSettings(BaseModel):
         default="edge", description="what a shift brings in: the edge pixels again, or the mean colour"
     )
     flip: float = Field(default=0.0, ge=0, le=1, description="probability that an image is mirrored left to right")
+    rand_augment: float = Field(
+        default=0.0, ge=0, le=10, description="magnitude of RandAugment (ImageNet: 9), for images of bytes; 0 is off"
+    )
+    rand_augment_std: float = Field(
+        default=0.5, ge=0, le=10, description="standard deviation of its magnitude, from operation to operation"
+    )
+    rand_augment_count: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="how many operations are drawn for an image; each is applied in half of the cases",
+    )
+    rand_augment_form: Literal["timm", "localmamba"] = Field(
+        default="timm",
+        description="timm: its 15 operations, stronger with the magnitude (rand-m9-mstd0.5-inc1). localmamba: the 19 of its code, in "
+        "which posterizing, solarizing and colour factors do not grow stronger",
+    )
+    jitter: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="largest relative change of brightness, contrast and saturation, for images of bytes (ImageNet: 0.4)",
+    )
     brightness: float = Field(
         default=0.0, ge=0, le=2, description="largest random change of brightness, in standard deviations of the data"
     )
@@ -42,6 +71,13 @@ class AugmentSettings(BaseModel):
         default=0.5, ge=0, le=1, description="share of the mixed images that get cutmix where both it and mixup are on"
     )
 
+    mix_together: int = Field(
+        default=1,
+        ge=1,
+        le=65_536,
+        description="how many images of a batch are mixed alike, by the same share or rectangle (timm's mode batch: all of a device)",
+    )
+
     @model_validator(mode="after")
     def _areas_in_order(self) -> AugmentSettings:
         if self.erase_min > self.erase_max:
@@ -52,6 +88,11 @@ class AugmentSettings(BaseModel):
     def mixes(self) -> bool:
         """Whether targets become soft."""
         return self.mix_probability > 0 and (self.mixup > 0 or self.cutmix > 0)
+
+    @property
+    def for_bytes(self) -> bool:
+        """Whether something is done that is defined for images of bytes alone."""
+        return self.rand_augment > 0 or self.jitter > 0
 
     def replace(self, **changes: Any) -> AugmentSettings:
         """A validated copy with some settings changed.

@@ -23,8 +23,9 @@ def mixing_draws(
     Returns:
         The share of every pixel that an image keeps, (B, H, W), and the image that gives the rest, int64 (B,).
     """
-    own = _own_share(batch, height, width, settings, generator)
-    return own, torch.randperm(batch, generator=generator, device=generator.device)
+    together = settings.mix_together
+    own = _own_share(-(-batch // together), height, width, settings, generator).repeat_interleave(together, dim=0)
+    return own[:batch], torch.randperm(batch, generator=generator, device=generator.device)
 
 
 def mix(

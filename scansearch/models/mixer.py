@@ -81,11 +81,14 @@ class ScanMixer(nn.Module):
             self.dt_proj_bias.copy_(dt + torch.log(-torch.expm1(-dt)))  # the inverse of softplus
             self.out_proj.weight /= math.sqrt(self.config.depth)
 
-    def reset_linear_released(self) -> None:
-        """Draws the stacked linear maps as LocalVim's code ends up with them; step sizes start at softplus(0)."""
+    def reset_released(self) -> None:
+        """Draws the linear maps as LocalVim's code ends up with them; step sizes start at softplus(0), out_proj as in Mamba."""
         nn.init.trunc_normal_(self.x_proj_weight, std=0.02)
         nn.init.trunc_normal_(self.dt_proj_weight, std=0.02)
         nn.init.zeros_(self.dt_proj_bias)
+        self.out_proj.reset_parameters()  # kaiming uniform, a = sqrt(5)
+        with torch.no_grad():
+            self.out_proj.weight /= math.sqrt(self.config.depth)
 
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""

@@ -50,7 +50,7 @@ def make_config(
     if preset is not None:
         if preset not in kind.presets:
             raise unknown_name(f"preset of strategy {strategy}", preset, sorted(kind.presets))
-        overrides.update(kind.presets[preset].settings, f"preset {preset}")
+        overrides.update(_fitting(kind.presets[preset].settings, spec), f"preset {preset}")
     for source, layer in layers or []:
         overrides.update(layer, source)
     for assignment in assignments or []:
@@ -76,6 +76,12 @@ def make_config(
     config: RunConfig = validated(RunConfig, everything, "run")
     model_of(config)
     return config
+
+
+def _fitting(preset: dict[str, dict[str, Any]], spec: ModelSpec) -> dict[str, dict[str, Any]]:
+    """A preset's settings without options that are not this model's: its section ``model`` is of the family that was published."""
+    options = {name: value for name, value in preset.get("model", {}).items() if name in spec.Options.model_fields}
+    return {**preset, "model": options}
 
 
 def _check(kind: type[Strategy], spec: ModelSpec, space: SearchSpace, section: str, values: dict[str, Any]) -> None:

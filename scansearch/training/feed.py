@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 
 from scansearch.data import Augmentation, AugmentSettings, ImageData, Split, TensorSplit, normalise
 from scansearch.data.augment import Draws
+from scansearch.data.rand_augment import check_bytes
 from scansearch.training.ahead import Ahead
 from scansearch.training.batch import Batch
 from scansearch.training.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN, Batches, generator, split_off
@@ -41,6 +42,9 @@ class Feed:
         seed: Seed of the run.
         fabric: The device, and the processes that share the batches.
         held_out_share: Share of the training images that ``train`` never gives and ``held_out`` does.
+
+    Raises:
+        ScansearchError: If the augmentation is not defined for these images.
     """
 
     def __init__(
@@ -48,7 +52,9 @@ class Feed:
     ) -> None:  # fmt: skip
         self.data, self.batch_size, self.seed, self.fabric = data, batch_size, seed, fabric
         self.processes = Processes(fabric)
-        self.augment = Augmentation(augment, data.num_classes)
+        if augment.for_bytes:
+            check_bytes(data.train.batch(torch.tensor([0]))[0])
+        self.augment = Augmentation(augment, data.num_classes, data.mean)
         weights_part, held_out_part = split_off(len(data.train), held_out_share, seed)
         size, ranks = batch_size, self.processes.size
         self.batches = Batches(weights_part, size, seed, TRAIN, ranks)
@@ -119,6 +125,7 @@ class Feed:
         def over(tensor: torch.Tensor) -> torch.Tensor:
             return tensor.to(self.fabric.device, non_blocking=True)
 
-        images = normalise(over(raw.images), self.mean, self.std)
+        images = self.augment.change(over(raw.images), raw.draws)
+        images = normalise(images, self.mean, self.std)
         images, targets = self.augment.apply(images, over(raw.targets), raw.draws.map(over))
         return Batch(images[: raw.size], targets[: raw.size])

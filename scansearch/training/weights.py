@@ -42,10 +42,19 @@ class Weights:
 
     def factor(self, step: int) -> float:
         """The schedule at a step, as a factor of the peak learning rate."""
+        begin, end = self._span(step)
+        warmup, taken = round(self.settings.warmup_epochs * self.steps_per_epoch), step - begin
+        begun = taken - taken % self.steps_per_epoch
+        if taken < warmup:
+            taken = begun if self.settings.warmup_by == "epoch" else taken
+        elif self.settings.decay_by == "epoch":
+            taken = max(warmup, begun)
+        return schedule(taken, end - begin, warmup, self.settings.min_lr / self.settings.lr)
+
+    def _span(self, step: int) -> tuple[int, int]:
+        """The first step of the schedule that this one belongs to, and the one after its last."""
         bounds = [0, *(epoch * self.steps_per_epoch for epoch in self.restarts), self.steps]
-        begin, end = next(pair for pair in pairwise(bounds) if step < pair[1] or pair[1] == self.steps)
-        warmup = round(self.settings.warmup_epochs * self.steps_per_epoch)
-        return schedule(step - begin, end - begin, warmup, self.settings.min_lr / self.settings.lr)
+        return next(span for span in pairwise(bounds) if step < span[1] or span[1] == self.steps)
 
     def begin_anew(self, fresh: nn.Module) -> None:
         """Takes the weights of another network of this kind, alpha too, and forgets what the optimiser remembers."""

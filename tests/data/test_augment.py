@@ -6,6 +6,7 @@ import torch
 from scansearch.data import Augmentation, AugmentSettings
 from scansearch.data.mixup import symmetric_beta
 from scansearch.data.random_boxes import box_mask
+from scansearch.errors import ScansearchError
 
 EVERYTHING = AugmentSettings(
     shift=0.25, flip=0.5, brightness=0.3, contrast=0.3, erase=0.5, mixup=0.8, cutmix=1.0, mix_probability=0.7
@@ -21,6 +22,8 @@ EACH = [
     AugmentSettings(erase=0.5, erase_fill="mean"),
     AugmentSettings(mixup=0.8),
     AugmentSettings(cutmix=0.5),
+    AugmentSettings(mixup=0.2, cutmix=1, mix_together=5),
+    AugmentSettings(crop_min=0.08),
     EVERYTHING,
 ]
 NAMES = [",".join(f"{k}={v}" for k, v in settings.model_dump(exclude_defaults=True).items()) for settings in EACH]
@@ -133,6 +136,26 @@ def test_targets_follow_the_pixels(settings: AugmentSettings) -> None:
     found, targets = Augmentation(only_mixing, 4)(images, labels, generator())
     torch.testing.assert_close(found.mean(dim=(2, 3)), targets, rtol=0, atol=1e-6)
     assert (targets.max(dim=1).values < 1).any()
+
+
+def test_images_in_a_row_are_mixed_alike() -> None:
+    shape = (64, 1, 8, 8)
+    for together, different in ((1, 64), (10, 7), (64, 1), (100, 1)):
+        settings = AugmentSettings(mixup=1, mix_together=together)
+        draws = Augmentation(settings, 4).draw(shape, generator())
+        assert draws.own is not None
+        assert draws.own.shape == (64, 8, 8)
+        assert len(draws.own.unique(dim=0)) == different
+        for part in draws.own.split(together):
+            assert torch.equal(part, part[:1].expand_as(part))
+
+
+def test_with_a_target_for_each_pixel_only_colours_change() -> None:
+    labels = torch.zeros(2, 4, 4, dtype=torch.int64)
+    Augmentation(AugmentSettings(brightness=0.1, contrast=0.1, jitter=0.4), 3).check_targets(labels)
+    for name, off in (("rand_augment", "0"), ("crop_min", "1"), ("flip", "0")):
+        with pytest.raises(ScansearchError, match=f"{name} is 0.5; use --set {name}={off}$"):
+            Augmentation(AugmentSettings(**{name: 0.5}), 3).check_targets(labels)
 
 
 def test_mixing_nothing_changes_nothing() -> None:

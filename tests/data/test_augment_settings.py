@@ -18,7 +18,7 @@ def test_replace_validates() -> None:
     settings = AugmentSettings(shift=0.1)
     assert settings.replace(flip=0.5) == AugmentSettings(shift=0.1, flip=0.5)
     for changes, message in (
-        ({"flop": 1}, "unknown setting 'flop'; there is: shift, "),
+        ({"flop": 1}, "unknown setting 'flop'; there is: crop_min, shift, "),
         ({"flip": 2}, "flip: .* less than or equal to 1, but got 2"),
         ({"flip": "often"}, "flip: .*'often'"),
         ({"erase_min": 0.5, "erase_max": 0.1}, "erase_min <= erase_max must hold, but got 0.5 and 0.1"),

@@ -112,7 +112,8 @@ def test_dense_targets_are_learned_and_counted_by_the_pixel(named, masked, tmp_p
 
 def test_geometric_augmentation_of_dense_targets_is_refused(named, masked, tmp_path):
     with pytest.raises(
-        ScansearchError, match="with a target for each pixel only brightness and contrast can be augmented, but flip"
+        ScansearchError,
+        match="with a target for each pixel only brightness, contrast and jitter can be augmented, but flip",
     ):
         scansearch.search(tmp_path / "run", model="pixels", data="masked", space="global4", epochs=1, flip=0.5)
 

@@ -136,7 +136,7 @@ def test_residual_stays_wide_under_mixed_precision() -> None:
 
 def test_initial_step_sizes() -> None:
     for init, low, high in (("mamba", 9e-4, 0.11), ("released", 0.69, 0.70)):
-        spec = LOCAL_VIM_NANO.configure(dt_init=init, depth=1)
+        spec = LOCAL_VIM_NANO.configure(init=init, depth=1)
         network = spec.network([["h", "v"]], ImageShape(8, 8, channels=1, classes=2))
         mixer = network.layers[0].mixer
         dt = torch.nn.functional.softplus(mixer.dt_proj_bias)

@@ -21,7 +21,8 @@ def build(**changes):
 @pytest.mark.parametrize("value", [0, -3, True, 2.0, "3", None, 10**9], ids=repr)
 @pytest.mark.parametrize("name", ["num_classes", "in_channels", "image_size"])
 def test_sizes_are_integers_from_1_to_a_bound(name, value):
-    with pytest.raises(ScansearchError, match=rf"{name} must be an integer from 1 to \d+, but got") as caught:
+    rule = f"{name} must be an integer from 1 to" if type(value) is int else f"takes an integer.* as {name}, but got"
+    with pytest.raises(ScansearchError, match=rule) as caught:
         build(**{name: value})
     assert "\n" not in str(caught.value)
 
@@ -99,13 +100,10 @@ def test_no_images_give_no_logits():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            {"model": ["local_vim_nano"], "genotype": GENOTYPE},
-            "a model is named by text, but got .'local_vim_nano'.; there is",
-        ),
-        ({"model": 3, "genotype": GENOTYPE}, "a model is named by text, but got 3; there is"),
-        ({"model": "local_vim_nano", "space": 3}, "a space is a name, a file or a SearchSpace, but got 3"),
-        ({"model": "local_vim_nano", "space": ["h"]}, "a space is a name, a file or a SearchSpace, but got .'h'."),
+        ({"model": ["local_vim_nano"], "genotype": GENOTYPE}, "takes text as model, but got a list"),
+        ({"model": 3, "genotype": GENOTYPE}, "takes text as model, but got 3"),
+        ({"model": "local_vim_nano", "space": 3}, "takes text or a SearchSpace or None as space, but got 3"),
+        ({"model": "local_vim_nano", "space": ["h"]}, "takes text or a SearchSpace or None as space, but got a list"),
     ],
 )
 def test_what_is_no_name_is_one_line(arguments, message):

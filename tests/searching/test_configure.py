@@ -73,6 +73,8 @@ def test_every_preset_is_what_the_run_is_told(strategy, preset):
         "train": config.train.model_dump(),
         "augment": config.augment.model_dump(),
         "strategy": config.strategy.settings,
+        "machine": config.machine.model_dump(),
+        "model": config.model.settings,
     }
     for section, values in recipe.settings.items():
         assert values.items() <= sections[section].items()

@@ -10,6 +10,16 @@ from scansearch.data import Augmentation, AugmentSettings, TensorSplit, normalis
 from scansearch.errors import ScansearchError
 from scansearch.training.batches import AUGMENT, HELD_OUT_AUGMENT, generator
 
+RECIPE = AugmentSettings(
+    crop_min=0.08,
+    flip=0.5,
+    rand_augment=9,
+    rand_augment_form="localmamba",
+    jitter=0.4,
+    erase=0.25,
+    mixup=0.2,
+    mix_together=3,
+)
 EVERYTHING = AugmentSettings(shift=0.25, flip=0.5, brightness=0.3, contrast=0.3, erase=0.5, mixup=0.8, cutmix=1.0)
 
 
@@ -104,6 +114,32 @@ class Dense(TensorSplit):
         return images, labels[:, None, None].expand(-1, 6, 6)
 
 
+def test_bytes_are_changed_before_they_are_normalised(feed, data):
+    fed = feed(RECIPE)
+    images, labels = data.train.batch(fed.batches[2])
+    augment = Augmentation(RECIPE, 3, data.mean)
+    draws = augment.draw(images.shape, generator(5, AUGMENT, 2, 0))
+    changed = augment.change(images, draws)
+    assert changed.dtype == torch.uint8
+    assert not torch.equal(changed, images)
+    wanted = augment.apply(normalise(changed, data.mean, data.std), labels, draws)
+    found = fed.train(2)
+    assert torch.equal(found.images, wanted[0])
+    assert torch.equal(found.targets, wanted[1])
+    state = torch.get_rng_state()
+    torch.manual_seed(1)
+    assert same(feed(RECIPE, train=Whole(data.train)).train(2), found)
+    torch.set_rng_state(state)
+
+
+def test_what_is_for_bytes_is_refused_before_the_first_step(feed, data):
+    numbers = TensorSplit(data.train.images.float(), data.train.labels)
+    feed(AugmentSettings(crop_min=0.08, flip=0.5), train=numbers).train(0)
+    for settings in (AugmentSettings(rand_augment=9), AugmentSettings(jitter=0.4)):
+        with pytest.raises(ScansearchError, match=r"these images are torch.float32; use --set rand_augment=0"):
+            feed(settings, train=numbers)
+
+
 def test_dense_targets_are_not_moved(feed, data):
     dense = Dense(data.train.images, data.train.labels)
     assert feed(AugmentSettings(brightness=0.5), train=dense).train(0).targets.shape == (8, 6, 6)
@@ -112,7 +148,7 @@ def test_dense_targets_are_not_moved(feed, data):
 
 
 @pytest.mark.parametrize("processes", [2, 4])
-@pytest.mark.parametrize("augment", [EVERYTHING, AugmentSettings(erase=0.5, brightness=0.2), AugmentSettings()])
+@pytest.mark.parametrize("augment", [EVERYTHING, RECIPE, AugmentSettings(erase=0.5), AugmentSettings()])
 def test_the_shares_of_several_processes_are_the_batch_of_one(feed, augment, processes, monkeypatch):
     for what in ("train", "held_out"):
         for number in (0, 3):

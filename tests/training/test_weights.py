@@ -1,5 +1,7 @@
 """One update of the weights: rate, gradient, clipping, optimiser."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -24,6 +26,35 @@ def test_the_rate_warms_up_and_falls(feed, weights):
     assert factors[-1] == pytest.approx(0.1)
     found.set_rate(5)
     assert rate(found) == 0.1
+
+
+def test_the_rate_can_stand_still_within_an_epoch(feed, weights):
+    """LocalMamba: 1e-7 + (1e-3 - 1e-7) e / 20 in warm-up epoch e, then a cosine step by step down to 1e-6."""
+    fed = feed()
+    by_step = weights(fed, epochs=100, warmup_epochs=20, lr=1e-3, min_lr=1e-6)
+    found = weights(fed, epochs=100, warmup_epochs=20, lr=1e-3, min_lr=1e-6, warmup_by="epoch")
+    each = fed.steps_per_epoch
+    assert each == 5
+    for epoch in range(20):
+        wanted = 1e-7 + (1e-3 - 1e-7) * epoch / 20
+        for step in range(each * epoch, each * (epoch + 1)):
+            assert 1e-3 * found.factor(step) == pytest.approx(wanted, rel=1e-12)
+    for step in range(20 * each, 100 * each + 1):
+        wanted = 1e-6 + (1e-3 - 1e-6) * (1 + math.cos(math.pi * (step - 20 * each) / (80 * each))) / 2
+        assert found.factor(step) == by_step.factor(step)
+        assert 1e-3 * found.factor(step) == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("warmup", [0, 0.5, 1.4])
+def test_the_rate_can_fall_from_epoch_to_epoch(feed, weights, warmup):
+    fed = feed()
+    by_step = weights(fed, epochs=4, warmup_epochs=warmup)
+    found = weights(fed, epochs=4, warmup_epochs=warmup, decay_by="epoch")
+    first = round(warmup * 5)
+    for step in range(20):
+        begun = step if step < first else max(first, step - step % 5)
+        assert found.factor(step) == by_step.factor(begun)
+    assert found.factor(first) == 1
 
 
 def test_an_update_is_the_optimisers_with_clipped_gradients(feed, weights):

@@ -102,18 +102,19 @@ class LocalVim(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-        if options.dt_init == "released":
+        if options.init == "released":
             self._init_released()
 
     def _init_released(self) -> None:
-        # LocalVim's code ends its initialisation with this pass; it was not meant to reach the step-size projections.
+        # LocalVim's code passes over all linear maps in the end; that was not meant to reach the step-size projections. Then
+        # out_proj is drawn once more.
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-            elif isinstance(module, ScanMixer):
-                module.reset_linear_released()
+        for mixer in [module for module in self.modules() if isinstance(module, ScanMixer)]:
+            mixer.reset_released()
 
     def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
         """Logits of images (B, C, H, W); ``selections``, one a layer, are for supernets.
@@ -196,8 +197,13 @@ class LocalVim(nn.Module):
         return torch.cat([embedding[:, :middle], token, embedding[:, middle:]], dim=1)
 
     def no_weight_decay(self) -> set[str]:
-        """Parameters that are 1-D in LocalMamba's layout: biases, norms and D. Its code decays all others."""
-        return {name for name, p in self.named_parameters() if p.ndim <= 1 or name.rpartition(".")[2] in VECTORS}
+        """Parameters that are 1-D in LocalMamba's layout: biases, norms and D; and positions, if the options say so."""
+        positions = set() if self.options.decay_positions else {"pos_embed", "cls_token"}
+        return {
+            name
+            for name, p in self.named_parameters()
+            if p.ndim <= 1 or name.rpartition(".")[2] in VECTORS or name in positions
+        }
 
 
 class LocalVimSupernet(LocalVim, Supernet):

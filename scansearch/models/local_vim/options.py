@@ -24,10 +24,14 @@ class LocalVimOptions(MixerOptions):
         description="Pixels of a patch's side. auto: the smallest that divides the image and gives at most 256 tokens.",
     )
     drop_path: float = Field(0.0, ge=0, lt=1, description="Largest stochastic-depth rate.")
-    dt_init: Literal["mamba", "released"] = Field(
+    init: Literal["mamba", "released"] = Field(
         "mamba",
-        description="mamba: step sizes start log-uniform in [1e-3, 0.1]. released: as in LocalVim's code, where a later pass over "
-        "all linear layers resets them to softplus(0) = 0.69.",
+        description="mamba: Mamba's initial weights, step sizes log-uniform in [1e-3, 0.1]. released: as LocalVim's code ends up, all "
+        "linear maps normal with 0.02 but out_proj, which is drawn last, and their biases 0, which makes step sizes 0.69.",
+    )
+    decay_positions: bool = Field(
+        True,
+        description="Whether weight decay acts on the position embedding and the class token; in LocalVim's code it does not.",
     )
 
     @field_validator("embed_dim")
