@@ -47,6 +47,14 @@ class Darts(GradientStrategy):
                 "model": {"drop_path": 0.1, "init": "released", "decay_positions": False},
                 "strategy": {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04},
             },
+            not_here=(
+                "ImageNet at 224 pixels and the model local_vim_search: --data, image_size and --model say what is searched",
+                "drop path, initialisation and decay are LocalVim's, other models keep theirs",
+                "crops are cut from images of the final size, there from the files",
+                "cutmix's rectangle lies within the image, there it may reach over the edge",
+                "RandAugment's grid distortion, which there begins above magnitude 10",
+                "validation on whole images, there without a margin of an eighth",
+            ),
         ),
         "darts": Preset(
             source="Liu et al., arXiv 1806.09055, and train_search.py of their code: first order, on CIFAR-10",
