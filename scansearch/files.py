@@ -101,7 +101,11 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space, then resume the run or repeat the command" if full else "choose another folder"
+        remedy = (
+            "free some space, then resume the run or repeat the command"
+            if full
+            else "make it writable, or choose another folder"
+        )
         reason = (error.strerror or str(error)).lower()
         raise RunFolderError(f"cannot write {path}: {reason}; {remedy}") from error
 

@@ -36,7 +36,9 @@ def command(
             min=1, max=200, help="Search this half only, on another machine say; then `confirm RUN` does the rest."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON for other programs.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON for other programs; with --half, a line for each event.")
+    ] = False,
 ) -> None:
     """Say how sure a genotype is, by searching anew on separate halves of the images.
 

@@ -15,7 +15,7 @@ from scansearch.comparing.halves import HalfRun, search_half
 from scansearch.comparing.side_by_side import Job, all_done
 from scansearch.comparing.verdict import Halves, verdict
 from scansearch.confirmed import MOST_PAIRS
-from scansearch.errors import InterruptedRunError, RunFolderError
+from scansearch.errors import InterruptedRunError, RunFolderError, ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
 from scansearch.runs.environment_json import check_images
@@ -70,7 +70,15 @@ class Confirmation:
         return shlex.join(words)
 
     def half(self, run: Run, number: int) -> HalfRun:
-        """One half of the run, checked against what there is of it; errors as ``HalfRun.check``."""
+        """One half of the run, checked against what there is of it; errors as ``HalfRun.check``.
+
+        Raises:
+            ScansearchError: If no pair has a half of this number.
+        """
+        if number > 2 * self.pairs:
+            raise ScansearchError(
+                f"--half is 1 to {2 * self.pairs}, two a pair, but got {number}; half {number} needs --pairs {(number + 1) // 2}"
+            )
         half = HalfRun.of(run, number, self.epochs)
         half.check()
         return half
@@ -141,7 +149,16 @@ def confirm(wanted: Confirmation, listener: Callable[[int], Listener] = lambda n
     else:
         for number, half in left:
             _here(half, listener(number), wanted.command)
-    return _concluded(run, space, halves)
+    return _concluded(run, space, halves, listener(0))
+
+
+def _undecided(genotype: Genotype) -> frozenset[int]:
+    """The layers, from 0, that could choose and whose candidates all have the same score."""
+    return frozenset(
+        i
+        for i, layer in enumerate(genotype.layers)
+        if len(layer.scores) > len(layer.directions) and len({*layer.scores.values()}) == 1
+    )
 
 
 def _usual_jobs(run: Run) -> int:
@@ -151,9 +168,8 @@ def _usual_jobs(run: Run) -> int:
 
 def _job(wanted: Confirmation, number: int, threads: int, listener: Listener) -> Job:
     epochs = ["--epochs", str(wanted.epochs)] if wanted.epochs else []
-    return Job(
-        f"half {number}", ["confirm", str(wanted.path), "--half", str(number), "--json", *epochs], threads, listener
-    )
+    half = ["--half", str(number), "--pairs", str(wanted.pairs)]
+    return Job(f"half {number}", ["confirm", str(wanted.path), *half, "--json", *epochs], threads, listener)
 
 
 def _here(half: HalfRun, listener: Listener, again: str) -> None:
@@ -164,15 +180,21 @@ def _here(half: HalfRun, listener: Listener, again: str) -> None:
         raise InterruptedRunError(f"{where} of {half.path.name}; nothing is lost: continue with `{again}`") from error
 
 
-def _concluded(run: Run, space: BoundSpace, halves: list[HalfRun]) -> Genotype:
+def _concluded(run: Run, space: BoundSpace, halves: list[HalfRun], listener: Listener) -> Genotype:
     """Writes what the halves say; the genotype is read again, for hours may have passed."""
     found = [finished(RunFolder.open(half.path), Silent()) for half in halves]
+    undecided = [_undecided(other) for other in found if other is not None]
+    if layers := sorted(frozenset().union(*undecided)):
+        listener.warned(
+            f"in layer {', '.join(str(i + 1) for i in layers)} all candidates are alike to a half, which so has chosen nothing there; what "
+            "it keeps does not count"
+        )
     with RunFolder.open(run.path).locked() as folder:
         genotype = finished(folder, Silent())
         assert genotype is not None
         choices = [space.choice(other.directions) for other in found if other is not None]
         epochs = halves[0].config.train.epochs
-        said = verdict(space.choice(genotype.directions), Halves(space, choices, run.config.seed), epochs)
+        said = verdict(space.choice(genotype.directions), Halves(space, choices, run.config.seed, undecided), epochs)
         genotype = genotype.model_copy(update={"confirmed": said})
         genotype.save(run.path / "genotype.json")
     return genotype

@@ -46,11 +46,14 @@ class Halves:
         space: The space on the model's layers.
         choices: One a half; the first and second are a pair, and so on.
         seed: Seed of the draws, where chance must be drawn.
+        undecided: Of each half, the layers (from 0) in which all candidates are alike to it. What it keeps there is the first that
+            comes, and counts for nothing: halves would agree on it whatever the images.
     """
 
     space: BoundSpace
     choices: Sequence[Choice]
     seed: int
+    undecided: Sequence[frozenset[int]] = ()
 
     @property
     def exact(self) -> bool:
@@ -58,9 +61,18 @@ class Halves:
         return self.space.budget is None and not any(layer.rules for layer in self.space)
 
     @cached_property
+    def chosen(self) -> list[Choice]:
+        """What each half chose: nothing in the layers in which it is undecided."""
+        silent = self.undecided or [frozenset()] * len(self.choices)
+        return [
+            tuple(() if i in gone else kept for i, kept in enumerate(choice))
+            for choice, gone in zip(self.choices, silent, strict=True)
+        ]
+
+    @cached_property
     def pairs(self) -> list[tuple[Choice, Choice]]:
-        """The halves two by two."""
-        return list(zip(self.choices[::2], self.choices[1::2], strict=True))
+        """What the halves chose, two by two."""
+        return list(zip(self.chosen[::2], self.chosen[1::2], strict=True))
 
     @property
     def needed(self) -> int:
@@ -74,9 +86,10 @@ class Halves:
     def chances(self) -> list[Chance]:
         """What chance gives each pair, given how many directions its halves keep."""
         rule = self._by_formula if self.exact else self._by_draws
-        return [rule(*pair, seen) for pair, seen in zip(self.pairs, self.overlaps(), strict=True)]
+        second = self.choices[1::2]
+        return [rule(*pair, kept, seen) for pair, kept, seen in zip(self.pairs, second, self.overlaps(), strict=True)]
 
-    def _by_formula(self, one: Choice, other: Choice, seen: Sequence[int]) -> Chance:
+    def _by_formula(self, one: Choice, other: Choice, kept: Choice, seen: Sequence[int]) -> Chance:
         laws = [
             overlap_law(len(layer.candidates), len(a), len(b))
             for layer, a, b in zip(self.space, one, other, strict=True)
@@ -84,8 +97,9 @@ class Halves:
         layers = [at_least(law, n) for law, n in zip(laws, seen, strict=True)]
         return Chance([mean_of(law) for law in laws], layers, at_least(sum_of(laws), sum(seen)))
 
-    def _by_draws(self, one: Choice, other: Choice, seen: Sequence[int]) -> Chance:
-        drawn = overlaps_with(one, self._drawn(tuple(map(len, other)), other))
+    def _by_draws(self, one: Choice, other: Choice, kept: Choice, seen: Sequence[int]) -> Chance:
+        both = tuple(a if b else () for a, b in zip(one, other, strict=True))
+        drawn = overlaps_with(both, self._drawn(tuple(map(len, kept)), kept))
         layers = [drawn_p(drawn[:, i], n) for i, n in enumerate(seen)]
         return Chance(drawn.mean(0).tolist(), layers, drawn_p(drawn.sum(1), sum(seen)))
 
@@ -102,7 +116,7 @@ class Halves:
         """Of each layer, how many halves chose each direction, in the sequence of the candidates."""
         found = []
         for number, layer in enumerate(self.space):
-            chosen = Counter(i for choice in self.choices for i in choice[number])
+            chosen = Counter(i for choice in self.chosen for i in choice[number])
             found.append({layer.candidates[i]: chosen[i] for i in sorted(chosen)})
         return found
 
@@ -154,7 +168,7 @@ def verdict(kept: Choice, halves: Halves, epochs: int) -> Confirmed:
 
 def _single(halves: Halves) -> dict[str, float]:
     """What chance and the theorem say of single directions, where they can."""
-    sizes = [[len(choice[i]) for choice in halves.choices] for i in range(len(halves.space))]
+    sizes = [[len(choice[i]) for choice in halves.chosen] for i in range(len(halves.space))]
     ns = [len(layer.candidates) for layer in halves.space]
     told = {}
     if halves.exact:

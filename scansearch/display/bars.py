@@ -63,7 +63,8 @@ class _Told(Listener):
     @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         if not self.bars.console.is_terminal:
-            on = f"goes on at step {progress.step}" if facts["resumed"] else f"begins, {progress.epochs} epochs"
+            length = f"{progress.epochs} epoch{'s' if progress.epochs > 1 else ''}"
+            on = f"goes on at step {progress.step}" if facts["resumed"] else f"begins, {length}"
             self.bars.console.print(f"{self.bars.name} {self.number} {on}; {facts['images']:,} training images")
         self.stepped(progress)
 

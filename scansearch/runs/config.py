@@ -92,6 +92,8 @@ def read_config(folder: Path) -> RunConfig:
         ScansearchError: If the file is damaged, in one line.
     """
     path = folder / "config.toml"
+    if folder.is_file():
+        raise RunFolderError(f"{folder} is a file; a run is a folder, perhaps {folder.parent}")
     if not path.exists():
         raise RunFolderError(
             f"{folder} holds no run (it has no config.toml); start one with `scansearch run --out {quote(str(folder))}`"

@@ -172,6 +172,19 @@ def test_one_half_on_another_machine(run, call):
     assert [json.loads(line)[0] for line in lines if "epoch_done" in line] == ["epoch_done"]
 
 
+def test_a_half_that_no_pair_has_is_refused(run, refused):
+    assert (
+        refused("confirm", "run", "--half", "3").strip()
+        == "--half is 1 to 2, two a pair, but got 3; half 3 needs --pairs 2"
+    )
+
+
+def test_a_genotype_is_no_run(run, refused):
+    assert (
+        refused("confirm", "run/genotype.json").strip() == "run/genotype.json is a file; a run is a folder, perhaps run"
+    )
+
+
 def test_a_folder_elsewhere_is_refused(run, refused, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (run / "confirm").symlink_to(elsewhere)

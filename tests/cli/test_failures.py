@@ -175,7 +175,11 @@ def failing(number, after=0):
 def test_disk_that_refuses_before_the_first_checkpoint_leaves_nothing(refused, tiny, here, monkeypatch, number, after):
     monkeypatch.setattr("os.fsync", failing(number, after))
     line = refused(*tiny, "--out", "deep/er/run")
-    remedy = "free some space, then resume the run" if number == errno.ENOSPC else "choose another folder"
+    remedy = (
+        "free some space, then resume the run"
+        if number == errno.ENOSPC
+        else "make it writable, or choose another folder"
+    )
     assert f"{os.strerror(number).lower()}; {remedy}" in line
     assert not list(here.iterdir())
 

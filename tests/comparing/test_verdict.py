@@ -10,9 +10,9 @@ KEPT = [["h", "v"], ["w2", "w2_flip"], ["h_flip", "v"]]
 OTHER = [["h", "v"], ["w2", "v"], ["w2", "w2_flip"]]
 
 
-def said(*choices, kept=KEPT, **more):
+def said(*choices, kept=KEPT, undecided=(), **more):
     space = SearchSpace.from_dict({"name": "toy", "candidates": NAMES, "keep": 2, **more}).bind([(6, 6)] * len(kept))
-    return verdict(space.choice(kept), Halves(space, [space.choice(choice) for choice in choices], 0), 7)
+    return verdict(space.choice(kept), Halves(space, [space.choice(choice) for choice in choices], 0, undecided), 7)
 
 
 def test_halves_that_agree_in_all():
@@ -25,6 +25,20 @@ def test_halves_that_agree_in_all():
     first = found.layers[0]
     assert (first.halves, first.overlap, first.most) == ({"h": 2, "v": 2}, 2, 2)
     assert (first.chance, first.p) == (pytest.approx(2 / 3), pytest.approx(1 / 15))
+
+
+@pytest.mark.parametrize("exact", [True, False], ids=["formula", "drawn"])
+def test_where_a_half_is_undecided_it_has_chosen_nothing(exact, monkeypatch):
+    monkeypatch.setattr("scansearch.comparing.drawn.drawn_like.__defaults__", (2000,))
+    monkeypatch.setattr(Halves, "exact", exact)
+    nowhere, everywhere = frozenset(), frozenset({0, 1, 2})
+    found = said(KEPT, KEPT, undecided=[everywhere, everywhere])
+    assert (found.overlap, found.most, found.chance, found.p) == (0, 0, 0, 1)
+    assert not any(layer.directions for layer in found.layers)
+    found = said(KEPT, KEPT, undecided=[frozenset({1}), nowhere])
+    assert (found.overlap, found.most) == (4, 4)
+    assert found.p == pytest.approx(15**-2, abs=0.005)
+    assert [list(layer.directions) for layer in found.layers] == [KEPT[0], [], KEPT[2]]
 
 
 def test_what_halves_share_by_chance_is_not_confirmed():
