@@ -89,9 +89,9 @@ class TrainSettings(Settings):
     warmup_epochs: float = Field(1.0, ge=0, le=MOST_EPOCHS, description="Epochs of linear warm-up.")
     warmup_by: Literal["step", "epoch"] = Field(
         "step",
-        description="When the learning rate changes in the warm-up: with every step, or only from epoch to epoch.",
+        description="When lr changes in the warm-up: with every step, or only from epoch to epoch.",
     )
-    decay_by: Literal["step", "epoch"] = Field("step", description="When it changes after the warm-up.")
+    decay_by: Literal["step", "epoch"] = Field("step", description="When lr changes after the warm-up.")
     weight_decay: float = Field(
         0.04, ge=0, le=100, description="Weight decay; biases, norms and other 1-D parameters have none."
     )
