@@ -102,7 +102,7 @@ class Augmentation:
             jitters, factors = jitter_draws(batch, settings.jitter, generator)
             draws = draws._replace(jitters=jitters, factors=factors)
         rows, columns = _moves(batch, height, width, settings, generator)
-        contrast, brightness = _jitters(batch, settings, generator)
+        contrast, brightness = _tones(batch, settings, generator)
         boxes, noise = _erasures(shape, settings, generator)
         own, partner = mixing_draws(batch, height, width, settings, generator) if settings.mixes else (None,) * 2
         return draws._replace(
@@ -140,7 +140,7 @@ class Augmentation:
         """The second half, of normalised images; ``draws`` are on their device. What is returned is said in ``__call__``."""
         if self.settings.shift_fill == "mean":
             images = blank(images, draws)
-        images = erase(jitter(images, draws), draws)
+        images = erase(toned(images, draws), draws)
         if draws.own is None or draws.partner is None:
             return images, labels
         return mix(images, functional.one_hot(labels, self.num_classes).float(), draws.own, draws.partner)
@@ -202,7 +202,7 @@ def _inside(index: torch.Tensor, size: int) -> torch.Tensor:
     return (index >= 0) & (index < size)
 
 
-def _jitters(
+def _tones(
     batch: int, settings: AugmentSettings, generator: torch.Generator
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     def between(low: float, high: float) -> torch.Tensor:
@@ -212,7 +212,7 @@ def _jitters(
     return contrast, between(-settings.brightness, settings.brightness) if settings.brightness > 0 else None
 
 
-def jitter(images: torch.Tensor, draws: Draws) -> torch.Tensor:
+def toned(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Changes brightness and contrast of every image by itself; contrast about the image's own mean."""
     if draws.contrast is not None:
         mean = images.mean(dim=(1, 2, 3), keepdim=True)

@@ -28,7 +28,7 @@ class SandwichSettings(StrategySettings):
     )
 
 
-class Subsets:
+class StudentDraws:
     """Draws the smaller sub-networks of a step.
 
     Args:

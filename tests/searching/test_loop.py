@@ -9,7 +9,7 @@ from scansearch.strategies.darts import Darts
 
 import scansearch
 from scansearch.registry import STRATEGIES
-from scansearch.strategy.sandwich import Subsets
+from scansearch.strategy.sandwich import StudentDraws
 from scansearch.training import feed as feed_module
 from scansearch.training import meter as meter_module
 from scansearch.training.batches import generator
@@ -162,7 +162,7 @@ def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, 
         return drawn
 
     monkeypatch.setattr(Feed, "_read", unseen(Feed._read))
-    monkeypatch.setattr(Subsets, "draw", unseen(Subsets.draw))
+    monkeypatch.setattr(StudentDraws, "draw", unseen(StudentDraws.draw))
     run = {**RUN, "batch_size": 4, "limit": 96, "epochs": 1, "checkpoint_steps": 1000, **settings}
     scansearch.search(tmp_path / "run", listener=Watch(), **run)
     seen[0] = []  # what comes before the first step

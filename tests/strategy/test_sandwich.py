@@ -12,7 +12,7 @@ import scansearch
 from scansearch.registry import STRATEGIES
 from scansearch.space import Budget, Costs, SearchSpace
 from scansearch.strategy import Strategy
-from scansearch.strategy.sandwich import Subsets, fewest
+from scansearch.strategy.sandwich import StudentDraws, fewest
 from scansearch.testing import check_strategy
 
 MIXTURES, DRAWS = ("darts", "partial_channel", "progressive", "sigmoid"), ("gumbel", "binary_gates")
@@ -83,7 +83,7 @@ def test_candidates_that_have_dropped_out_learn_no_more():
 def test_the_first_has_the_fewest_directions_and_the_others_are_uniform():
     bound = space(keep=(1, 3), layers=1)
     torch.manual_seed(0)
-    drawn = [Subsets(bound).draw(2) for _ in range(400)]
+    drawn = [StudentDraws(bound).draw(2) for _ in range(400)]
     assert {len(first[0]) for first, *_ in drawn} == {1}
     counts = Counter(choice for _, *others in drawn for choice in others)
     assert len(counts) == bound.size == 14
@@ -99,7 +99,7 @@ def test_the_fewest_directions_are_as_many_as_the_constraints_leave():
 def test_subsets_are_within_the_budget():
     costs = Costs("FLOPs", 0, [dict.fromkeys(NAMES[:4], 1)] * 2)
     afford = SearchSpace(name="afford", candidates=NAMES[:4], keep=(1, 3), budget=Budget(limit=4, table="t"))
-    drawn = Subsets(afford.bind([(6, 6)] * 2, costs=costs)).draw(100)
+    drawn = StudentDraws(afford.bind([(6, 6)] * 2, costs=costs)).draw(100)
     assert [len(layer) for layer in drawn[0]] == [1, 1]
     assert max(sum(map(len, choice)) for choice in drawn) == 4
 

@@ -23,7 +23,7 @@ from scansearch.space import BoundSpace, Choice, EvenDraws
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged_genotypes import Judged, choice_of
-from scansearch.strategy.sandwich import SandwichSettings, Subsets
+from scansearch.strategy.sandwich import SandwichSettings, StudentDraws
 from scansearch.strategy.step import Distillation, Plan
 from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
@@ -75,7 +75,7 @@ class BlackBox(Strategy):
         self.draw = space.sample if space.budget is None else EvenDraws(space)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
-        self.memory, self.subsets = Judged(space), Subsets(space)
+        self.memory, self.students = Judged(space), StudentDraws(space)
 
     @override
     def notes(self) -> list[str]:
@@ -95,7 +95,7 @@ class BlackBox(Strategy):
         """The sandwich rule: all branches teach."""
         if not self.settings.sandwich:
             return None
-        students = map(self.derived, self.subsets.draw(self.settings.sandwich))
+        students = map(self.derived, self.students.draw(self.settings.sandwich))
         return Distillation(list(students), [Selection(tuple(range(len(layer.candidates)))) for layer in self.space])
 
     @override

@@ -27,7 +27,7 @@ from scansearch.strategy.gradient.narrow import narrowed_alpha, narrowed_selecti
 from scansearch.strategy.gradient.regularise import Regulariser
 from scansearch.strategy.gradient.unrolled import unrolled_gradient
 from scansearch.strategy.hooks import Judge
-from scansearch.strategy.sandwich import Subsets
+from scansearch.strategy.sandwich import StudentDraws
 from scansearch.strategy.step import Batch, Distillation, Plan, Step
 from scansearch.strategy.strategy import Strategy
 from scansearch.strategy.traits import Traits
@@ -114,7 +114,7 @@ class GradientStrategy(Strategy):
         kind = torch.optim.AdamW if joint else torch.optim.Adam
         self.optimizer = kind(supernet.architecture_parameters(), lr=self.rate, betas=recipe.betas, weight_decay=decay)
         self.regulariser = Regulariser(settings, plan, supernet, sums_to_one=self.sums_to_one)
-        self.subsets, tuning = Subsets(space), round(settings.tuning * plan.steps)
+        self.students, tuning = StudentDraws(space), round(settings.tuning * plan.steps)
         by = settings.perturbation_by
         self.derivation = Derivation(settings.selection, settings.judged, space, plan.seed, tuning, by)
         self.curvature = Curvature(plan.epochs, 0.0 if joint else decay) if settings.curvature != "off" else None
@@ -244,7 +244,7 @@ class GradientStrategy(Strategy):
             return None
         students = [
             [student._replace(part=own.part) for student, own in zip(self.derived(choice), selections, strict=True)]
-            for choice in self.subsets.draw(self.settings.sandwich, self.remaining())
+            for choice in self.students.draw(self.settings.sandwich, self.remaining())
         ]
         return Distillation(students, super().derived(self.remaining()) if self.draws else None)
 
