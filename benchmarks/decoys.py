@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from rich.table import Table
-from scipy.stats import binomtest, hypergeom
+from scipy.stats import binomtest
 
 from benchmarks.comparison import not_run, plain_table
 from benchmarks.images import images
 from benchmarks.planted import CONFIDENCE, TINY, tried
 from benchmarks.search import search
+from scansearch.comparing.agreement import overlap_law, sum_of
 from scansearch.data import Parts
 from scansearch.registry import SEARCH_SPACES, STRATEGIES
 
@@ -66,10 +67,7 @@ class Odds:
 
     def at_most(self, decoys: int, layers: int) -> float:
         """Probability that so many layers keep at most so many decoys, all together."""
-        one = hypergeom(self.candidates, self.decoys, self.keep).pmf(np.arange(self.keep + 1))
-        total = np.ones(1)
-        for _ in range(layers):
-            total = np.convolve(total, one)
+        total = sum_of([overlap_law(self.candidates, self.decoys, self.keep)] * layers)
         return float(min(1.0, total[: decoys + 1].sum()))
 
 

@@ -18,6 +18,7 @@ from scansearch.models import Selection
 from scansearch.runs.restore import check_keys, check_tensor
 from scansearch.space import BoundSpace, Choice
 from scansearch.space.bound_space import Threshold
+from scansearch.strategy.gradient.subsets import gumbel_noise
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged_genotypes import Judged, choice_of
 
@@ -127,7 +128,7 @@ class Derivation:
         for _ in range(self.count - 1):
             # Gumbel's trick: the best by perturbed log-scores is a draw without replacement in proportion to the scores.
             noisy = [
-                torch.log(s.clamp_min(SPREAD) / limit) - torch.log(_exponential(s, generator))
+                torch.log(s.clamp_min(SPREAD) / limit) + gumbel_noise(s.shape, generator)
                 for s, limit in zip(scores, limits, strict=True)
             ]
             best.append(self.space.best(noisy, threshold=0.0, among=among))
@@ -207,10 +208,6 @@ class Derivation:
             (number, left): Figures(accuracy, gain)
             for number, (left, accuracy), gain in zip(decided, pairs, gains.tolist(), strict=True)
         }
-
-
-def _exponential(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    return torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator).clamp_min(SPREAD)
 
 
 def _without(left: Sequence[tuple[int, ...]], number: int, gone: int) -> Choice:
