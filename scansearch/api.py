@@ -104,6 +104,7 @@ def resume(
     return _watched(lambda listener: resume_run(path, listener, devices), path, listener, progress)
 
 
+@typed
 def confirm(
     path: str | Path,
     *,

@@ -22,7 +22,7 @@ from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.runs.restore import whole
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan, Step, Traits
-from scansearch.strategy.gradient import JOINT, GradientSettings, GradientStrategy, Level, Recipe
+from scansearch.strategy.gradient import JOINT, BilevelSettings, GradientStrategy, Recipe
 from scansearch.strategy.judged_genotypes import choice_of
 from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
@@ -39,13 +39,9 @@ LEAST_FRESH = 4
 30 searches, stages of 2 in 7; where weights and alpha went on, in 30 and 23."""
 
 
-class ProgressiveSettings(GradientSettings):
+class ProgressiveSettings(BilevelSettings):
     """Settings of progressive shrinking; the defaults are the published ones, but for ``fresh``."""
 
-    level: Level = Field(
-        "bilevel",
-        description="bilevel, unrolled: alpha on held-out data; joint: alpha and weights on the same batches.",
-    )
     stages: int = Field(
         3, ge=1, le=MOST_EPOCHS, description="Stages of the search; after each but the last, the weakest drop out."
     )

@@ -17,7 +17,7 @@ from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan
-from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Level, Recipe
+from scansearch.strategy.gradient import BilevelSettings, GradientStrategy, Recipe
 from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
 if TYPE_CHECKING:
@@ -27,13 +27,9 @@ FAIR = Recipe(3e-3, 1e-3, (0.9, 0.999), 50 * 195)
 """Half of CIFAR-10, batch 128."""
 
 
-class SigmoidSettings(GradientSettings):
+class SigmoidSettings(BilevelSettings):
     """Settings of the sigmoid relaxation; the defaults are the published ones."""
 
-    level: Level = Field(
-        "bilevel",
-        description="bilevel, unrolled: alpha on held-out data; joint: alpha and weights on the same batches.",
-    )
     zero_one: float = Field(10.0, ge=0, le=1000, description="Weight of the zero-one loss that makes gates decide.")
     threshold: float = Field(
         0.85, gt=0, lt=1, description="Gate above which a direction is kept beyond the least number."

@@ -21,6 +21,7 @@ WRONG = {
     "true": (lambda: SEARCH("x", seed=True), "search takes an integer as seed, but got True"),
     "devices": (lambda: scansearch.resume("x", devices="2"), "resume takes an integer or None as devices, but got '2'"),
     "progress": (lambda: scansearch.resume("x", progress=2), "resume takes True or False or None as progress, but got 2"),
+    "confirm": (lambda: scansearch.confirm(3), "confirm takes text or a path as path, but got 3"),
     "published": (lambda: scansearch.published(3), "published takes text as name, but got 3"),
     "model": (lambda: BUILD(3, space="default8"), "build takes text as model, but got 3"),
     "genotype": (lambda: BUILD("local_vim_nano", genotype="g.json"), "a sequence or None as genotype, but got 'g.json'"),

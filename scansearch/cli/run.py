@@ -13,7 +13,7 @@ from scansearch.errors import ScansearchError
 if TYPE_CHECKING:
     from scansearch.runs.config import RunConfig
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "space": "default8",
     "strategy": "darts",
     "model": "local_vim_micro",
@@ -28,23 +28,27 @@ def command(
     space: Annotated[
         str | None,
         typer.Option(
-            help="Search space: a name (`scansearch spaces`) or a JSON or TOML file.", show_default="default8"
+            help="Search space: a name (`scansearch spaces`) or a JSON or TOML file.", show_default=DEFAULTS["space"]
         ),
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="Search strategy (`scansearch strategies`).", show_default="darts")
+        str | None, typer.Option(help="Search strategy (`scansearch strategies`).", show_default=DEFAULTS["strategy"])
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Model to search (`scansearch models`).", show_default="local_vim_micro")
+        str | None, typer.Option(help="Model to search (`scansearch models`).", show_default=DEFAULTS["model"])
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data set (`scansearch datasets`).", show_default="digits")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Data set (`scansearch datasets`).", show_default=DEFAULTS["data"])
+    ] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder (or file) of the data; digits needs none.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="12")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
     devices: Annotated[
         int | None, typer.Option(min=1, help="Processes that share every batch, each with a device.", show_default="1")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", show_default=str(DEFAULTS["seed"]))
+    ] = None,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="The run folder.", show_default="runs/SPACE-STRATEGY-DATA")
     ] = None,

@@ -95,3 +95,12 @@ class GradientSettings(SandwichSettings):
         description="Largest eigenvalue of the loss's Hessian in alpha. measure: after every epoch, into diagnostics.csv; stop: "
         "also end the search when it grows too fast, and go back (RobustDARTS).",
     )
+
+
+class BilevelSettings(GradientSettings):
+    """Settings of strategies that were published as bilevel searches."""
+
+    level: Level = Field(
+        "bilevel",
+        description="bilevel, unrolled: alpha on held-out data; joint: alpha and weights on the same batches.",
+    )
