@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -24,16 +23,11 @@ from scipy.stats import mannwhitneyu, ttest_ind
 from benchmarks.comparison import plain_table
 from benchmarks.images import images
 from benchmarks.planted import CONFIDENCE
+from benchmarks.trained import trained
 from scansearch.data import Parts
 from scansearch.genotype import Genotype
-from scansearch.machine.numerics import run_numerics
-from scansearch.registry import DATASETS, SEARCH_SPACES
-from scansearch.searching.configure import make_config, model_of
-from scansearch.searching.from_scratch import shortened, train_from_scratch
+from scansearch.registry import SEARCH_SPACES
 from scansearch.space import find_space
-from scansearch.training.evaluate import evaluate
-from scansearch.training.events import Silent
-from scansearch.training.feed import Feed
 
 FOUND = Path(__file__).parent.parent / "docs" / "searches"
 SEEDS, RANDOM = 1, 8
@@ -116,17 +110,8 @@ def drawn(count: int) -> list[list[list[str]]]:
 
 def accuracy(directions: Directions, seed: int, *, data: str = NAME, **settings: Any) -> float:
     """Accuracy in [0, 1] on the test images of ``data`` of a network with these directions, trained from scratch."""
-    config = make_config(
-        space=find_space(SPACE), strategy="random_search", model=MODEL, data=data, seed=seed,
-        settings={**TRAINING, **settings},
-    )  # fmt: skip
-    config = shortened(config, config.train.epochs)
-    with run_numerics():
-        torch.set_num_threads(config.machine.threads)
-        images = DATASETS.get(data).load()
-        feed = Feed(images, config.augment, config.train.batch_size, seed, Fabric(accelerator="cpu", devices=1))
-        network = train_from_scratch(model_of(config), directions, config, feed, Silent())
-        return evaluate(network, images.test, feed).accuracy
+    done = trained(directions, find_space(SPACE), MODEL, data, seed, {**TRAINING, **settings})
+    return done.accuracy(done.images.test)
 
 
 def cut(parts: Parts, train: int, test: int) -> Parts:

@@ -7,18 +7,11 @@ from time import process_time
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
 from benchmarks.search import search
 from benchmarks.signals import SIDE, curves
-from scansearch.machine.numerics import run_numerics
-from scansearch.registry import DATASETS
-from scansearch.searching.configure import make_config, model_of
-from scansearch.searching.from_scratch import train_from_scratch
+from benchmarks.trained import trained
 from scansearch.space import SearchSpace
-from scansearch.training.evaluate import evaluate
-from scansearch.training.events import Silent
-from scansearch.training.feed import Feed
 
 ORDERS = ("h", "v", "w2", "hilbert", "hilbert_t", "spiral", "diagonal", "random:1")
 MODEL, LAYERS, EPOCHS = "local_vim_nano", 4, 36
@@ -83,20 +76,11 @@ class Training:
 
 def train(job: Training) -> dict[str, float]:
     """Accuracies in [0, 1] on validation and test images, and the processor's seconds."""
-    epochs = 1 if job.tiny else EPOCHS
-    with curves(job.task.answer, tiny=job.tiny) as name, run_numerics():
-        torch.set_num_threads(1)
-        config = make_config(
-            space=job.task.space, strategy="random_search", model=MODEL, data=name, seed=job.seed,
-            settings={**TRAINING, "epochs": epochs},
-        )  # fmt: skip
-        data = DATASETS.get(name).load()
-        feed = Feed(data, config.augment, config.train.batch_size, job.seed, Fabric(accelerator="cpu", devices=1))
-        began = process_time()
-        network = train_from_scratch(model_of(config), job.directions, config, feed, Silent())
-        seconds = process_time() - began
-        validation, test = (evaluate(network, split, feed).accuracy for split in (data.validation, data.test))
-    return {"validation": validation, "test": test, "seconds": seconds}
+    settings = {**TRAINING, "epochs": 1 if job.tiny else EPOCHS}
+    with curves(job.task.answer, tiny=job.tiny) as name:
+        done = trained(job.directions, job.task.space, MODEL, name, job.seed, settings)
+    found = {"validation": done.images.validation, "test": done.images.test}
+    return {**{name: done.accuracy(split) for name, split in found.items()}, "seconds": done.seconds}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scansearch.space.directions import (
     at_most,
     check_directions,
 )
-from scansearch.space.even_draws import EvenDraws
+from scansearch.space.even_draws import EvenDraws, usual_draws
 from scansearch.space.find import find_space
 from scansearch.space.layer import LayerSpace
 from scansearch.space.search_space import Override, SearchSpace
@@ -36,4 +36,5 @@ __all__ = [
     "at_most",
     "check_directions",
     "find_space",
+    "usual_draws",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -40,6 +41,11 @@ class EvenDraws:
         """
         place = below(len(self.bins), generator) if number is None else number % len(self.bins)
         return self.space.sample(generator, within=self.bins[place])
+
+
+def usual_draws(space: BoundSpace) -> Callable[[torch.Generator | None], Choice]:
+    """How genotypes are drawn where nothing else is said: uniformly, or under a budget evenly over costs."""
+    return space.sample if space.budget is None else EvenDraws(space)
 
 
 def _counted_by_directions(space: BoundSpace) -> BoundSpace:

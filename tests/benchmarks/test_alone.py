@@ -6,7 +6,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks import alone
+from benchmarks import alone, trained
 from scansearch.registry import DATASETS
 
 
@@ -59,8 +59,8 @@ def test_no_image_that_tests_is_trained_by(train):
 
 
 def test_the_test_images_of_the_data_set_judge(monkeypatch):
-    seen, real = [], alone.evaluate
-    monkeypatch.setattr(alone, "evaluate", lambda net, split, feed: (seen.append(split), real(net, split, feed))[1])
+    seen, real = [], trained.evaluate
+    monkeypatch.setattr(trained, "evaluate", lambda net, split, feed: (seen.append(split), real(net, split, feed))[1])
     with alone.images(alone.NAME, None, lambda parts: alone.cut(parts, 64, 100)):
         assert 0 < alone.accuracy(alone.drawn(1)[0], 0, epochs=1, patch_size=2) < 1
         test = DATASETS.get(alone.NAME).load().test

@@ -19,7 +19,7 @@ from typing_extensions import override
 from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.runs.limits import MOST_EPOCHS
-from scansearch.space import BoundSpace, Choice, EvenDraws
+from scansearch.space import BoundSpace, Choice, usual_draws
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged_genotypes import Judged, choice_of
@@ -72,7 +72,7 @@ class BlackBox(Strategy):
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Draws the genotype whose accuracy is reported while training; nothing is chosen yet."""
         super().setup(supernet, space, plan)
-        self.draw = space.sample if space.budget is None else EvenDraws(space)
+        self.draw = usual_draws(space)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
         self.memory, self.students = Judged(space), StudentDraws(space)

@@ -13,7 +13,7 @@ from optuna.trial import BaseTrial, FrozenTrial, TrialState, create_trial
 
 from scansearch.errors import ScansearchError
 from scansearch.lazy import torch
-from scansearch.space import BoundSpace, Choice, EvenDraws, views
+from scansearch.space import BoundSpace, Choice, EvenDraws, usual_draws, views
 from scansearch.strategy.black_box.nsga2 import Nsga2, population
 
 Objective = Literal["maximize", "minimize"]
@@ -67,7 +67,7 @@ class Proposals:
         self.distributions = views.optuna_distributions(space)
         self.study = optuna.create_study(directions=objectives(sampler), sampler=RandomSampler())
         self.learned: dict[int, FrozenTrial] = {}
-        self.even = EvenDraws(space)
+        self.draw, self.even = usual_draws(space), EvenDraws(space)
 
     def next(self, known: list[FrozenTrial], number: int, elsewhere: set[Choice]) -> Proposal:
         """The proposal for a trial.
@@ -147,7 +147,7 @@ class Proposals:
     def _drawn(self, random: torch.Generator, number: int) -> Choice:
         if self.sampler == "nsga2":
             return self.even(random, number=number)
-        return self.space.sample(random) if self.space.budget is None else self.even(random)
+        return self.draw(random)
 
     @property
     def _patience_is_over(self) -> bool:
