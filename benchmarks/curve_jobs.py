@@ -14,8 +14,8 @@ from benchmarks.trained import trained
 from scansearch.space import SearchSpace
 
 ORDERS = ("h", "v", "w2", "hilbert", "hilbert_t", "spiral", "diagonal", "random:1")
-MODEL, LAYERS, EPOCHS = "local_vim_nano", 4, 36
-TRAINING: dict[str, Any] = {"lr": 3e-3, "batch_size": 64, "threads": 1, "patch_size": 1, "checkpoint_steps": 100_000}
+MODEL, LAYERS, EPOCHS = "local_vim_nano", 4, 8
+TRAINING: dict[str, Any] = {"lr": 2e-2, "batch_size": 64, "threads": 1, "patch_size": 1, "checkpoint_steps": 100_000}
 JUDGED: dict[str, dict[str, float]] = {
     # What a setting is, as a share of all judgements.
     "random_search": {"samples": 1.0},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from scansearch.cli.console import out
@@ -15,6 +16,7 @@ CHANCE = "random_search"
 def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
     """Prints how to build the network that was found, where the export is, how to be sure, and how to compare with chance."""
     from scansearch.runs.run import Run
+    from scansearch.runs.tables import GENOTYPES
 
     lines = ["next: build the network that was found and train it, in Python", *build_lines(folder, genotype)]
     if exported:
@@ -24,7 +26,11 @@ def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
         words = shlex.join(["confirm", str(folder)])
         lines += ["how much of it comes back? Two searches on separate halves of the images:", f"  {program()} {words}"]
     if config.strategy.name != CHANCE:
-        lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder)}"]
+        judged = len(Run.open(folder).rows(GENOTYPES))
+        lines += [
+            "is it better than chance? The same search at random:",
+            f"  {chance_command(folder, judging(config.strategy.settings, judged))}",
+        ]
     out.print()
     for line in lines:
         out.print(line, soft_wrap=True, markup=False)
@@ -44,10 +50,30 @@ def build_lines(folder: Path, genotype: Genotype) -> list[str]:
     ]
 
 
-def chance_command(folder: Path) -> str:
-    """The command of the same search under ``random_search``: same space, model, data, training and seed."""
+def chance_command(folder: Path, settings: Mapping[str, object] | None = None) -> str:
+    """The command of the same search under ``random_search``: same space, model, data, training and seed.
+
+    Args:
+        folder: The run.
+        settings: Of ``random_search``.
+    """
     words = ["run", "--config", str(folder / "config.toml"), "--strategy", CHANCE, "--out", str(_beside(folder))]
+    for name, value in (settings or {}).items():
+        words += ["--set", f"{name}={value}"]
     return f"{program()} {shlex.join(words)}"
+
+
+def judging(settings: Mapping[str, object], judged: int) -> dict[str, object]:
+    """Settings of ``random_search`` with which it judges as a search did: as many genotypes, by the same judge.
+
+    Args:
+        settings: The search's strategy's.
+        judged: Genotypes that it judged; 0 where it does not judge any.
+    """
+    if not judged:
+        return {}
+    same = {name: settings[name] for name in ("judge", "judge_epochs") if name in settings}
+    return {"samples": judged, **(same if same.get("judge") == "training" else {})}
 
 
 def _beside(folder: Path) -> Path:

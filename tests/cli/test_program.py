@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scansearch.cli.next_steps import chance_command
+from scansearch.cli.next_steps import chance_command, judging
 from scansearch.cli.program import program, runnable
 
 
@@ -34,6 +34,18 @@ def test_the_next_command_of_a_listing(listing, call, installed, monkeypatch):
 def test_the_command_that_compares_with_chance(finished, installed, monkeypatch):
     monkeypatch.setattr("sys.argv", [".venv/bin/scansearch"])
     assert chance_command(finished.path).startswith(".venv/bin/scansearch run --config ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "judged", "words"),
+    [
+        ({"level": "joint"}, 0, ""),
+        ({"judge": "supernet", "judge_epochs": 3}, 40, " --set samples=40"),
+        ({"judge": "training", "judge_epochs": 2}, 9, " --set samples=9 --set judge=training --set judge_epochs=2"),
+    ],
+)
+def test_chance_judges_as_many_genotypes_by_the_same_judge(settings, judged, words):
+    assert chance_command(Path("run"), judging(settings, judged)).endswith(f" --out run-random{words}")
 
 
 @pytest.mark.parametrize(
