@@ -134,6 +134,12 @@ def test_derived_networks_keep_resized_tables():
     assert not torch.equal(alone.rope.freqs_cos, net.at((12, 10)).rope.freqs_cos)
 
 
+@pytest.mark.parametrize("size", [12, (12,), "12", None])
+def test_a_size_is_height_and_width(size):
+    with pytest.raises(ScansearchError, match=r"built at \(height, width\) in pixels, but got"):
+        network().at(size)
+
+
 def test_the_rotary_embedding_is_computed_or_resized():
     with pytest.raises(ScansearchError, match="is computed or resized, but got 'bicubic'"):
         network().at((8, 8), rotary="bicubic")

@@ -178,6 +178,8 @@ class LocalVim(nn.Module):
         Raises:
             ScansearchError: If the patch size does not divide the images and partial patches are refused, or an argument is none.
         """
+        if not isinstance(image_size, (tuple, list)) or len(image_size) != 2:
+            raise ScansearchError(f"a network is built at (height, width) in pixels, but got {image_size!r}")
         if rotary not in ("computed", "resized"):
             raise ScansearchError(f"the rotary embedding at another size is computed or resized, but got {rotary!r}")
         options = self.options.changed(patch_size=self.options.patch(self.shape.size))
