@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
 from scansearch.models.mixer_options import MixerOptions
-from scansearch.models.order_tables import order_tables
+from scansearch.models.order_tables import order_tables, released_places
 from scansearch.models.selection import Selection, check_selection
 from scansearch.models.supernet import initial_alpha, mixture_of
 from scansearch.ops import BranchParameters, Orders, direction_branches, mixed_branches, mixture
@@ -61,8 +62,7 @@ class ScanMixer(nn.Module):
         )
         if searchable:
             self.alpha = initial_alpha(groups)
-        padded, class_token = config.windows == "padded", config.class_token == "middle"
-        self._orders = order_tables(directions, grid, padded=padded, class_token=class_token)
+        self._tables = _tables(config, directions, grid)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -98,35 +98,59 @@ class ScanMixer(nn.Module):
         block = slice(None) if chosen.part is None else channel_block(chosen.part, self.config.inner)
         attention = [] if self.attn is None else self.attn.parameters()
         shared = [x[..., block], z[..., block], *attention]
-        stacked = [*self._orders_on(hidden.device), *(getattr(self, name) for name in BranchParameters._fields)]
-        mixed = mixture_of(chosen, self._mix, shared[0], stacked, shared, memory=self.config.mixture)
+        stacked = [*(getattr(self, name) for name in BranchParameters._fields), *self._tables_on(hidden.device)]
+        mean = self.config.merge == "mean" and chosen.weights is None
+        mix = partial(self._mix, 1 / len(chosen.indices) if mean else 1)
+        mixed = mixture_of(chosen, mix, shared[0], stacked, shared, memory=self.config.mixture)
         if block != slice(None):
             mixed = torch.cat(
                 [*passed(x, z, slice(0, block.start)), mixed, *passed(x, z, slice(block.stop, None))], dim=-1
             )
         return self.out_proj(mixed.to(hidden.dtype))
 
-    def _mix(self, chunk: Selection, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The mixture (B, L, D) of some directions, from their orders and parameters, x, z and the parameters of SCAttn."""
-        orders, parameters, backend = Orders(*rows[:2]), BranchParameters(*rows[2:]), self.config.scan_backend
+    def _mix(
+        self, scale: float, chunk: Selection, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """The mixture (B, L, D) of some directions, from their parameters and orders, x, z and the parameters of SCAttn."""
+        count = len(BranchParameters._fields)
+        parameters, orders, places = (
+            BranchParameters(*rows[:count]),
+            Orders(*rows[count : count + 2]),
+            rows[count + 2 :],
+        )
         x, z, *attention = shared
-        block = slice(None)
+        block, backend = slice(None), self.config.scan_backend
         if chunk.part is not None:
             block = channel_block(chunk.part, self.config.inner)
             parameters = parameters.channels(block)
-        if self.attn is None:
-            return mixed_branches(x, z, orders, parameters, chunk.weights, backend=backend)
+        if self.attn is None and not places:
+            return _scaled(mixed_branches(x, z, orders, parameters, chunk.weights, backend=backend), scale)
         branches = direction_branches(x, z, orders, parameters, backend=backend)  # (G, B, L, D)
-        names = [name for name, _ in self.attn.named_parameters()]
-        cut = {name: _channels_of(name, p, block) for name, p in zip(names, attention, strict=True)}
-        branches = self.attn.run(branches, cut)
+        for place in places:
+            branches = branches.gather(2, place[:, None, :, None].expand_as(branches))
+        if self.attn is not None:
+            names = [name for name, _ in self.attn.named_parameters()]
+            cut = {name: _channels_of(name, p, block) for name, p in zip(names, attention, strict=True)}
+            branches = self.attn.run(branches, cut)
         weights = None if chunk.weights is None else chunk.weights.to(branches)
-        return mixture(branches, weights, backend=backend)
+        return _scaled(mixture(branches, weights, backend=backend), scale)
 
-    def _orders_on(self, device: torch.device) -> Orders:
-        if self._orders[0].device != device and device.type != "meta":
-            self._orders = Orders(*(table.to(device) for table in self._orders))
-        return self._orders
+    def _tables_on(self, device: torch.device) -> tuple[torch.Tensor, ...]:
+        if self._tables[0].device != device and device.type != "meta":
+            self._tables = tuple(table.to(device) for table in self._tables)
+        return self._tables
+
+
+def _tables(config: MixerOptions, directions: Sequence[str], grid: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+    """The orders and their inverses; and whose result goes where, if that is not its own token's."""
+    token = config.class_token == "middle"
+    orders = order_tables(directions, grid, padded=config.windows == "padded", class_token=token, flips=config.flips)
+    places = released_places(directions, grid, class_token=token) if config.inverses == "released" else None
+    return tuple(orders) if places is None else (*orders, places)
+
+
+def _scaled(mixed: torch.Tensor, scale: float) -> torch.Tensor:
+    return mixed if scale == 1 else mixed * scale
 
 
 def channel_block(part: tuple[int, int], channels: int) -> slice:

@@ -103,7 +103,7 @@ def test_images_that_the_patch_size_does_not_divide(refused_start, here):
     rng = np.random.default_rng(0)
     np.savez("images.npz", images=rng.integers(0, 255, (60, 9, 6), dtype=np.uint8), labels=np.arange(60) % 3)
     line = refused_start("--data", "npz", "--data-root", "images.npz", "--set", "limit=0")
-    assert "2 does not divide 9 x 6; choose a patch_size of 1, 3, or another image_size" in line
+    assert "2 does not divide 9 x 6; choose a patch_size of 1, 3, another image_size, or partial_patches=padded" in line
 
 
 BAD_FILES = {

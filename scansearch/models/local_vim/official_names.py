@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from scansearch.errors import ScansearchError
 from scansearch.lazy import torch
 
 if TYPE_CHECKING:
@@ -35,32 +34,13 @@ def official_state_dict(network: nn.Module) -> dict[str, torch.Tensor]:
     return found
 
 
-def load_official(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Copies weights with LocalMamba's names into a network or a supernet.
-
-    Raises:
-        ScansearchError: If a weight is missing, is not the network's, or has another shape.
-    """
-    wanted = official_state_dict(network)
-    for problem, names in (
-        ("lack", [name for name in wanted if name not in weights]),
-        ("have, and this network has not,", [name for name in weights if name not in wanted]),
-    ):
-        if names:
-            raise ScansearchError(
-                f"these weights {problem} {_first(names)}; build the network that they were saved from"
-            )
-    for name, like in wanted.items():
-        if weights[name].shape != like.shape:
-            raise ScansearchError(
-                f"{name} has shape {tuple(weights[name].shape)}, but this network has {tuple(like.shape)}; build the network that "
-                "it was saved from"
-            )
+def from_official(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The opposite: the state dict of a network or a supernet, of weights with LocalMamba's names and the network's shapes."""
     own = {}
     for name, value in network.state_dict().items():
         parts = [weights[theirs] for theirs in _official(name, value)]
         own[name] = torch.stack(parts).view(value.shape) if _kind(name) in PER_DIRECTION else parts[0]
-    network.load_state_dict(own)
+    return own
 
 
 def _official(name: str, value: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -76,7 +56,3 @@ def _official(name: str, value: torch.Tensor) -> dict[str, torch.Tensor]:
 
 def _kind(name: str) -> str:
     return name.rpartition(".")[2]
-
-
-def _first(names: list[str]) -> str:
-    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
