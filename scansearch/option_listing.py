@@ -71,6 +71,8 @@ def _name(part: Any) -> str:
         return takes(kind, [limit for note in notes for limit in getattr(note, "metadata", [note])])
     if get_origin(part) is Literal:
         return " | ".join(map(str, get_args(part)))
+    if get_origin(part) is list:
+        return f"list of {_name(get_args(part)[0]).replace('integer', 'integers')}"
     return _NAMES[part] if part in _NAMES else str(getattr(part, "__name__", part))
 
 

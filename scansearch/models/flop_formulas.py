@@ -45,7 +45,8 @@ class Formula:
         scan: FLOPs of a scan for each step, channel and state.
         each: Whether convolution, projections and SCAttn count once a direction; otherwise once a layer.
         block_norm: FLOPs for each element of the norm before a mixer.
-        other_norms: FLOPs for each element of the last norm and of SCAttn's.
+        other_norms: FLOPs for each element of the other norms.
+        pooling: FLOPs for each element of the mean over the grid before LocalVMamba's head.
     """
 
     description: str
@@ -53,14 +54,15 @@ class Formula:
     each: bool
     block_norm: int
     other_norms: int
+    pooling: int
 
 
 FORMULAS = {
-    "vmamba": Formula("everything in every direction, 9 L D N a scan, as VMamba counts", 9, True, 5, 5),
+    "vmamba": Formula("everything in every direction, 9 L D N a scan, as VMamba counts", 9, True, 5, 5, 1),
     "localmamba": Formula(
-        "LocalVim's released code and paper: projections once a layer, 5 L D N a scan", 5, False, 1, 0
+        "LocalVim's released code and paper: projections once a layer, 5 L D N a scan", 5, False, 1, 0, 0
     ),
-    "localmamba_all": Formula("the same, but everything in every direction", 5, True, 1, 0),
+    "localmamba_all": Formula("the same, but everything in every direction", 5, True, 1, 0, 0),
 }
 
 

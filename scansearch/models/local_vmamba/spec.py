@@ -1,0 +1,105 @@
+"""LocalVMamba as a model of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from scansearch.errors import UnsupportedError
+from scansearch.lazy import torch
+from scansearch.models.checks import check_layers
+from scansearch.models.flop_formulas import Flops, Formula
+from scansearch.models.local_vmamba.flops import FlopCount
+from scansearch.models.local_vmamba.official_names import official, renewed
+from scansearch.models.local_vmamba.options import LocalVMambaOptions
+from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
+from scansearch.models.official_names import load_renamed, renamed_state_dict
+from scansearch.models.size_limits import check_parameters
+from scansearch.shape import ImageShape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from scansearch.models.local_vmamba.network import LocalVMamba, LocalVMambaSupernet
+
+
+class LocalVMambaSpec(ModelSpec):
+    """A LocalVMamba by name; the arguments are those of ``ModelSpec``."""
+
+    Options: type[LocalVMambaOptions] = LocalVMambaOptions
+    options: LocalVMambaOptions
+
+    def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
+        """The layers, each on the grid of its stage."""
+        grids = self.options.grids(shape.size)
+        return tuple(
+            LayerInfo(stage, grid)
+            for stage, (grid, depth) in enumerate(zip(grids, self.options.depths, strict=True))
+            for _ in range(depth)
+        )
+
+    def network(self, directions: Directions, shape: ImageShape) -> LocalVMamba:
+        """The network that runs just these directions: images (B, C, H, W) to logits (B, classes).
+
+        Raises:
+            ScansearchError: If the number of layers is wrong, a layer's directions are empty or repeated, or the network would
+                be too large.
+        """
+        self._check(directions, shape)
+        return self._classes()[0](self.options, directions, shape)
+
+    def supernet(self, candidates: Directions, shape: ImageShape) -> LocalVMambaSupernet:
+        """The supernet that holds all candidates of every layer; errors as ``network``."""
+        self._check(candidates, shape)
+        return self._classes()[1](self.options, candidates, shape)
+
+    def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
+        """FLOPs of one image by a formula; errors as ``network``."""
+        check_layers(self.name, self.options.depth, directions, "depths")
+        return FlopCount(self.options, formula, shape).count(directions)
+
+    def official(self, shape: ImageShape | None) -> Official:
+        """The ``VSSM`` of LocalMamba's code, or without SCAttn of VMamba's, where it runs VMamba's four directions alone."""
+        options, unlike = self.options, []
+        settings: dict[str, Any] = {"patch_size": self._patch(shape), "dims": options.widths, "depths": options.depths}
+        own = {"ssm_d_state": (options.d_state, 16), "ssm_dt_rank": (options.dt_rank, "auto")}
+        own["ssm_ratio"] = (float(options.expand), 2.0)
+        settings |= {name: value for name, (value, theirs) in own.items() if value != theirs}
+        if options.attention == "none":
+            form = {"forward_type": "v0", "mlp_ratio": 0.0, "downsample_version": "v1", "patchembed_version": "v1"}
+            return Official("VMamba", "VSSM", {**settings, **form}, (), options.windows)
+        if options.attention != "channel" or options.reduction != 8:
+            unlike.append("attention over channels alone, reduced by 8")
+        return Official("LocalMamba", "VSSM", settings, tuple(unlike), options.windows)
+
+    def official_state_dict(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Weights of a network or supernet as LocalMamba's and VMamba's code load them."""
+        return renamed_state_dict(network, official)
+
+    def load_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+        """Copies weights with published names, VMamba's older ones too; errors as ``ModelSpec.load_official``."""
+        load_renamed(network, renewed(weights), official)
+
+    def _classes(self) -> tuple[type[LocalVMamba], type[LocalVMambaSupernet]]:
+        from scansearch.models.local_vmamba.network import (  # needs torch; what else a spec says does not
+            LocalVMamba,
+            LocalVMambaSupernet,
+        )
+
+        return LocalVMamba, LocalVMambaSupernet
+
+    def _patch(self, shape: ImageShape | None) -> int:
+        if self.options.patch_size != "auto":
+            return self.options.patch_size
+        if shape is None:
+            raise UnsupportedError(
+                "the patch size of this network depends on its images, and it is not known how large they were; add patch_size "
+                "to its options"
+            )
+        return self.options.patch(shape.size)
+
+    def _check(self, directions: Directions, shape: ImageShape) -> None:
+        check_layers(self.name, self.options.depth, directions, "depths")
+        with torch.device("meta"):
+            sketch = self._classes()[0](self.options, directions, shape)
+        check_parameters(self.name, sum(p.numel() for p in sketch.parameters()))
