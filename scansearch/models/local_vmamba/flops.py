@@ -10,7 +10,7 @@ from scansearch.scans import ScanOrder
 from scansearch.shape import ImageShape, Size
 
 
-class FlopCount:
+class LocalVMambaFlops:
     """Counts one image.
 
     Args:

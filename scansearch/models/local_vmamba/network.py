@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 import torch
 from torch import nn
@@ -64,6 +65,25 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
 
+    def forward(self, x: torch.Tensor, selections: Sequence[Selection | None]) -> torch.Tensor:
+        """Tokens (B, H, W, E) of this stage to those of the next."""
+        for block, selection in zip(self.blocks, selections, strict=True):
+            x = block(x, selection)
+        return self.downsample(x)
+
+
+class Classifier(nn.Module):
+    """The mean of the normalised tokens, mapped to classes: (B, H, W, E) to (B, classes)."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits."""
+        return self.head(self.norm(x).mean((1, 2)))
+
 
 class LocalVMamba(nn.Module):
     """Images (B, C, H, W) to logits (B, classes).
@@ -80,25 +100,24 @@ class LocalVMamba(nn.Module):
         super().__init__()
         self.options, self.shape = options, shape
         self.candidates = [tuple(names) for names in directions]
-        self.patch_embed = self.stem(options.patch(shape.size))
+        self.patch_embed = self.stem()
         rates = torch.linspace(0, options.drop_path, options.depth, device="cpu").tolist()
-        parts, stages = iter(zip(self.candidates, rates, strict=True)), []
-        for width, depth, grid in zip(options.widths, options.depths, options.grids(shape.size), strict=True):
-            blocks = [self.block(width, *next(parts), grid) for _ in range(depth)]
-            last = len(stages) == len(options.depths) - 1
-            stages.append(Stage(blocks, nn.Identity() if last else self.downsample(width)))
-        self.layers = nn.ModuleList(stages)
-        width = options.widths[-1]
-        self.classifier = nn.ModuleDict({"norm": nn.LayerNorm(width), "head": nn.Linear(width, shape.classes)})
+        parts, last = iter(zip(self.candidates, rates, strict=True)), len(options.depths) - 1
+        self.layers = nn.ModuleList()
+        for stage, grid in enumerate(options.grids(shape.size)):
+            width = options.widths[stage]
+            blocks = [self.block(width, names, rate, grid) for names, rate in islice(parts, options.depths[stage])]
+            self.layers.append(Stage(blocks, nn.Identity() if stage == last else self.downsample(width)))
+        self.classifier = Classifier(options.widths[-1], shape.classes)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def stem(self, patch: int) -> nn.Sequential:
+    def stem(self) -> nn.Sequential:
         """From images (B, C, H, W) to tokens (B, H', W', E)."""
-        width = self.options.embed_dim
+        width, patch = self.options.embed_dim, self.options.patch(self.shape.size)
         return nn.Sequential(nn.Conv2d(self.shape.channels, width, patch, patch), ChannelsLast(), nn.LayerNorm(width))
 
     def block(self, width: int, directions: Sequence[str], rate: float, grid: Size) -> nn.Module:
@@ -119,15 +138,13 @@ class LocalVMamba(nn.Module):
         chosen = iter(one_a_layer(selections, self.options.depth))
         check_images(images, self.shape, self._like.dtype)
         x = self.patch_embed(images)
-        for stage in self.layers:
-            for block in stage.blocks:
-                x = block(x, next(chosen))
-            x = stage.downsample(x)
-        return self.classifier["head"](self.classifier["norm"](x).mean((1, 2)))
+        for stage, depth in zip(self.layers, self.options.depths, strict=True):
+            x = stage(x, list(islice(chosen, depth)))
+        return self.classifier(x)
 
     @property
     def _like(self) -> torch.Tensor:
-        return self.classifier["head"].weight
+        return self.classifier.head.weight
 
     def at(self, image_size: Size) -> Self:
         """The same network for images of another (height, width), with a copy of its weights; the patch size stays.

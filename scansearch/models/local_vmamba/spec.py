@@ -9,7 +9,7 @@ from scansearch.errors import UnsupportedError
 from scansearch.lazy import torch
 from scansearch.models.checks import check_layers
 from scansearch.models.flop_formulas import Flops, Formula
-from scansearch.models.local_vmamba.flops import FlopCount
+from scansearch.models.local_vmamba.flops import LocalVMambaFlops
 from scansearch.models.local_vmamba.official_names import official, renewed
 from scansearch.models.local_vmamba.options import LocalVMambaOptions
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 
     from scansearch.models.local_vmamba.network import LocalVMamba, LocalVMambaSupernet
 
+OFFICIAL_OP = {"ssm_d_state": 16, "ssm_ratio": 2.0, "ssm_dt_rank": "auto"}
+"""What LocalMamba's and VMamba's code take if they are not told."""
+PAPER_FORM = {"forward_type": "v0", "mlp_ratio": 0.0, "downsample_version": "v1", "patchembed_version": "v1"}
+"""What makes VMamba's code build the network of its paper."""
+
 
 class LocalVMambaSpec(ModelSpec):
     """A LocalVMamba by name; the arguments are those of ``ModelSpec``."""
 
     Options: type[LocalVMambaOptions] = LocalVMambaOptions
+    Count: type[LocalVMambaFlops] = LocalVMambaFlops
     options: LocalVMambaOptions
 
     def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
@@ -56,21 +62,16 @@ class LocalVMambaSpec(ModelSpec):
     def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
         """FLOPs of one image by a formula; errors as ``network``."""
         check_layers(self.name, self.options.depth, directions, "depths")
-        return FlopCount(self.options, formula, shape).count(directions)
+        return self.Count(self.options, formula, shape).count(directions)
 
     def official(self, shape: ImageShape | None) -> Official:
         """The ``VSSM`` of LocalMamba's code, or without SCAttn of VMamba's, where it runs VMamba's four directions alone."""
-        options, unlike = self.options, []
-        settings: dict[str, Any] = {"patch_size": self._patch(shape), "dims": options.widths, "depths": options.depths}
-        own = {"ssm_d_state": (options.d_state, 16), "ssm_dt_rank": (options.dt_rank, "auto")}
-        own["ssm_ratio"] = (float(options.expand), 2.0)
-        settings |= {name: value for name, (value, theirs) in own.items() if value != theirs}
+        options, settings = self.options, self._settings(shape)
         if options.attention == "none":
-            form = {"forward_type": "v0", "mlp_ratio": 0.0, "downsample_version": "v1", "patchembed_version": "v1"}
-            return Official("VMamba", "VSSM", {**settings, **form}, (), options.windows)
-        if options.attention != "channel" or options.reduction != 8:
-            unlike.append("attention over channels alone, reduced by 8")
-        return Official("LocalMamba", "VSSM", settings, tuple(unlike), options.windows)
+            return Official("VMamba", "VSSM", {**settings, **PAPER_FORM}, (), options.windows)
+        same = options.attention == "channel" and options.reduction == 8
+        unlike = () if same else ("attention over channels alone, reduced by 8",)
+        return Official("LocalMamba", "VSSM", settings, unlike, options.windows)
 
     def official_state_dict(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """Weights of a network or supernet as LocalMamba's and VMamba's code load them."""
@@ -87,6 +88,12 @@ class LocalVMambaSpec(ModelSpec):
         )
 
         return LocalVMamba, LocalVMambaSupernet
+
+    def _settings(self, shape: ImageShape | None) -> dict[str, Any]:
+        options = self.options
+        own = {"ssm_d_state": options.d_state, "ssm_ratio": float(options.expand), "ssm_dt_rank": options.dt_rank}
+        sizes = {"patch_size": self._patch(shape), "dims": options.widths, "depths": options.depths}
+        return {**sizes, **{name: value for name, value in own.items() if value != OFFICIAL_OP[name]}}
 
     def _patch(self, shape: ImageShape | None) -> int:
         if self.options.patch_size != "auto":
