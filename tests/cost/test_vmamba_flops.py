@@ -37,6 +37,12 @@ def test_the_published_figures_to_the_last_digit(name, wanted):
     assert exact + correction == wanted
 
 
+@pytest.mark.parametrize(("name", "wanted"), [("vmamba_tiny_s1l8", 4_905_609_984), ("vmamba_tiny_s2l5", 4_857_742_080)])
+def test_what_vmambas_own_count_gives_of_todays_networks(name, wanted):
+    directions = [["h", "v", "h_flip", "v_flip"]] * MODELS.get(name).options.depth
+    assert flops_table(MODELS.get(name), directions, IMAGENET).cost(directions) == wanted
+
+
 def small(name, **options):
     return MODELS.get(name).configure(embed_dim=16, depths=[1, 2], patch_size=2, scan_backend="torch", **options)
 
