@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,7 +14,7 @@ from torch.nn import functional as F
 from scansearch.errors import UnsupportedError
 from scansearch.models.attention import SCAttn
 from scansearch.models.mixer_options import BranchOptions, MixerOptions
-from scansearch.models.order_tables import order_tables
+from scansearch.models.order_tables import order_tables, released_places
 from scansearch.models.selection import Selection, check_selection
 from scansearch.models.supernet import initial_alpha, mixture_of
 from scansearch.ops import BranchParameters, Orders, direction_branches, mixed_branches, mixture
@@ -37,8 +39,8 @@ class BranchMixer(nn.Module):
         directions: The G directions.
         grid: Rows and columns of the tokens.
         gated: Whether ``in_proj`` gives a gate, too.
+        mean: Whether directions without weights are averaged instead of added up.
         taps: Taps of each direction's own causal convolution; 0: none.
-        class_token: Whether a class token stands in the middle of the tokens.
         searchable: Whether the layer is part of a supernet and holds alpha.
     """
 
@@ -51,12 +53,13 @@ class BranchMixer(nn.Module):
         *,
         gated: bool = True,
         taps: int = 0,
-        class_token: bool = False,
+        mean: bool = False,
         searchable: bool = False,
     ) -> None:
         super().__init__()
         groups, inner, states, rank = len(directions), config.inner_of(width), config.d_state, config.rank_of(width)
-        self.config, self.inner, self.rank, self.states, self.taps = config, inner, rank, states, taps
+        self.config, self.inner, self.rank, self.states = config, inner, rank, states
+        self.taps, self.mean = taps, mean
         self.in_proj = nn.Linear(width, (1 + gated) * inner, bias=False)
         self.out_proj = nn.Linear(inner, width, bias=False)
         self.A_log = nn.Parameter(torch.empty(groups, inner, states))
@@ -74,8 +77,12 @@ class BranchMixer(nn.Module):
         )
         if searchable:
             self.alpha = initial_alpha(groups)
-        self._orders = order_tables(directions, grid, padded=config.windows == "padded", class_token=class_token)
+        self._tables = self.tables(directions, grid)
         self.reset_parameters()
+
+    def tables(self, directions: Sequence[str], grid: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+        """The orders and their inverses; and whose result goes where, if that is not its own token's."""
+        return _tables(self.config, directions, grid)
 
     @property
     def stacked(self) -> dict[str, nn.Parameter]:
@@ -106,37 +113,48 @@ class BranchMixer(nn.Module):
         block = slice(None) if chosen.part is None else channel_block(chosen.part, self.inner)
         attention = [] if self.attn is None else self.attn.parameters()
         shared = [x[..., block], *([] if z is None else [z[..., block]]), *attention]
-        stacked = [*self._orders_on(x.device), *self.stacked.values()]
-        mixed = mixture_of(chosen, self._mix, shared[0], stacked, shared, memory=self.config.mixture)
+        stacked = [*self.stacked.values(), *self._tables_on(x.device)]
+        mix = partial(self._mix, 1 / len(chosen.indices) if self.mean and chosen.weights is None else 1)
+        mixed = mixture_of(chosen, mix, shared[0], stacked, shared, memory=self.config.mixture)
         if block == slice(None):
             return mixed
         return torch.cat([*passed(x, z, slice(0, block.start)), mixed, *passed(x, z, slice(block.stop, None))], dim=-1)
 
-    def _mix(self, chunk: Selection, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The mixture (B, L, D) of some directions, from their orders and parameters, x, z and the parameters of SCAttn."""
-        orders, parameters, backend = Orders(*rows[:2]), BranchParameters(*rows[2:]), self.config.scan_backend
-        attention = shared[len(shared) - len(self._attention_names) :]
-        x, z = shared[0], shared[1] if len(shared) > 1 + len(attention) else None
-        block = slice(None)
+    def _mix(
+        self, scale: float, chunk: Selection, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """The mixture (B, L, D) of some directions, from their parameters and tables, x, z and the parameters of SCAttn."""
+        count, names = len(self.stacked), self._attention_names
+        parameters, orders, places = (
+            BranchParameters(*rows[:count]),
+            Orders(*rows[count : count + 2]),
+            rows[count + 2 :],
+        )
+        x, *gate = shared[: len(shared) - len(names)]
+        z, attention = gate[0] if gate else None, shared[len(shared) - len(names) :]
+        block, backend = slice(None), self.config.scan_backend
         if chunk.part is not None:
             block = channel_block(chunk.part, self.inner)
             parameters = parameters.channels(block)
-        if self.attn is None:
-            return mixed_branches(x, z, orders, parameters, chunk.weights, backend=backend)
+        if self.attn is None and not places:
+            return _scaled(mixed_branches(x, z, orders, parameters, chunk.weights, backend=backend), scale)
         branches = direction_branches(x, z, orders, parameters, backend=backend)  # (G, B, L, D)
-        cut = {name: _channels_of(name, p, block) for name, p in zip(self._attention_names, attention, strict=True)}
-        branches = self.attn.run(branches, cut)
+        for place in places:
+            branches = branches.gather(2, place[:, None, :, None].expand_as(branches))
+        if self.attn is not None:
+            cut = {name: _channels_of(name, p, block) for name, p in zip(names, attention, strict=True)}
+            branches = self.attn.run(branches, cut)
         weights = None if chunk.weights is None else chunk.weights.to(branches)
-        return mixture(branches, weights, backend=backend)
+        return _scaled(mixture(branches, weights, backend=backend), scale)
 
     @property
     def _attention_names(self) -> list[str]:
         return [] if self.attn is None else [name for name, _ in self.attn.named_parameters()]
 
-    def _orders_on(self, device: torch.device) -> Orders:
-        if self._orders[0].device != device and device.type != "meta":
-            self._orders = Orders(*(table.to(device) for table in self._orders))
-        return self._orders
+    def _tables_on(self, device: torch.device) -> tuple[torch.Tensor, ...]:
+        if self._tables[0].device != device and device.type != "meta":
+            self._tables = tuple(table.to(device) for table in self._tables)
+        return self._tables
 
 
 class ScanMixer(BranchMixer):
@@ -154,10 +172,12 @@ class ScanMixer(BranchMixer):
     def __init__(
         self, config: MixerOptions, directions: Sequence[str], grid: tuple[int, int], *, searchable: bool = False
     ) -> None:
-        token = config.class_token == "middle"
-        super().__init__(
-            config, config.embed_dim, directions, grid, taps=config.d_conv, class_token=token, searchable=searchable
-        )
+        mean, taps = config.merge == "mean", config.d_conv
+        super().__init__(config, config.embed_dim, directions, grid, taps=taps, mean=mean, searchable=searchable)
+
+    def tables(self, directions: Sequence[str], grid: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+        """The same, where a class token may stand among the tokens."""
+        return _tables(self.config, directions, grid, self.config.class_token == "middle", self.config.flips)
 
     def reset_parameters(self) -> None:
         """Draws the initial weights, with an ``out_proj`` that becomes smaller with the depth."""
@@ -179,6 +199,22 @@ class ScanMixer(BranchMixer):
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
         return self.out_proj(self.mixed(x, z, selection).to(hidden.dtype))
+
+
+def _tables(
+    config: BranchOptions,
+    directions: Sequence[str],
+    grid: tuple[int, int],
+    class_token: bool = False,
+    flips: Literal["patches", "sequence"] = "patches",
+) -> tuple[torch.Tensor, ...]:
+    orders = order_tables(directions, grid, padded=config.windows == "padded", class_token=class_token, flips=flips)
+    places = released_places(directions, grid, class_token=class_token) if config.inverses == "released" else None
+    return tuple(orders) if places is None else (*orders, places)
+
+
+def _scaled(mixed: torch.Tensor, scale: float) -> torch.Tensor:
+    return mixed if scale == 1 else mixed * scale
 
 
 def channel_block(part: tuple[int, int], channels: int) -> slice:

@@ -28,6 +28,11 @@ class BranchOptions(ModelOptions):
         "cut",
         description="cut: windows end at the edge of the grid. padded: with zero tokens, as LocalMamba's code does.",
     )
+    inverses: Literal["exact", "released"] = Field(
+        "exact",
+        description="exact: what a direction gives goes back to its tokens. released: on grids that are not square, v and v_flip put it "
+        "where LocalMamba's code does, which its released detection weights were trained with.",
+    )
     mixture: Literal["auto", "keep", "recompute"] = Field(
         "auto",
         description="keep: all selected directions of a layer run in one grouped call and are kept for the backward pass. "
@@ -63,6 +68,15 @@ class MixerOptions(BranchOptions):
     class_token: Literal["none", "middle"] = Field(
         "none",
         description="none: the tokens are averaged. middle: a class token in the middle is read (no rotary then).",
+    )
+    flips: Literal["patches", "sequence"] = Field(
+        "patches",
+        description="patches: directions that are walked backwards leave the class token in the middle, as in LocalVim. sequence: they "
+        "flip the whole sequence with its class token, as in Vim.",
+    )
+    merge: Literal["sum", "mean"] = Field(
+        "sum",
+        description="What a derived network makes of a layer's directions: their sum, as LocalVim, or their mean, as Vim of its two.",
     )
 
     @property

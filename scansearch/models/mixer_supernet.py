@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from scansearch.errors import ScansearchError
@@ -39,10 +38,9 @@ class MixerSupernet(Supernet):
             for (name, mixer), places in zip(self._mixers.items(), self._places(directions), strict=True)
             for kind in mixer.stacked
         }
-        network, weights = self.plain(directions), dict(self.named_parameters())
-        with torch.no_grad():
-            for name, p in network.named_parameters():
-                p.copy_(weights[name][rows[name]] if name in rows else weights[name])
+        network, weights = self.plain(directions), self.state_dict()
+        for name, value in network.state_dict().items():
+            value.copy_(weights[name][rows[name]] if name in rows else weights[name])
         return network
 
     def _places(self, directions: Sequence[Sequence[str]]) -> list[list[int]]:

@@ -163,9 +163,10 @@ def test_older_checkpoints_of_vmamba_are_read():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda w: w.pop("layers.0.blocks.0.op.Ds"), r"layers\.0\.blocks\.0\.op\.Ds"),
-        (lambda w: w.update(extra=torch.zeros(1)), "extra"),
-        (lambda w: w.update({"layers.0.blocks.0.op.Ds": torch.zeros(3)}), r"Ds has shape \(3,\)"),
+        (lambda w: w.pop("layers.0.blocks.0.op.Ds"), r"1 missing: layers\.\*\.blocks\.\*\.op\.Ds"),
+        (lambda w: w.update(extra=torch.zeros(1)), "1 unexpected: extra"),
+        (lambda w: w.update({"layers.0.blocks.0.op.Ds": torch.zeros(3)}), r"op\.Ds \(3,\) for \(32,\)"),
+        (lambda w: w.update({7: torch.zeros(3)}), "weights are tensors by name"),
     ],
 )
 def test_other_weights_are_refused_in_one_line(change, message):
@@ -177,6 +178,33 @@ def test_other_weights_are_refused_in_one_line(change, message):
         NANO.load_official(network, weights)
     assert "\n" not in str(caught.value)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "fits"),
+    [
+        (
+            "local_vmamba_small",
+            {},
+            "they fit local_vmamba_small (directions a layer: 1, image channels: 1, classes: 3)",
+        ),
+        ("vmamba_tiny", {"d_state": 8}, "they fit vmamba_tiny with d_state=8 ("),
+        ("vmamba_tiny_s2l5", {}, "they fit vmamba_tiny_s2l5 ("),
+        ("vmamba_tiny_s1l8", {"mlp_ratio": 2}, "they fit vmamba_tiny_s1l8 with mlp_ratio=2 ("),
+        (
+            "local_vmamba_micro",
+            {"patch_size": 2, "dt_rank": 3},
+            "they fit local_vmamba_micro with patch_size=2, dt_rank=3 (",
+        ),
+    ],
+)
+def test_which_model_other_weights_fit(name, options, fits):
+    spec = MODELS.get(name).configure(**options)
+    with torch.device("meta"):
+        weights = spec.official_state_dict(spec.network([["h"]] * spec.options.depth, SMALL))
+    with pytest.raises(ScansearchError) as caught:
+        NANO.load_official(NANO.network([["h", "w2"], ["v"]], SMALL), weights)
+    assert fits in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["local_vmamba_tiny", "local_vmamba_small", "vmamba_tiny"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -13,9 +13,11 @@ from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vim.flops import count_flops
 from scansearch.models.local_vim.official_names import official
 from scansearch.models.local_vim.options import LocalVimOptions
+from scansearch.models.local_vim.recognition import recognise
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
-from scansearch.models.official_names import load_renamed, renamed_state_dict
+from scansearch.models.official_names import from_renamed, renamed_state_dict
 from scansearch.models.size_limits import check_parameters
+from scansearch.models.weight_check import Recognised
 from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ class LocalVimSpec(ModelSpec):
             unlike.append("attention over channels alone, reduced by 8")
         if options.class_token != "none":
             unlike.append("the mean of the tokens in the place of a class token")
+        if options.merge != "sum":
+            unlike.append("the sum of the directions in the place of their mean")
         sizes = {"patch_size": self._patch(shape), "embed_dim": options.embed_dim, "depth": options.depth}
         settings = {**sizes, **({"ssm_cfg": mixer} if mixer else {})}
         return Official("LocalMamba", "VisionMamba", settings, tuple(unlike), options.windows)
@@ -85,9 +89,13 @@ class LocalVimSpec(ModelSpec):
         """Weights of a network or supernet as LocalMamba's code loads them."""
         return renamed_state_dict(network, official)
 
-    def load_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-        """Copies weights with LocalMamba's names; errors as ``ModelSpec.load_official``."""
-        load_renamed(network, weights, official)
+    @override
+    def from_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return from_renamed(network, weights, official)
+
+    @override
+    def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
+        return recognise(weights)
 
     def _patch(self, shape: ImageShape | None) -> int:
         if self.options.patch_size != "auto":

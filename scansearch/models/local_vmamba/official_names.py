@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -42,9 +42,11 @@ def official(name: str, value: torch.Tensor) -> dict[str, torch.Tensor]:
     return {name.replace(".op.attn.", ".op.multi_scan.attn."): value}
 
 
-def renewed(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of any age under today's names."""
-    return {_renewed(name): value for name, value in weights.items()}
+def renewed(weights: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Weights of any age under today's names; what is no mapping is left for others to refuse."""
+    if not isinstance(weights, Mapping):
+        return weights
+    return {_renewed(name) if isinstance(name, str) else name: value for name, value in weights.items()}
 
 
 def _renewed(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from scansearch.errors import UnsupportedError
 from scansearch.lazy import torch
 from scansearch.models.checks import check_layers
@@ -12,9 +14,11 @@ from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vmamba.flops import LocalVMambaFlops
 from scansearch.models.local_vmamba.official_names import official, renewed
 from scansearch.models.local_vmamba.options import LocalVMambaOptions
+from scansearch.models.local_vmamba.recognition import recognise
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
-from scansearch.models.official_names import load_renamed, renamed_state_dict
+from scansearch.models.official_names import from_renamed, renamed_state_dict
 from scansearch.models.size_limits import check_parameters
+from scansearch.models.weight_check import Recognised
 from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
@@ -77,9 +81,18 @@ class LocalVMambaSpec(ModelSpec):
         """Weights of a network or supernet as LocalMamba's and VMamba's code load them."""
         return renamed_state_dict(network, official)
 
-    def load_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    @override
+    def from_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return from_renamed(network, weights, official)
+
+    @override
+    def load_official(self, network: nn.Module, weights: Mapping[str, Any]) -> None:
         """Copies weights with published names, VMamba's older ones too; errors as ``ModelSpec.load_official``."""
-        load_renamed(network, renewed(weights), official)
+        super().load_official(network, renewed(weights))
+
+    @override
+    def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
+        return recognise(weights)
 
     def _classes(self) -> tuple[type[LocalVMamba], type[LocalVMambaSupernet]]:
         from scansearch.models.local_vmamba.network import (  # needs torch; what else a spec says does not

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from scansearch.models.local_vmamba import LocalVMambaSpec
+from scansearch.models.local_vmamba.recognition import recognise
 from scansearch.models.model_spec import Official
 from scansearch.models.vmamba.flops import VMambaFlops
 from scansearch.models.vmamba.options import VMambaOptions
+from scansearch.models.weight_check import Recognised
 from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
@@ -32,6 +35,10 @@ class VMambaSpec(LocalVMambaSpec):
         unlike = () if self.options.attention == "none" else ("no attention",)
         settings = {**self._settings(shape), **FORM, "mlp_ratio": float(self.options.mlp_ratio)}
         return Official("VMamba", "VSSM", settings, unlike, self.options.windows)
+
+    @override
+    def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
+        return recognise(weights, today=True)
 
     @override
     def _classes(self) -> tuple[type[VMamba], type[VMambaSupernet]]:
