@@ -27,7 +27,11 @@ last norm; norm of SCAttn      5 E L; 5 D L a direction    no              no   
 issue 110 of state-spaces/mamba), and 5 an element of a norm, as fvcore does for a LayerNorm with scale and shift.
 
 A convolution counts its output before the last k - 1 steps are cut off. Where windows are padded with zero tokens
-(``windows="padded"``), a direction counts the steps of its own padded grid; released code counts L.
+(``windows="padded"``), a direction of LocalVim counts the steps of its own padded grid; released code counts L.
+
+In LocalVMamba and VMamba the convolution is 9 D L a layer and the skip of the scan D L a direction; the stem, downsampling and, of today's
+VMamba, the MLP count their products, and every further norm as the last. ``vmamba`` counts 1 an element of the mean before the head. Padded
+sequences of a layer are all as long as its longest, and count so. That gives 5.729 G (LocalVMamba-T) and 11.373 G (S), as published.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ class LiteralVMamba:
         padded: Whether windows are padded with zero tokens (else cut).
         attention: "channel", "channel_spatial" or "none".
         today: Whether it is today's VMamba.
+        released: Whether v and v_flip are put back as LocalMamba's code does.
         weights: For a supernet, the weights of the branches of each layer.
         drops: Stochastic-depth factors (B,) of what each block adds.
     """
@@ -37,6 +38,7 @@ class LiteralVMamba:
     padded: bool = False
     attention: str = "channel"
     today: bool = False
+    released: bool = False
     weights: list[list[float]] | None = None
     drops: list[torch.Tensor] = field(default_factory=list)
 
@@ -96,7 +98,11 @@ class LiteralVMamba:
         x = x.flatten(2).transpose(1, 2)
         total = torch.zeros_like(x)
         for i, name in enumerate(self.directions[layer]):
-            branch = self.attend(self.branch(x, prefix, i, visit(name, height, width, self.padded)), prefix)
+            branch = self.branch(x, prefix, i, visit(name, height, width, self.padded))
+            if self.released and name in ("v", "v_flip"):  # rows and columns are taken for each other on the way back
+                by_column = branch[:, visit("v", height, width, False)].view(batch, height, width, -1)
+                branch = by_column.transpose(1, 2).flatten(1, 2)
+            branch = self.attend(branch, prefix)
             if self.weights is not None:
                 centred = branch - branch.mean(-1, keepdim=True)
                 branch = self.weights[layer][i] * centred / (centred.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()

@@ -38,7 +38,15 @@ def literal(model: ModelSpec, network: Any, **facts: Any) -> LiteralVMamba:
     state = {k: v.clone().requires_grad_() for k, v in model.official_state_dict(network).items()}
     directions = [list(names) for names in network.candidates]
     known = {"padded": options.windows == "padded", "attention": options.attention, "patch": options.patch_size}
-    return LiteralVMamba(state, directions, options.depths, today=hasattr(options, "mlp_ratio"), **known, **facts)
+    return LiteralVMamba(
+        state,
+        directions,
+        options.depths,
+        today=hasattr(options, "mlp_ratio"),
+        released=options.inverses == "released",
+        **known,
+        **facts,
+    )
 
 
 def images(size: tuple[int, int] = (8, 12)) -> torch.Tensor:
@@ -60,6 +68,8 @@ CASES: list[tuple[str, tuple[int, int], dict[str, Any]]] = [
     ("local_vmamba_tiny", (11, 7), {"windows": "padded", "attention": "channel_spatial", **WIDER}),
     ("local_vmamba_tiny", (10, 10), {"windows": "cut", "attention": "channel_spatial", "depths": [1, 1, 1]}),
     ("local_vmamba_tiny", (12, 20), {"patch_size": 4, "expand": 1, "dt_rank": 2, "d_state": 3}),
+    ("local_vmamba_tiny", (8, 12), {"inverses": "released", "windows": "padded"}),
+    ("vmamba_tiny", (8, 14), {"inverses": "released"}),
     ("vmamba_tiny", (10, 14), {}),
     ("vmamba_tiny_s1l8", (8, 12), {}),
     ("vmamba_tiny_s2l5", (11, 13), {"patch_size": 4, "windows": "padded", "attention": "channel"}),
