@@ -59,6 +59,15 @@ class BranchOptions(ModelOptions):
         """Rank R of the step-size projection where the network is so wide."""
         return -(-width // 16) if self.dt_rank == "auto" else self.dt_rank
 
+    def attention_parameters(self, inner: int) -> int:
+        """How many parameters SCAttn has for so many channels D."""
+        if self.attention == "none":
+            return 0
+        reduced = max(1, inner // self.reduction)
+        channel = 2 * inner + (inner + 1) * reduced + (reduced + 1) * inner  # norm, to r and back
+        spatial = (inner + 1) * reduced + 2 * reduced + 1
+        return channel + (spatial if self.attention == "channel_spatial" else 0)
+
 
 class MixerOptions(BranchOptions):
     """What a ``ScanMixer`` needs to know of its network."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from scansearch.errors import ScansearchError
 from scansearch.models.mixer_options import BranchOptions
 from scansearch.models.size_limits import check_tokens
-from scansearch.shape import MAX_SIDE, Size
+from scansearch.shape import MAX_SIDE, ImageShape, Size
 
 AUTO_PATCHES = (1, 2, 4)
 MAX_AUTO_TOKENS = 256
@@ -61,6 +62,33 @@ class LocalVMambaOptions(BranchOptions):
             rows, columns = found[-1]
             found.append((-(-rows // 2), -(-columns // 2)))
         return found
+
+    def parameters(self, directions: Sequence[Sequence[str]], shape: ImageShape) -> int:
+        """How many parameters a network of these directions has."""
+        widths = [width for width, depth in zip(self.widths, self.depths, strict=True) for _ in range(depth)]
+        layers = sum(
+            self.layer_parameters(width) + len(names) * self.inner_of(width) * self._one(width)
+            for width, names in zip(widths, directions, strict=True)
+        )
+        between = sum(self.downsample_parameters(width) for width in self.widths[:-1])
+        last = self.widths[-1]
+        return self.stem_parameters(shape) + layers + between + 2 * last + (last + 1) * shape.classes
+
+    def stem_parameters(self, shape: ImageShape) -> int:
+        """Of the patches and their norm."""
+        return (shape.channels * self.patch(shape.size) ** 2 + 3) * self.embed_dim
+
+    def downsample_parameters(self, width: int) -> int:
+        """Of the way from a stage to the next."""
+        return 8 * width * width + 8 * width
+
+    def layer_parameters(self, width: int) -> int:
+        """Of a layer without directions: norms, maps in and out, the convolution with its bias, SCAttn."""
+        inner = self.inner_of(width)
+        return 2 * width + 3 * inner * width + 12 * inner + self.attention_parameters(inner)
+
+    def _one(self, width: int) -> int:
+        return 3 * self.d_state + 2 * self.rank_of(width) + 2  # a direction, for each of its channels
 
     def _first_grid(self, size: Size) -> Size:
         patch = self.patch(size)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from scansearch.errors import UnsupportedError
-from scansearch.lazy import torch
 from scansearch.models.checks import check_layers
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vmamba.flops import LocalVMambaFlops
@@ -22,6 +21,7 @@ from scansearch.models.weight_check import Recognised
 from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from scansearch.models.local_vmamba.network import LocalVMamba, LocalVMambaSupernet
@@ -62,6 +62,11 @@ class LocalVMambaSpec(ModelSpec):
         """The supernet that holds all candidates of every layer; errors as ``network``."""
         self._check(candidates, shape)
         return self._classes()[1](self.options, candidates, shape)
+
+    @override
+    def parameters(self, directions: Directions, shape: ImageShape, *, supernet: bool = False) -> int:
+        self._check(directions, shape)
+        return self.options.parameters(directions, shape) + (sum(map(len, directions)) if supernet else 0)
 
     def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
         """FLOPs of one image by a formula; errors as ``network``."""
@@ -120,6 +125,4 @@ class LocalVMambaSpec(ModelSpec):
 
     def _check(self, directions: Directions, shape: ImageShape) -> None:
         check_layers(self.name, self.options.depth, directions, "depths")
-        with torch.device("meta"):
-            sketch = self._classes()[0](self.options, directions, shape)
-        check_parameters(self.name, sum(p.numel() for p in sketch.parameters()))
+        check_parameters(self.name, self.options.parameters(directions, shape))

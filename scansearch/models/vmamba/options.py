@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from scansearch.models.local_vmamba.options import LocalVMambaOptions
-from scansearch.shape import Size
+from scansearch.shape import ImageShape, Size
 
 STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2)}
 """Steps of the two convolutions that make tokens of so many pixels' side."""
@@ -38,6 +38,21 @@ class VMambaOptions(LocalVMambaOptions):
         """Rows and columns between the two convolutions."""
         stride = self.strides(size)[0]
         return -(-size[0] // stride), -(-size[1] // stride)
+
+    def stem_parameters(self, shape: ImageShape) -> int:
+        """Of two convolutions and their norms."""
+        half = self.embed_dim // 2
+        return (9 * shape.channels + 3) * half + (9 * half + 3) * self.embed_dim
+
+    def downsample_parameters(self, width: int) -> int:
+        """Of a convolution and its norm."""
+        return (9 * width + 3) * 2 * width
+
+    def layer_parameters(self, width: int) -> int:
+        """Of a layer without directions: with an MLP and its norm, without a gate and the bias of the convolution."""
+        inner, hidden = self.inner_of(width), self.mlp_ratio * width
+        mlp = 2 * width + (width + 1) * hidden + (hidden + 1) * width
+        return super().layer_parameters(width) - (width + 1) * inner + mlp
 
     def _first_grid(self, size: Size) -> Size:
         (rows, columns), stride = self.halfway(size), self.strides(size)[1]
