@@ -102,7 +102,12 @@ SHARED_NAMES = {
     "run.py",  # a file of cli/ is called as its command
     "scan.py",  # an operation, and in a backend's folder its way to compute it
 }
-FAMILIES = ("local_vim",)  # in scansearch/models: what each family has is called alike
+FAMILIES = (
+    "local_vim",
+    "local_vmamba",
+    "vim",
+    "vmamba",
+)  # in scansearch/models: what each family has is called alike
 
 
 def test_no_two_files_have_one_name():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scansearch.genotype import Genotype
     from scansearch.models import Official
 
-CODE = "LocalMamba"
+CODE, VIM_CLASS = "LocalMamba", "VisionMamba"
 VMAMBA_DEPTHS = {"vmamba_tiny": (2, 2, 9, 2), "local_vmamba_tiny": (2, 2, 9, 2), "local_vmamba_small": (2, 2, 27, 2)}
 JSON_HINT = "export --to json always works"
 
@@ -57,6 +57,11 @@ def model_of(network: DerivedNetwork) -> VimModel | VMambaModel:
     if name in VMAMBA_DEPTHS:
         return _vmamba(name, genotype)
     official = _official(name, network)
+    if official.name != VIM_CLASS:
+        raise UnsupportedError(
+            f"of LocalVMamba there are files in the sizes {', '.join(VMAMBA_DEPTHS)} only, but this genotype is for {name!r}; build it "
+            f"with scansearch.build ({JSON_HINT})"
+        )
     if official.settings["depth"] != layers:
         raise UnsupportedError(
             f"{name} with these options has {official.settings['depth']} layers, but this genotype has {layers}; add its depth "

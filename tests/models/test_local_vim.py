@@ -10,7 +10,6 @@ from literal_vim import Literal
 
 from scansearch.models.local_vim import LocalVimOptions
 from scansearch.models.local_vim import network as local_vim
-from scansearch.models.local_vim.official_names import official_state_dict
 from scansearch.models.local_vim.presets import LOCAL_VIM_NANO
 from scansearch.shape import ImageShape
 
@@ -34,7 +33,7 @@ def build(config: LocalVimOptions = SMALL, image_size: tuple[int, int] = (8, 10)
 
 
 def literal(network: torch.nn.Module, **facts: object) -> Literal:
-    state = {k: v.clone().requires_grad_() for k, v in official_state_dict(network).items()}
+    state = {k: v.clone().requires_grad_() for k, v in LOCAL_VIM_NANO.official_state_dict(network).items()}
     config = network.options
     return Literal(
         state,
@@ -69,7 +68,7 @@ def test_equals_the_literal_version(class_token: str, windows: str, attention: s
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     ours.square().sum().backward()
     theirs.square().sum().backward()
-    for key in official_state_dict(network):
+    for key in LOCAL_VIM_NANO.official_state_dict(network):
         if "freqs" not in key:
             torch.testing.assert_close(gradient(network, key), slow.state[key].grad, rtol=1e-7, atol=1e-9, msg=key)
 
@@ -80,7 +79,7 @@ def gradient(network: torch.nn.Module, key: str) -> torch.Tensor:
     with torch.no_grad():
         for p, q in zip(grads.parameters(), network.parameters(), strict=True):
             p.copy_(q.grad)
-    return official_state_dict(grads)[key]
+    return LOCAL_VIM_NANO.official_state_dict(grads)[key]
 
 
 FURTHER = {

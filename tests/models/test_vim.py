@@ -12,7 +12,7 @@ import scansearch
 from scansearch.errors import UnsupportedError
 from scansearch.genotype import published
 from scansearch.models import Selection
-from scansearch.models.local_vim.official_names import official_state_dict
+from scansearch.models.local_vim.presets import LOCAL_VIM_NANO
 from scansearch.registry import MODELS
 from scansearch.runs.settings import TrainSettings
 from scansearch.shape import ImageShape
@@ -103,7 +103,7 @@ def test_it_is_searched_as_a_local_vim_is(weights: bool) -> None:
         torch.set_default_dtype(torch.float32)
     facts = {"patch": 2, "class_token": True, "whole_flips": True, "mean": not weights, "attention": "none"}
     selections, numbers = weighted(supernet) if weights else (None, None)
-    slow = Literal(official_state_dict(supernet), candidates, (3, 5), weights=numbers, **facts)
+    slow = Literal(LOCAL_VIM_NANO.official_state_dict(supernet), candidates, (3, 5), weights=numbers, **facts)
     torch.testing.assert_close(supernet(images, selections), slow.logits(images), rtol=1e-9, atol=1e-9)
     chosen = supernet.derive([["w2_flip", "h"]] * 2)
     selected = supernet(images, [Selection((2, 0))] * 2)

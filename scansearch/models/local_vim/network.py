@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,13 +12,15 @@ from torch.nn import functional as F
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
+from scansearch.models.checks import check_images, one_a_layer
+from scansearch.models.drop_path import drop_path
 from scansearch.models.local_vim.initial_weights import draw_weights
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.local_vim.resizing import resized
-from scansearch.models.mixer import PER_DIRECTION, VECTORS, ScanMixer
+from scansearch.models.mixer import VECTORS, ScanMixer
+from scansearch.models.mixer_supernet import MixerSupernet
 from scansearch.models.rotary import RotaryEmbedding
 from scansearch.models.selection import Selection
-from scansearch.models.supernet import Supernet
 from scansearch.shape import ImageShape, Size
 
 
@@ -121,13 +123,9 @@ class LocalVim(nn.Module):
         Raises:
             ScansearchError: If the number of selections is not that of the layers.
         """
-        if selections is not None and len(selections) != len(self.layers):
-            raise ScansearchError(
-                f"there must be one selection a layer ({len(self.layers)}), but got {len(selections)}"
-            )
+        chosen = one_a_layer(selections, len(self.layers))
         hidden = self.embed(images)
         residual: torch.Tensor | None = None
-        chosen: Sequence[Selection | None] = selections or [None] * len(self.layers)
         for layer, selection in zip(self.layers, chosen, strict=True):
             if self.rope is not None:
                 hidden = self.rope(hidden)
@@ -143,26 +141,12 @@ class LocalVim(nn.Module):
         Raises:
             ScansearchError: If the images are not of the size, channels and type that the network is for.
         """
-        self._check_images(images)
+        check_images(images, self.shape, self.pos_embed.dtype)
         tokens = self.patch_embed(images)
         if self.class_place is not None:
             token = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
             tokens = torch.cat([tokens[:, : self.class_place], token, tokens[:, self.class_place :]], dim=1)
         return tokens + self.pos_embed
-
-    def _check_images(self, images: torch.Tensor) -> None:
-        channels, (height, width) = self.shape.channels, self.shape.size
-        if images.ndim != 4 or tuple(images.shape[1:]) != (channels, height, width):
-            raise ScansearchError(
-                f"this network takes images (B, {channels}, {height}, {width}), but got {tuple(images.shape)}; for images of "
-                "another height and width use the network that .at((height, width)) gives"
-            )
-        kind = self.pos_embed.dtype
-        if images.dtype != kind and not (images.is_floating_point() and torch.is_autocast_enabled(images.device.type)):
-            raise ScansearchError(
-                f"images must have the dtype of the network's weights, {kind}, but got {images.dtype}; convert one of them "
-                "with .to()"
-            )
 
     def at(self, image_size: Size, *, rotary: Literal["computed", "resized"] = "computed") -> Self:
         """The same network for images of another (height, width), with a copy of its weights.
@@ -203,57 +187,17 @@ class LocalVim(nn.Module):
         }
 
 
-class LocalVimSupernet(LocalVim, Supernet):
+class LocalVimSupernet(LocalVim, MixerSupernet):
     """A LocalVim that holds every candidate of each layer; ``forward`` takes one selection a layer."""
 
     searchable = True
 
-    def architecture_parameters(self) -> list[nn.Parameter]:
-        """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
-        return [mixer.alpha for mixer in self._mixers]
-
-    def stacked_parameters(self) -> list[list[nn.Parameter]]:
-        """What every direction has its own of."""
-        return [[getattr(mixer, name) for name in PER_DIRECTION] for mixer in self._mixers]
-
-    @property
-    def _mixers(self) -> list[Any]:
-        layers: Any = self.layers
-        return [layer.mixer for layer in layers]
-
-    def derive(self, directions: Sequence[Sequence[str]]) -> LocalVim:
-        """The network that keeps only ``directions``, with a copy of this supernet's weights."""
-        places = self._places(directions)
-        network = LocalVim(self.options, directions, self.shape).to(self.pos_embed)
-        weights = self.state_dict()
-        for name, value in network.state_dict().items():
-            kind = name.rpartition(".")[2]
-            layer = places[int(name.split(".")[1])] if kind in PER_DIRECTION else None
-            value.copy_(weights[name] if layer is None else weights[name][layer])
-        return network
-
-    def _places(self, directions: Sequence[Sequence[str]]) -> list[list[int]]:
-        if len(directions) != len(self.candidates):
-            raise ScansearchError(
-                f"this supernet has {len(self.candidates)} layers, but directions for {len(directions)} were given"
-            )
-        for number, (names, candidates) in enumerate(zip(directions, self.candidates, strict=True)):
-            if foreign := [name for name in names if name not in candidates]:
-                raise ScansearchError(
-                    f"layer {number + 1} has no candidate {foreign[0]!r}; its candidates are {', '.join(candidates)}"
-                )
-        return [[c.index(name) for name in names] for names, c in zip(directions, self.candidates, strict=True)]
+    def plain(self, directions: Sequence[Sequence[str]]) -> LocalVim:
+        """A LocalVim with these directions."""
+        return LocalVim(self.options, directions, self.shape).to(self.pos_embed)
 
 
 def add(residual: torch.Tensor | None, hidden: torch.Tensor) -> torch.Tensor:
     """Residual + hidden, in float32 (or float64 if that is what came in)."""
     wide = hidden if hidden.dtype == torch.float64 else hidden.float()
     return wide if residual is None else residual + wide
-
-
-def drop_path(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
-    """Stochastic depth: zeroes whole samples of x (B, L, E) with probability ``rate`` and scales the others up."""
-    if not training or rate == 0:
-        return x
-    keep = torch.rand(x.shape[0], 1, 1, device=x.device, dtype=torch.float32) >= rate
-    return x * keep / (1 - rate)

@@ -76,18 +76,10 @@ class LocalVimOptions(MixerOptions):
         width, (rows, columns) = self.embed_dim, self.grid(shape.size)
         class_token = 2 * int(self.class_token == "middle")  # itself and its place
         embedding = shape.channels * self.patch(shape.size) ** 2 + 1 + rows * columns + class_token
-        layer = 3 * self.inner * width + width + self._attention_parameters()  # in_proj, out_proj, norm
+        layer = 3 * self.inner * width + width + self.attention_parameters(self.inner)  # in_proj, out_proj, norm
         one = self.inner * (3 * self.d_state + 2 * self.rank + self.d_conv + 3)
         head = width + (width + 1) * shape.classes  # with the last norm
         return embedding * width + sum(layer + len(names) * one for names in directions) + head
-
-    def _attention_parameters(self) -> int:
-        if self.attention == "none":
-            return 0
-        reduced = max(1, self.inner // self.reduction)
-        channel = 2 * self.inner + (self.inner + 1) * reduced + (reduced + 1) * self.inner  # norm, to r and back
-        spatial = (self.inner + 1) * reduced + 2 * reduced + 1
-        return channel + (spatial if self.attention == "channel_spatial" else 0)
 
 
 def _common_divisors(height: int, width: int) -> list[int]:

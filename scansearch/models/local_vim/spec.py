@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.errors import UnsupportedError
+from scansearch.models.checks import check_depth, check_layers
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vim.flops import count_flops
-from scansearch.models.local_vim.official_names import from_official, official_state_dict
+from scansearch.models.local_vim.official_names import official
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.local_vim.recognition import recognise
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
+from scansearch.models.official_names import from_renamed, renamed_state_dict
 from scansearch.models.size_limits import check_parameters
 from scansearch.models.weight_check import Recognised
 from scansearch.shape import ImageShape
@@ -64,7 +66,7 @@ class LocalVimSpec(ModelSpec):
 
     def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
         """FLOPs of one image by a formula; errors as ``network``."""
-        self._check_depth(directions)
+        check_depth(self.name, self.options.depth, directions)
         return count_flops(self.options, formula, directions, shape)
 
     def official(self, shape: ImageShape | None) -> Official:
@@ -85,11 +87,11 @@ class LocalVimSpec(ModelSpec):
 
     def official_state_dict(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """Weights of a network or supernet as LocalMamba's code loads them."""
-        return official_state_dict(network)
+        return renamed_state_dict(network, official)
 
     @override
     def from_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return from_official(network, weights)
+        return from_renamed(network, weights, official)
 
     @override
     def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
@@ -106,17 +108,5 @@ class LocalVimSpec(ModelSpec):
         return self.options.patch(shape.size)
 
     def _check(self, directions: Directions, shape: ImageShape) -> None:
-        self._check_depth(directions)
-        for number, names in enumerate(directions):
-            if not names or len(set(names)) < len(names):
-                raise ScansearchError(
-                    f"a layer runs at least one direction and each once, but layer {number + 1} has: {', '.join(names) or 'none'}"
-                )
+        check_layers(self.name, self.options.depth, directions)
         check_parameters(self.name, self.options.parameters(directions, shape))
-
-    def _check_depth(self, directions: Directions) -> None:
-        if len(directions) != self.options.depth:
-            raise ScansearchError(
-                f"{self.name} has {self.options.depth} layers, but directions for {len(directions)} were given; "
-                f"give one list a layer, or change its depth"
-            )
