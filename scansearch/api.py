@@ -1,19 +1,20 @@
-"""The Python interface: search, resume, confirm, build, load."""
+"""The Python interface: search, train, resume, confirm, build, load."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scansearch.arguments import typed
 from scansearch.errors import ScansearchError
-from scansearch.genotype import Genotype
+from scansearch.genotype import Genotype, find_genotype
 from scansearch.registry import MODELS
 from scansearch.shape import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, ImageShape, check_number
 from scansearch.space import SearchSpace, find_space
 from scansearch.training.events import Listener
+from scansearch.watched import shows, watched
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,24 +85,86 @@ def search(
         preset=preset,
         settings=settings,
     )
-    return _watched(lambda listener: start(config, out, listener), out, listener, progress)
+    return watched(lambda listener: start(config, out, listener), out, listener, progress)
+
+
+@typed
+def train(
+    out: str | Path,
+    *,
+    genotype: Genotype | str | Path,
+    model: str | None = None,
+    data: str | None = None,
+    data_root: str | Path | None = None,
+    recipe: str | Path = "laptop",
+    inherit: str | Path | None = None,
+    seed: int = 0,
+    listener: Listener | None = None,
+    progress: bool | None = None,
+    **settings: Any,
+) -> nn.Module:
+    """Trains the network of a genotype; leaves the same folder behind as ``scansearch train``.
+
+    Args:
+        out: The run folder; it must be new or empty.
+        genotype: A ``Genotype``, a run folder, a genotype file, or the name of a published one.
+        model: A registered model, if not the genotype's own.
+        data: A registered dataset, if not that of the search.
+        data_root: Folder of the dataset, if it needs one.
+        recipe: ``laptop``, ``imagenet``, or a TOML file.
+        inherit: A run folder or a file whose weights it begins with.
+        seed: Seed of everything random.
+        listener: Told about progress, in the place of a display.
+        progress: Whether to show a progress bar; by default in a notebook only.
+        **settings: Settings of any section, for example ``epochs=5``, ``drop_path=0.1``.
+
+    Returns:
+        The trained network in evaluation mode: images (B, C, H, W) to logits (B, classes).
+
+    Raises:
+        ScansearchError: For bad input, in one line.
+
+    Example:
+        >>> network = train("runs/final", genotype="runs/first")  # doctest: +SKIP
+    """
+    from scansearch.retraining.inherit import find_inherited
+    from scansearch.retraining.train_config import Subject, make_train_config
+    from scansearch.retraining.train_run import start_training
+
+    own = genotype if isinstance(genotype, Genotype) else find_genotype(str(genotype))
+    source = "a genotype" if isinstance(genotype, Genotype) else str(genotype)
+    config = make_train_config(
+        Subject(own, source, model, data, None if data_root is None else str(data_root)),
+        recipe=str(recipe),
+        seed=seed,
+        inherit=None if inherit is None else find_inherited(str(inherit)),
+        settings=settings,
+    )
+    return watched(lambda told: start_training(config, own, out, told), out, listener, progress, "train")
 
 
 @typed
 def resume(
     path: str | Path, *, listener: Listener | None = None, progress: bool | None = None, devices: int | None = None
-) -> Genotype:
-    """Continues an interrupted run; a finished one only gets its exports and figures anew, and returns its genotype.
+) -> Any:
+    """Continues an interrupted run; one that is done only gets its exports, figures and model card anew.
 
     Args:
         path: The run folder.
         listener: Told about progress, in the place of a display.
         progress: Whether to show a progress bar; by default in a notebook only.
         devices: Processes on each node, if not as many as the run began with.
-    """
-    from scansearch.searching.assemble import resume as resume_run
 
-    return _watched(lambda listener: resume_run(path, listener, devices), path, listener, progress)
+    Returns:
+        The ``Genotype`` of a search, or the trained network of a training.
+    """
+    from scansearch.retraining.train_run import resume_training
+    from scansearch.runs.run import Run
+    from scansearch.searching.assemble import resume as resume_search
+
+    kind = Run.open(path).kind
+    go_on: Any = resume_training if kind == "train" else resume_search
+    return watched(lambda told: go_on(path, told, devices), path, listener, progress, kind)
 
 
 @typed
@@ -137,7 +200,7 @@ def confirm(
     from scansearch.finish import finish
 
     wanted = Confirmation(Path(path), pairs, epochs, jobs)
-    if _shows(progress):
+    if shows(progress):
         with bars("half") as shown:
             genotype = confirm_run(wanted, shown.listener)
     else:
@@ -145,36 +208,6 @@ def confirm(
     for line in finish(path, genotype).failures:
         warnings.warn(line, stacklevel=2)
     return genotype
-
-
-def _watched(
-    run: Callable[[Listener | None], Genotype], folder: str | Path, listener: Listener | None, progress: bool | None
-) -> Genotype:
-    """Runs a search under somebody's eyes, and finishes its folder."""
-    from scansearch.finish import finish
-    from scansearch.machine.launched import is_first
-
-    if not is_first():
-        return run(None)
-    if listener is not None or not _shows(progress):
-        genotype = run(listener)
-    else:
-        from scansearch.display.progress import display
-
-        with display() as shown:
-            genotype = run(shown)
-    done = finish(folder, genotype)
-    for line in done.failures:
-        warnings.warn(line, stacklevel=3)
-    return genotype
-
-
-def _shows(progress: bool | None) -> bool:
-    if progress is None:
-        from scansearch.display.progress import in_notebook
-
-        return in_notebook()
-    return progress
 
 
 @typed

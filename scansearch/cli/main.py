@@ -26,6 +26,7 @@ from scansearch.cli import (
     scans,
     spaces,
     strategies,
+    train,
 )
 from scansearch.cli.console import DEBUG_VARIABLE
 from scansearch.cli.program import program
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Search": (run, resume, confirm, export, plot),
+    "The final network": (train,),
     "Look around": (spaces, strategies, scans, models, datasets, exporters, figures, bench, doctor),
 }
 for panel, modules in PANELS.items():

@@ -147,6 +147,15 @@ class ModelSpec(ABC):
         except RuntimeError as error:
             raise ScansearchError(f"these weights are not for {self.name}: {error}") from error
 
+    def official_shape(self, weights: Mapping[str, Any], shape: ImageShape) -> ImageShape:
+        """Images and classes that weights with the names of the published code are for; by default ``shape``.
+
+        Args:
+            weights: As ``load_official`` takes them, or anything.
+            shape: What is assumed where they do not tell.
+        """
+        return shape
+
     def official(self, shape: ImageShape | None) -> Official | None:
         """The model in the code that was published with it; ``None`` if there is none, as by default.
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vim.flops import count_flops
-from scansearch.models.local_vim.official_names import load_official, official_state_dict
+from scansearch.models.local_vim.official_names import load_official, official_shape, official_state_dict
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
 from scansearch.models.size_limits import check_parameters
@@ -86,6 +86,10 @@ class LocalVimSpec(ModelSpec):
     def load_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
         """Copies weights with LocalMamba's names; errors as ``ModelSpec.load_official``."""
         load_official(network, weights)
+
+    @override
+    def official_shape(self, weights: Mapping[str, torch.Tensor], shape: ImageShape) -> ImageShape:
+        return official_shape(weights, shape)
 
     def _patch(self, shape: ImageShape | None) -> int:
         if self.options.patch_size != "auto":
