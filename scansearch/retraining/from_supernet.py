@@ -2,7 +2,8 @@
 
 In the search, a layer gives the mixture sum_i w_i LN(branch_i); the derived network adds up the branches as they are. So each kept
 branch is multiplied by the factor with which the sum comes nearest to the mixture, by least squares over the tokens of some training
-images. Where a strategy has trained plain sums, nothing has to be rescaled.
+images. No factor is negative: attention over channels does not see the scale of a branch, but its sign. Where a strategy has trained
+plain sums, nothing has to be rescaled.
 """
 
 from __future__ import annotations
@@ -60,13 +61,16 @@ def kept_of_supernet(
             f"{run.path} has trained no supernet (strategy {config.strategy.name}); leave --inherit out"
         )
     selections = strategy.derived(choice)
-    network = supernet.derive(directions)
+    # A layer's own order of names is kept; a name that was merged on its grid stands for its equal.
+    meant = [[layer.merged.get(name, name) for name in names] for layer, names in zip(bound, directions, strict=True)]
+    network = supernet.derive(meant)
     weighted = [number for number, selection in enumerate(selections) if selection.weights is not None]
     if weighted:
         images = _some_images(images_of(config.data, listener)).to(device)
         factors = fitted_factors(supernet.to(device).eval(), selections, images)
         for number in weighted:
-            _mixers(network, spec.name, len(choice))[number].scale_branches(factors[number].cpu())
+            places = [selections[number].indices.index(bound.layers[number].candidates.index(n)) for n in meant[number]]
+            _mixers(network, spec.name, len(choice))[number].scale_branches(factors[number][places])
     return network.cpu()
 
 
@@ -128,11 +132,13 @@ def fitted_factors(supernet: Supernet, selections: Sequence[Selection], images: 
 
 
 def _factors(mixer: Any, hidden: torch.Tensor, selection: Selection) -> torch.Tensor:
+    from scipy.optimize import nnls  # imported here: few trainings inherit
+
     wanted = mixer(hidden, selection).double().flatten()
     branches = [mixer(hidden, Selection((index,))).double().flatten() for index in selection.indices]
-    columns = torch.stack(branches, dim=1)
-    solved = torch.linalg.lstsq((columns.T @ columns).cpu(), (columns.T @ wanted).cpu()[:, None], driver="gelsd")
-    return solved.solution[:, 0].float()
+    # The triangle of a QR decomposition holds all that least squares need, in a few rows.
+    triangle = torch.linalg.qr(torch.stack([*branches, wanted], dim=1), mode="r").R.cpu().numpy()
+    return torch.from_numpy(nnls(triangle[:, :-1], triangle[:, -1])[0]).float()
 
 
 def _mixers(network: nn.Module, name: str, layers: int) -> list[Any]:
