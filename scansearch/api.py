@@ -1,4 +1,4 @@
-"""The Python interface: search, train, resume, confirm, build, load."""
+"""The Python interface: search, train, evaluate, resume, confirm, build, load."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from scansearch.arguments import typed
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype, find_genotype
 from scansearch.registry import MODELS
-from scansearch.shape import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, ImageShape, check_number
+from scansearch.shape import shape_from
 from scansearch.space import SearchSpace, find_space
 from scansearch.training.events import Listener
 from scansearch.watched import shows, watched
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from scansearch.runs.evaluation_json import Evaluation
 
 
 @typed
@@ -144,6 +146,48 @@ def train(
 
 
 @typed
+def evaluate(
+    path: str | Path,
+    *,
+    data: str | None = None,
+    data_root: str | Path | None = None,
+    genotype: Genotype | str | Path | None = None,
+    model: str | None = None,
+    sizes: Sequence[int] | None = None,
+    batch_size: int = 64,
+    again: bool = False,
+) -> Evaluation:
+    """Says what a trained network is worth on test images; of a run, every time is recorded in ``evaluation.json``.
+
+    Args:
+        path: The run folder of a training, or a file of weights.
+        data: A registered dataset, if not that of the training.
+        data_root: Folder of the dataset, if it needs one.
+        genotype: Of a released checkpoint: the genotype of its network.
+        model: Of a released checkpoint: its model, if not the genotype's.
+        sizes: Other image sizes, in pixels; by default three quarters and five quarters of the network's.
+        batch_size: Images in a batch.
+        again: Look at test images that the run was evaluated on before; without it, the first result comes back.
+
+    Returns:
+        Accuracies, classes, confusions, calibration, throughput.
+
+    Raises:
+        ScansearchError: For bad input, in one line.
+    """
+    from scansearch.finish import finish_evaluation
+    from scansearch.retraining.evaluation import Examination, examine_network
+
+    own = find_genotype(str(genotype)) if isinstance(genotype, (str, Path)) else genotype
+    root = None if data_root is None else str(data_root)
+    found, _ = examine_network(Examination(Path(path), data, root, model, own, sizes, batch_size, again))
+    if Path(path).is_dir():
+        for line in finish_evaluation(path).failures:
+            warnings.warn(line, stacklevel=2)
+    return found
+
+
+@typed
 def resume(
     path: str | Path, *, listener: Listener | None = None, progress: bool | None = None, devices: int | None = None
 ) -> Any:
@@ -243,23 +287,10 @@ def build(
         raise ScansearchError("build takes either a genotype (a network) or a space (a supernet), exactly one of them")
     from scansearch.models import ModelSpec, bind_to
 
-    shape = _shape(num_classes, image_size, in_channels)
+    shape = shape_from(num_classes, image_size, in_channels)
     spec: ModelSpec = MODELS.get(model).configure(**options)
     if space is not None:
         return spec.supernet([layer.candidates for layer in bind_to(find_space(space), spec, shape)], shape)
     chosen = genotype if isinstance(genotype, Genotype) else Genotype.from_directions(genotype or ())
     chosen.check_layers(len(spec.layers(shape)), model)
     return spec.network(chosen.directions, shape)
-
-
-def _shape(num_classes: int, image_size: object, in_channels: int) -> ImageShape:
-    """Checks the arguments by the names that they have here."""
-    size = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-    if len(size) != 2:
-        raise ScansearchError(f"image_size must be one side, or (height, width), in pixels, but got {image_size!r}")
-    for side in size:
-        check_number("a side of image_size", side, MAX_SIDE)
-    check_number("num_classes", num_classes, MAX_CLASSES)
-    check_number("in_channels", in_channels, MAX_CHANNELS)
-    height, width = size
-    return ImageShape(height, width, in_channels, num_classes)

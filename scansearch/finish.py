@@ -66,6 +66,17 @@ def finish(folder: str | Path, genotype: Genotype) -> Finished:
     return done
 
 
+def finish_evaluation(folder: str | Path) -> Finished:
+    """Writes what follows from an evaluation: the model card with it, and the figure of the confusions."""
+    folder, done = Path(folder), Finished()
+    shown = shlex.quote(str(folder))
+    with done.attempt("writing model_card.md", f"scansearch resume {shown}"):
+        done.files.append(write_card(folder))
+    with done.attempt("drawing", f"scansearch plot {shown} --figure confusion"):
+        _draw("confusion", folder, done)
+    return done
+
+
 def _export(name: str, network: DerivedNetwork, folder: Path, done: Finished) -> None:
     exporter = EXPORTERS.get(name)
     if not exporter.of_run:

@@ -16,6 +16,7 @@ from scansearch.cli import (
     confirm,
     datasets,
     doctor,
+    evaluate,
     export,
     exporters,
     figures,
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Search": (run, resume, confirm, export, plot),
-    "The final network": (train,),
+    "The final network": (train, evaluate),
     "Look around": (spaces, strategies, scans, models, datasets, exporters, figures, bench, doctor),
 }
 for panel, modules in PANELS.items():

@@ -1,5 +1,6 @@
 """``scansearch train``, and what follows from it."""
 
+import json
 import shlex
 
 import pytest
@@ -44,6 +45,13 @@ def test_train_says_what_it_does_and_what_comes_next(call, genotype, here):
     found: dict = {}
     exec("\n".join(line.strip() for line in lines[lines.index("or load it in Python") + 1 :]), found)
     assert found["network"].candidates == [("h", "v"), ("w2", "h_flip")]
+    looked = call("evaluate", "runs/mine-trained", "--size", 12)
+    assert (looked.status, looked.err) == (0, "")
+    assert "of 270 test images of digits, 8 x 8" in looked.out
+    assert "at 12 x 12: top-1" in looked.out
+    once = call("evaluate", "runs/mine-trained", "--json")
+    assert json.loads(once.out)["new"] is False
+    assert "`scansearch evaluate runs/mine-trained --again` does" in once.err
     again = call("resume", "runs/mine-trained")
     assert again.status == 0
     assert "next: what is it worth on test images?" in again.out
