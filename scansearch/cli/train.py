@@ -71,7 +71,7 @@ def command(
     Examples:
       scansearch train --genotype runs/first
       scansearch train --genotype runs/first --recipe mine.toml --epochs 60 --set drop_path=0.1
-      scansearch train --genotype local_vim_tiny --data cifar10 --data-root cifar --recipe imagenet
+      scansearch train --genotype local_vim_tiny --data cifar10 --recipe imagenet
       scansearch train --genotype runs/first --inherit runs/first
     """
     from scansearch.genotype import find_genotype
