@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scansearch.api import build, confirm, load_genotype, resume, search
+    from scansearch.api import build, confirm, evaluate, load_genotype, resume, search, train
     from scansearch.errors import ScansearchError
     from scansearch.genotype import Genotype, published
     from scansearch.models import SearchableScan, make_searchable
@@ -24,6 +24,8 @@ if os.path.isfile(os.path.join(_BESIDE, "search_spaces", "default8.py")):
 _HOMES = {
     "search": "scansearch.api",
     "resume": "scansearch.api",
+    "train": "scansearch.api",
+    "evaluate": "scansearch.api",
     "confirm": "scansearch.api",
     "build": "scansearch.api",
     "load_genotype": "scansearch.api",
@@ -43,11 +45,13 @@ __all__ = [
     "SearchableScan",
     "build",
     "confirm",
+    "evaluate",
     "load_genotype",
     "make_searchable",
     "published",
     "resume",
     "search",
+    "train",
 ]
 
 

@@ -1,22 +1,25 @@
-"""The Python interface: search, resume, confirm, build, load."""
+"""The Python interface: search, train, evaluate, resume, confirm, build, load."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scansearch.arguments import typed
 from scansearch.errors import ScansearchError
-from scansearch.genotype import Genotype
+from scansearch.genotype import Genotype, find_genotype
 from scansearch.registry import MODELS
-from scansearch.shape import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, ImageShape, check_number
+from scansearch.shape import shape_from
 from scansearch.space import SearchSpace, find_space
 from scansearch.training.events import Listener
+from scansearch.watched import shows, watched
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from scansearch.runs.evaluation_json import Evaluation
 
 
 @typed
@@ -84,24 +87,128 @@ def search(
         preset=preset,
         settings=settings,
     )
-    return _watched(lambda listener: start(config, out, listener), out, listener, progress)
+    return watched(lambda listener: start(config, out, listener), out, listener, progress)
+
+
+@typed
+def train(
+    out: str | Path,
+    *,
+    genotype: Genotype | str | Path,
+    model: str | None = None,
+    data: str | None = None,
+    data_root: str | Path | None = None,
+    recipe: str | Path = "laptop",
+    inherit: str | Path | None = None,
+    seed: int = 0,
+    listener: Listener | None = None,
+    progress: bool | None = None,
+    **settings: Any,
+) -> nn.Module:
+    """Trains the network of a genotype; leaves the same folder behind as ``scansearch train``.
+
+    Args:
+        out: The run folder; it must be new or empty.
+        genotype: A ``Genotype``, a run folder, a genotype file, or the name of a published one.
+        model: A registered model, if not the genotype's own.
+        data: A registered dataset, if not that of the search.
+        data_root: Folder of the dataset, if it needs one.
+        recipe: ``laptop``, ``imagenet``, or a TOML file.
+        inherit: A run folder or a file whose weights it begins with.
+        seed: Seed of everything random.
+        listener: Told about progress, in the place of a display.
+        progress: Whether to show a progress bar; by default in a notebook only.
+        **settings: Settings of any section, for example ``epochs=5``, ``drop_path=0.1``.
+
+    Returns:
+        The trained network in evaluation mode: images (B, C, H, W) to logits (B, classes).
+
+    Raises:
+        ScansearchError: For bad input, in one line.
+
+    Example:
+        >>> network = train("runs/final", genotype="runs/first")  # doctest: +SKIP
+    """
+    from scansearch.retraining.inherit import find_inherited
+    from scansearch.retraining.train_config import Subject, make_train_config
+    from scansearch.retraining.train_run import start_training
+
+    own = genotype if isinstance(genotype, Genotype) else find_genotype(str(genotype))
+    source = "a genotype" if isinstance(genotype, Genotype) else str(genotype)
+    config = make_train_config(
+        Subject(own, source, model, data, None if data_root is None else str(data_root)),
+        recipe=str(recipe),
+        seed=seed,
+        inherit=None if inherit is None else find_inherited(str(inherit)),
+        settings=settings,
+    )
+    return watched(lambda told: start_training(config, own, out, told), out, listener, progress, "train")
+
+
+@typed
+def evaluate(
+    path: str | Path,
+    *,
+    data: str | None = None,
+    data_root: str | Path | None = None,
+    genotype: Genotype | str | Path | None = None,
+    model: str | None = None,
+    sizes: Sequence[int] | None = None,
+    batch_size: int = 64,
+    again: bool = False,
+) -> Evaluation:
+    """Says what a trained network is worth on test images; of a run, every time is recorded in ``evaluation.json``.
+
+    Args:
+        path: The run folder of a training, or a file of weights.
+        data: A registered dataset, if not that of the training.
+        data_root: Folder of the dataset, if it needs one.
+        genotype: Of a released checkpoint: the genotype of its network.
+        model: Of a released checkpoint: its model, if not the genotype's.
+        sizes: Other image sizes, in pixels; by default three quarters and five quarters of the network's.
+        batch_size: Images in a batch.
+        again: Look at test images that the run was evaluated on before; without it, the first result comes back.
+
+    Returns:
+        Accuracies, classes, confusions, calibration, throughput.
+
+    Raises:
+        ScansearchError: For bad input, in one line.
+    """
+    from scansearch.finish import finish_evaluation
+    from scansearch.retraining.evaluation import Examination, examine_network
+
+    own = find_genotype(str(genotype)) if isinstance(genotype, (str, Path)) else genotype
+    root = None if data_root is None else str(data_root)
+    found, _ = examine_network(Examination(Path(path), data, root, model, own, sizes, batch_size, again))
+    if Path(path).is_dir():
+        for line in finish_evaluation(path).failures:
+            warnings.warn(line, stacklevel=2)
+    return found
 
 
 @typed
 def resume(
     path: str | Path, *, listener: Listener | None = None, progress: bool | None = None, devices: int | None = None
-) -> Genotype:
-    """Continues an interrupted run; a finished one only gets its exports and figures anew, and returns its genotype.
+) -> Any:
+    """Continues an interrupted run; one that is done only gets its exports, figures and model card anew.
 
     Args:
         path: The run folder.
         listener: Told about progress, in the place of a display.
         progress: Whether to show a progress bar; by default in a notebook only.
         devices: Processes on each node, if not as many as the run began with.
-    """
-    from scansearch.searching.assemble import resume as resume_run
 
-    return _watched(lambda listener: resume_run(path, listener, devices), path, listener, progress)
+    Returns:
+        The ``Genotype`` of a search, or the trained network of a training.
+    """
+    from scansearch.retraining.train_run import resume_training
+    from scansearch.runs.run import Run
+    from scansearch.searching.assemble import resume as resume_search
+
+    kind = Run.open(path).kind
+    go_on: Any = resume_training if kind == "train" else resume_search
+    return watched(lambda told: go_on(path, told, devices), path, listener, progress, kind)
 
 
 @typed
@@ -137,7 +244,7 @@ def confirm(
     from scansearch.finish import finish
 
     wanted = Confirmation(Path(path), pairs, epochs, jobs)
-    if _shows(progress):
+    if shows(progress):
         with bars("half") as shown:
             genotype = confirm_run(wanted, shown.listener)
     else:
@@ -145,36 +252,6 @@ def confirm(
     for line in finish(path, genotype).failures:
         warnings.warn(line, stacklevel=2)
     return genotype
-
-
-def _watched(
-    run: Callable[[Listener | None], Genotype], folder: str | Path, listener: Listener | None, progress: bool | None
-) -> Genotype:
-    """Runs a search under somebody's eyes, and finishes its folder."""
-    from scansearch.finish import finish
-    from scansearch.machine.launched import is_first
-
-    if not is_first():
-        return run(None)
-    if listener is not None or not _shows(progress):
-        genotype = run(listener)
-    else:
-        from scansearch.display.progress import display
-
-        with display() as shown:
-            genotype = run(shown)
-    done = finish(folder, genotype)
-    for line in done.failures:
-        warnings.warn(line, stacklevel=3)
-    return genotype
-
-
-def _shows(progress: bool | None) -> bool:
-    if progress is None:
-        from scansearch.display.progress import in_notebook
-
-        return in_notebook()
-    return progress
 
 
 @typed
@@ -210,23 +287,10 @@ def build(
         raise ScansearchError("build takes either a genotype (a network) or a space (a supernet), exactly one of them")
     from scansearch.models import ModelSpec, bind_to
 
-    shape = _shape(num_classes, image_size, in_channels)
+    shape = shape_from(num_classes, image_size, in_channels)
     spec: ModelSpec = MODELS.get(model).configure(**options)
     if space is not None:
         return spec.supernet([layer.candidates for layer in bind_to(find_space(space), spec, shape)], shape)
     chosen = genotype if isinstance(genotype, Genotype) else Genotype.from_directions(genotype or ())
     chosen.check_layers(len(spec.layers(shape)), model)
     return spec.network(chosen.directions, shape)
-
-
-def _shape(num_classes: int, image_size: object, in_channels: int) -> ImageShape:
-    """Checks the arguments by the names that they have here."""
-    size = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-    if len(size) != 2:
-        raise ScansearchError(f"image_size must be one side, or (height, width), in pixels, but got {image_size!r}")
-    for side in size:
-        check_number("a side of image_size", side, MAX_SIDE)
-    check_number("num_classes", num_classes, MAX_CLASSES)
-    check_number("in_channels", in_channels, MAX_CHANNELS)
-    height, width = size
-    return ImageShape(height, width, in_channels, num_classes)

@@ -1,4 +1,4 @@
-"""What follows from a genotype: the exported files, then the figures. The same, whoever ran the search."""
+"""What follows from a genotype, trained or not: the exported files, the model card, the figures. The same, whoever ran it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scansearch.errors import ScansearchError, explained
 from scansearch.export.derived import DerivedNetwork
 from scansearch.genotype import Genotype
 from scansearch.registry import EXPORTERS, FIGURES
+from scansearch.retraining.model_card import write_card
+from scansearch.runs.weights_file import WEIGHTS, read_network_file
 from scansearch.training.events import Silent
 from scansearch.training.log import Logged
 
@@ -40,7 +42,7 @@ class Finished:
 
 
 def finish(folder: str | Path, genotype: Genotype) -> Finished:
-    """Writes the exports and the figures of a run whose search is done; whatever fails costs only itself.
+    """Writes the exports and the figures of a run that is done, of a training its card, too; whatever fails costs only itself.
 
     Args:
         folder: The run folder; its ``genotype.json`` is there.
@@ -48,15 +50,30 @@ def finish(folder: str | Path, genotype: Genotype) -> Finished:
     """
     folder, done = Path(folder), Finished()
     shown = shlex.quote(str(folder))
+    weights = read_network_file(folder / WEIGHTS)[1] if (folder / WEIGHTS).exists() else None
+    if weights is not None:
+        with done.attempt("writing model_card.md", f"scansearch resume {shown}"):
+            done.files.append(write_card(folder))
     for name in EXPORTERS.names():
         with done.attempt(f"the export to {name}", f"scansearch export {shown} --to {name}"):
-            _export(name, DerivedNetwork(genotype), folder / "export", done)
+            _export(name, DerivedNetwork(genotype, weights), folder / "export", done)
     with done.attempt("drawing", f"scansearch plot {shown}"):
         _draw_all(folder, done)
     with done.attempt("writing log.txt", f"scansearch resume {shown}"):
         log = Logged(Silent(), folder / "log.txt")
         for line in (*done.notes, *done.failures):
             log.warned(line)
+    return done
+
+
+def finish_evaluation(folder: str | Path) -> Finished:
+    """Writes what follows from an evaluation: the model card with it, and the figure of the confusions."""
+    folder, done = Path(folder), Finished()
+    shown = shlex.quote(str(folder))
+    with done.attempt("writing model_card.md", f"scansearch resume {shown}"):
+        done.files.append(write_card(folder))
+    with done.attempt("drawing", f"scansearch plot {shown} --figure confusion"):
+        _draw("confusion", folder, done)
     return done
 
 

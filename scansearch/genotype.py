@@ -231,6 +231,23 @@ def published(name: str) -> Genotype:
     return Genotype.load(Path(str(_published_folder() / f"{name}.json")))
 
 
+@typed
+def find_genotype(source: str) -> Genotype:
+    """The genotype behind a run folder, a JSON file or a published name.
+
+    Raises:
+        ScansearchError: If there is none, or it is damaged.
+    """
+    path = Path(source)
+    if not path.exists() and source in published_names():
+        return published(source)
+    if not path.exists():
+        raise ScansearchError(
+            f"{source!r} is neither a run folder, a genotype file nor a published genotype ({', '.join(published_names())})"
+        )
+    return Genotype.load(path)
+
+
 def _published_folder() -> Traversable:
     # Not files("scansearch.published"): that imports the folder, which would then hide the function of this name.
     return files("scansearch") / "published"

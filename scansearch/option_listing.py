@@ -81,7 +81,14 @@ def _name(part: Any) -> str:
     return _NAMES[part] if part in _NAMES else str(getattr(part, "__name__", part))
 
 
-def unknown_option(kind: str, key: str, sections: Sections, section: str | None = None) -> ScansearchError:
+def unknown_option(
+    kind: str,
+    key: str,
+    sections: Sections,
+    section: str | None = None,
+    *,
+    listing: str = "scansearch strategies NAME",
+) -> ScansearchError:
     """The error for a setting that there is not: it suggests what may be meant.
 
     Args:
@@ -89,11 +96,12 @@ def unknown_option(kind: str, key: str, sections: Sections, section: str | None 
         key: The name that was given.
         sections: Everything that can be set.
         section: Where it was sought, if in one section only.
+        listing: The command that lists all.
     """
     near = " or ".join(map(repr, _near(key, sections, section)))
     hint = f" (did you mean {near}?)" if near else ""
     known = sorted(o.name for name, options in sections.items() for o in options if section in (None, name))
-    listed = f"there is: {', '.join(known)}" if len(known) <= MOST_LISTED else "`scansearch strategies NAME` lists all"
+    listed = f"there is: {', '.join(known)}" if len(known) <= MOST_LISTED else f"`{listing}` lists all"
     return ScansearchError(f"unknown {kind} {key!r}{hint}; {listed}")
 
 

@@ -64,3 +64,20 @@ def check_number(name: str, value: object, most: int) -> None:
     """
     if type(value) is not int or not 1 <= value <= most:
         raise ScansearchError(f"{name} must be an integer from 1 to {most}, but got {value!r}")
+
+
+def shape_from(num_classes: int, image_size: object, in_channels: int) -> ImageShape:
+    """A shape from arguments as ``build`` takes them, checked by the names that they have there.
+
+    Raises:
+        ScansearchError: If one is no size that a network can have.
+    """
+    size = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    if len(size) != 2:
+        raise ScansearchError(f"image_size must be one side, or (height, width), in pixels, but got {image_size!r}")
+    for side in size:
+        check_number("a side of image_size", side, MAX_SIDE)
+    check_number("num_classes", num_classes, MAX_CLASSES)
+    check_number("in_channels", in_channels, MAX_CHANNELS)
+    height, width = size
+    return ImageShape(height, width, in_channels, num_classes)

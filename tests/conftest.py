@@ -32,6 +32,7 @@ def _no_pictures(request, monkeypatch):
         "comparing",
         "gradient",
         "models",
+        "retraining",
         "runs",
         "searching",
         "strategies",

@@ -16,8 +16,8 @@ import typer.main
 import scansearch
 from scansearch.cli.main import app
 from scansearch.cli.run import DEFAULTS
-from scansearch.cli.source import genotype_of
 from scansearch.cost import CostTable
+from scansearch.genotype import find_genotype
 from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES
 from scansearch.scans import ScanOrder
 from scansearch.searching.configure import make_config
@@ -81,7 +81,7 @@ def test_a_command_parses_and_its_names_exist(line):
     elif name in ("plot", "export"):
         for source in given.get("sources") or [given.get("source") or ""]:
             if "local_" in source:
-                genotype_of(source)
+                find_genotype(source)
 
 
 @pytest.mark.parametrize("code", **ids(python_blocks()))

@@ -246,7 +246,7 @@ def test_a_run_that_can_be_shown_nowhere(tmp_path):
 def test_a_run_is_shown_anywhere(tmp_path, environment):
     done = command(tmp_path, environment, subprocess.PIPE)
     assert done.returncode == 0, done.stderr
-    assert b"next: build the network" in done.stdout
+    assert b"next: train the network" in done.stdout
     assert (tmp_path / "run" / "figures" / "heatmap.png").is_file()
     assert made(tmp_path / "run") >= EXPORTED
     assert done.stdout.isascii() or "MPLBACKEND" in environment

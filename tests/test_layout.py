@@ -100,6 +100,7 @@ def test_every_package_folder_is_installed():
 SHARED_NAMES = {
     "__init__.py",
     "run.py",  # a file of cli/ is called as its command
+    "evaluate.py",
     "scan.py",  # an operation, and in a backend's folder its way to compute it
 }
 FAMILIES = (

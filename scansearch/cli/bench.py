@@ -63,7 +63,7 @@ def command(
       scansearch bench --unit flops --model local_vim_tiny --set keep=2
     """
     from scansearch.api import find_space
-    from scansearch.cli.source import genotype_of
+    from scansearch.genotype import find_genotype
     from scansearch.models import ImageShape, bind_to
     from scansearch.registry import MODELS
 
@@ -71,7 +71,7 @@ def command(
     spec, searched = _configured(MODELS.get(model), find_space(space), settings or [])
     shape = ImageShape(*size, channels, classes)
     layers = bind_to(searched, spec, shape)
-    chosen = _meant(genotype_of(genotype), layers, model) if genotype else None
+    chosen = _meant(find_genotype(genotype), layers, model) if genotype else None
     measured = {"batch_size": batch_size, "repeats": repeats, "training": training, "device": device}
     costs = _costs(spec, layers, shape, unit, formula, measured)
     facts = _network(costs, layers) | ({"genotype": costs.cost(chosen)} if chosen else {})

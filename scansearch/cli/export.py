@@ -28,14 +28,14 @@ def command(
     `--to localmamba` writes a model function for LocalMamba's classification code and backbone settings for its detection
     and segmentation code. Outside of RUN/export, the files' names begin with the source's.
     """
-    from scansearch.cli.source import genotype_of
     from scansearch.export.derived import DerivedNetwork
     from scansearch.figures.sources import title_of
     from scansearch.files import draft_folder, own_folder
+    from scansearch.genotype import find_genotype
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
 
-    network, exporter, path = DerivedNetwork(genotype_of(source)), EXPORTERS.get(to), Path(source)
+    network, exporter, path = DerivedNetwork(find_genotype(source)), EXPORTERS.get(to), Path(source)
     reason = exporter.applies(network)
     own = own_folder(path / "export") if path.is_dir() else None
     folder = out_folder or own or Path("export")

@@ -16,6 +16,7 @@ from scansearch.cli import (
     confirm,
     datasets,
     doctor,
+    evaluate,
     export,
     exporters,
     figures,
@@ -26,6 +27,7 @@ from scansearch.cli import (
     scans,
     spaces,
     strategies,
+    train,
 )
 from scansearch.cli.console import DEBUG_VARIABLE
 from scansearch.cli.program import program
@@ -49,6 +51,7 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Search": (run, resume, confirm, export, plot),
+    "The final network": (train, evaluate),
     "Look around": (spaces, strategies, scans, models, datasets, exporters, figures, bench, doctor),
 }
 for panel, modules in PANELS.items():

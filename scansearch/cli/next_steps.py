@@ -14,11 +14,15 @@ CHANCE = "random_search"
 
 
 def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
-    """Prints how to build the network that was found, where the export is, how to be sure, and how to compare with chance."""
+    """Prints how to train or build the network that was found, where the export is, how to be sure, and how to compare with chance."""
     from scansearch.runs.run import Run
     from scansearch.runs.tables import GENOTYPES
 
-    lines = ["next: build the network that was found and train it, in Python", *build_lines(folder, genotype)]
+    lines = [
+        "next: train the network that was found",
+        f"  {program()} {shlex.join(['train', '--genotype', str(folder)])}",
+    ]
+    lines += ["or build it, to train it in a loop of your own, in Python", *build_lines(folder, genotype)]
     if exported:
         lines += [f"or train it with LocalMamba's code: the files are in {folder / 'export'}"]
     config = Run.open(folder).config

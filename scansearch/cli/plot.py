@@ -62,10 +62,10 @@ def command(
 
 
 def _open(source: str) -> RunSource:
-    from scansearch.cli.source import genotype_of
     from scansearch.figures.sources import RunSource, title_of
+    from scansearch.genotype import find_genotype
 
     path = Path(source)
     if path.is_dir():
         return RunSource.open(path)
-    return RunSource(run=None, genotype=genotype_of(source), title=title_of(path))
+    return RunSource(run=None, genotype=find_genotype(source), title=title_of(path))

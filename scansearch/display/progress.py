@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
@@ -14,14 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typing_extensions import override
 
+from scansearch.display.lines import SEARCH, Lines
 from scansearch.display.plain import plain
 from scansearch.errors import explained
 from scansearch.training.events import Listener
 from scansearch.training.events import Progress as Standing
-
-EPOCH_HEADER = "epoch  train loss     acc  val loss     acc  entropy    margin  changes"
-"""``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
-
 
 REDRAW = 0.5
 """Seconds between two drawings of the bar in a notebook."""
@@ -34,13 +30,15 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def display(console: Console | None = None) -> Iterator[Shielded]:
-    """Shows a run as long as the block lasts: on ``console``, or where this process shows things.
+def display(console: Console | None = None, lines: Lines = SEARCH) -> Iterator[Shielded]:
+    """Shows a run as long as the block lasts, by the lines of its kind: on ``console``, or where this process shows things.
 
     A display that fails costs the run nothing; the listener tells why it failed.
     """
     notebook = console is None and in_notebook()
-    shown: RichListener = NotebookListener() if notebook else RichListener(console or Console(highlight=False))
+    shown: RichListener = (
+        NotebookListener(lines) if notebook else RichListener(console or Console(highlight=False), lines)
+    )
     shield = Shielded(shown)
     shield.attempt(shown.__enter__)
     try:
@@ -104,8 +102,8 @@ class RichListener(Listener):
 
     kind: type[Progress] = Progress
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, lines: Lines = SEARCH) -> None:
+        self.console, self.lines = console, lines
         self.best = 0.0
         self.bar = self.kind(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -136,17 +134,8 @@ class RichListener(Listener):
 
     @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
-        verb = (
-            f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
-        )
-        candidates, keep = "/".join(map(str, facts["candidates"])), " to ".join(map(str, facts["keep"]))
-        genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
-        self.console.print(
-            f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
-            f"({genotypes:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
-            f"{facts['images']:,} training images; {verb}; {plain(facts['device'])}, scan backend {plain(facts['scan_backend'])}"
-        )
-        self.console.print(EPOCH_HEADER, style="bold")
+        self.console.print(self.lines.beginning(facts, progress))
+        self.console.print(self.lines.header, style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
 
     @override
@@ -155,11 +144,7 @@ class RichListener(Listener):
 
     @override
     def epoch_done(self, row: Mapping[str, Any]) -> None:
-        self.console.print(
-            f"{row['epoch']:>5}  {row['train_loss']:>10.3f}  {row['train_accuracy']:>6.1%}  "
-            f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  "
-            f"{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}"
-        )
+        self.console.print(self.lines.epoch(row))
 
     @override
     def judged(self, done: int, most: int, accuracy: float) -> None:
@@ -208,5 +193,5 @@ class NotebookListener(RichListener):
 
     kind = NotebookBar
 
-    def __init__(self) -> None:
-        super().__init__(Console(highlight=False, force_jupyter=True))
+    def __init__(self, lines: Lines) -> None:
+        super().__init__(Console(highlight=False, force_jupyter=True), lines)

@@ -14,13 +14,14 @@ from typing_extensions import override
 from scansearch.errors import ScansearchError
 from scansearch.figures.facts import SearchFacts
 from scansearch.genotype import Genotype
+from scansearch.runs.evaluation_json import Evaluation, Evaluations
 from scansearch.runs.table import Table
-from scansearch.runs.tables import GENOTYPES, LAYERS, METRICS, SCORES
+from scansearch.runs.tables import EPOCHS, GENOTYPES, LAYERS, METRICS, SCORES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TABLES = tuple(table.name for table in (METRICS, LAYERS, SCORES, GENOTYPES))
+TABLES = tuple(table.name for table in (METRICS, LAYERS, SCORES, GENOTYPES, EPOCHS))
 """Files of a run that figures are drawn from beside its genotype."""
 
 
@@ -100,8 +101,9 @@ class RunSource(FigureSource):
 
     @cached_property
     def metrics(self) -> DataFrame:
-        """``metrics.csv``, a row an epoch; empty if there is none yet."""
-        return self._table(METRICS)
+        """``metrics.csv``, or ``epochs.csv`` of a training, a row an epoch; empty if there is none yet."""
+        trained = self.run is not None and (self.run / EPOCHS.name).is_file()
+        return self._table(EPOCHS if trained else METRICS)
 
     @cached_property
     def layers(self) -> DataFrame:
@@ -117,6 +119,11 @@ class RunSource(FigureSource):
     def genotypes(self) -> DataFrame:
         """``genotypes.csv``, a row a judged genotype; empty if none was."""
         return self._table(GENOTYPES)
+
+    @cached_property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """``evaluation.json`` of a training; none if it was not evaluated. Errors as ``Evaluations.of``."""
+        return Evaluations.of(self.run).evaluations if self.run else ()
 
     @property
     def unfinished(self) -> str:

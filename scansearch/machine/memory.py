@@ -1,4 +1,4 @@
-"""Memory of a run: whether a supernet fits at all, and keeping what a training step frees for the next one."""
+"""Memory of a run: whether a network fits at all, and keeping what a training step frees for the next one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check_fits(build: Callable[[], nn.Module], device: torch.device) -> None:
         ) from error
     if have and need > have:
         raise ScansearchError(
-            f"this supernet needs {need / 2**30:,.0f} GB for weights, gradients and optimiser, but {device} has "
+            f"this network needs {need / 2**30:,.0f} GB for weights, gradients and optimiser, but {device} has "
             f"{have / 2**30:,.0f} GB; choose a smaller model or fewer candidates"
         )
 

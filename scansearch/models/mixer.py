@@ -195,6 +195,13 @@ class ScanMixer(BranchMixer):
         with torch.no_grad():
             self.out_proj.weight /= math.sqrt(self.config.depth)
 
+    @torch.no_grad()
+    def scale_branches(self, factors: torch.Tensor) -> None:
+        """Multiplies what each branch gives by a factor, float (G,): C and D are, in which a branch is linear."""
+        scales = factors.to(self.D)[:, None]
+        self.x_proj_weight[:, self.rank + self.states :].mul_(scales[..., None])
+        self.D.mul_(scales)
+
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""
         x, z = self.in_proj(hidden).chunk(2, dim=-1)

@@ -158,6 +158,15 @@ class ModelSpec(ABC):
         check_weights(weights, self.official_state_dict(network), self)
         network.load_state_dict(self.from_official(network, weights))
 
+    def official_shape(self, weights: Mapping[str, Any], shape: ImageShape) -> ImageShape:
+        """Images and classes that weights with the names of the published code are for; by default ``shape``.
+
+        Args:
+            weights: As ``load_official`` takes them, or anything.
+            shape: What is assumed where they do not tell.
+        """
+        return shape
+
     def official(self, shape: ImageShape | None) -> Official | None:
         """The model in the code that was published with it; ``None`` if there is none, as by default.
 

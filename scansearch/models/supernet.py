@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from scansearch.errors import UnsupportedError
 from scansearch.models.selection import Selection
 from scansearch.models.streaming import checkpointed_sum, plain_sum, streamed_sum
 
@@ -107,6 +108,14 @@ class Supernet(nn.Module, ABC):
         None by default: branches that are modules of their own get no gradient where they do not run, and so stay as they are.
         """
         return [[] for _ in self.candidates]
+
+    def derive(self, directions: Sequence[Sequence[str]]) -> nn.Module:
+        """The network that keeps only ``directions``, with a copy of this supernet's weights.
+
+        Raises:
+            UnsupportedError: If the model has no such thing, as by default.
+        """
+        raise UnsupportedError(f"a {type(self).__name__} cannot give its weights to the network of a genotype")
 
     def weight_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """Every parameter but alpha, by name."""

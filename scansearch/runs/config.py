@@ -14,12 +14,13 @@ from scansearch.documents import first_problem, read_toml
 from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.registry import unknown_name
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
+from scansearch.space import MOST_LAYERS, Directions
 
 RUN_FORMAT: Literal["scansearch/run/2"] = "scansearch/run/2"
 MACHINE = "machine"
 """The section that says where and how fast a run goes, not what it computes."""
-PLACES = {"data.root", "strategy.storage"}
-"""Settings that say where something is kept that is checked by itself: images by their fingerprint, a study by its setup."""
+PLACES = {"data.root", "strategy.storage", "genotype.source", "inherit.source"}
+"""Settings that say where something is kept that is checked by itself: images by their fingerprint, a study by its setup, ..."""
 SUBJECT = ("data", "train", "augment", "model")
 Kind = Literal["search", "train", "compare"]
 
@@ -37,6 +38,26 @@ class Part(BaseModel):
         return dict(self.model_extra or {})
 
 
+class GenotypePart(BaseModel):
+    """The genotype of a training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(description="What it was called: a folder, a file or a published name.")
+    directions: tuple[Directions, ...] = Field(
+        min_length=1, max_length=MOST_LAYERS, description="The directions of each layer."
+    )
+
+
+class Inherited(BaseModel):
+    """The weights that a training begins with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(description="A run folder or a file.")
+    digest: str = Field(description="Checksum of the file that they are in.")
+
+
 class RunConfig(BaseModel):
     """A whole run. Written to ``config.toml`` of the run folder, and all that a resume needs."""
 
@@ -46,7 +67,8 @@ class RunConfig(BaseModel):
     kind: Kind = Field("search", description="What the run does.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random.")
     preset: str | None = Field(
-        None, description="Of a search: the strategy's preset, whose settings stand in the sections."
+        None,
+        description="Of a search: the strategy's preset, of a training: its recipe; their settings stand in the sections.",
     )
     machine: MachineSettings = Field(default_factory=MachineSettings)
     data: DataSettings = Field(default_factory=DataSettings)
@@ -55,11 +77,21 @@ class RunConfig(BaseModel):
     model: Part = Field(description="The model, and the options that are not its own.")
     space: dict[str, Any] = Field(default_factory=dict, description="Of a search: the search space itself.")
     strategy: Part = Field(Part(name=""), description="Of a search: the strategy, with all its settings.")
+    genotype: GenotypePart | None = Field(None, description="Of a training: what its network computes.")
+    inherit: Inherited | None = Field(
+        None, description="Of a training: what it begins with, if not with fresh weights."
+    )
 
     @model_validator(mode="after")
     def _sections_of_the_kind(self) -> RunConfig:
         if self.kind == "search" and not (self.space and self.strategy.name):
             raise ValueError("a run of kind search has the sections space and strategy")
+        if self.kind == "train" and self.genotype is None:
+            raise ValueError("a run of kind train has the section genotype")
+        if self.kind != "train" and self.train.ema:
+            raise ValueError(
+                f"ema is of a training (`scansearch train`), but this is a {self.kind} with ema={self.train.ema}; leave it out"
+            )
         return self
 
     def alone(self) -> RunConfig:
@@ -80,7 +112,10 @@ class RunConfig(BaseModel):
 
     def to_toml(self) -> str:
         """The text of ``config.toml``."""
-        text: str = tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        told = self.model_dump(
+            mode="json", exclude_none=True, exclude=None if self.kind == "search" else {"space", "strategy"}
+        )
+        text: str = tomli_w.dumps(told)
         return text
 
 

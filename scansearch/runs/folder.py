@@ -22,7 +22,9 @@ from scansearch.runs.table_files import TableFiles
 from scansearch.runs.tables import TABLES
 
 IN_PLACE = (*dict.fromkeys(table.name for tables in TABLES.values() for table in tables), "log.txt", ".lock")
-REPLACED = ("config.toml", "environment.json", "genotype.json")
+REPLACED = (
+    "config.toml", "environment.json", "genotype.json", "weights.safetensors", "evaluation.json", "model_card.md",
+)  # fmt: skip
 FOLDERS = ("checkpoints", "figures", "export", "front", "confirm")
 
 

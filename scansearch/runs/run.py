@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from scansearch.errors import RunFolderError
 from scansearch.genotype import Genotype
 from scansearch.runs.checkpoint import checkpoints
 from scansearch.runs.config import Kind, RunConfig, read_config
 from scansearch.runs.environment_json import read_environment
 from scansearch.runs.table import Row, Table
 from scansearch.runs.tables import TABLES
+from scansearch.runs.weights_file import WEIGHTS, load_network
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,27 @@ class Run:
     def frame(self, table: Table[Any]) -> DataFrame:
         """A table as pandas has it; errors as ``Table.frame``."""
         return table.frame(self.path)
+
+    @property
+    def weights(self) -> Path:
+        """The file with the trained weights of a training that is done.
+
+        Raises:
+            RunFolderError: If there is none.
+        """
+        path, name = self.path / WEIGHTS, quote(str(self.path))
+        if self.kind != "train":
+            raise RunFolderError(
+                f"{self.path} is a {self.kind}, which leaves no trained network; train the one it found with "
+                f"`scansearch train --genotype {name}`"
+            )
+        if not path.exists():
+            raise RunFolderError(f"{self.path} is not trained to its end; go on with `scansearch resume {name}`")
+        return path
+
+    def network(self) -> nn.Module:
+        """The trained network with its weights, on the CPU and in evaluation mode; errors as ``weights`` and ``load_network``."""
+        return load_network(self.weights)[1]
 
     @property
     def checkpoints(self) -> list[Path]:

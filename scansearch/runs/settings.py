@@ -98,6 +98,12 @@ class TrainSettings(Settings):
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     clip_norm: float = Field(1.0, ge=0, le=1e6, description="Largest norm of the weights' gradient; 0 does not clip.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing.")
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Of a training: decay of the moving average of the weights, which is then what is validated and kept; 0 is off.",
+    )
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> TrainSettings:

@@ -63,6 +63,18 @@ class GenotypeRow(NamedTuple):
     directions: str
 
 
+class EpochRow(NamedTuple):
+    """An epoch of a training."""
+
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    lr: float
+
+
 class TimingRow(NamedTuple):
     """How long an epoch took."""
 
@@ -72,6 +84,7 @@ class TimingRow(NamedTuple):
 
 
 METRICS = Table("metrics.csv", MetricsRow)
+EPOCHS = Table("epochs.csv", EpochRow)
 LAYERS = Table("layers.csv", LayerRow)
 SCORES = Table("scores.csv", ScoreRow)
 DIAGNOSTICS = Table("diagnostics.csv", DiagnosticsRow)
@@ -79,7 +92,7 @@ GENOTYPES = Table("genotypes.csv", GenotypeRow)
 TIMING = Table("timing.csv", TimingRow, repeatable=False)
 TABLES: Mapping[str, tuple[Table[Any], ...]] = {
     "search": (METRICS, LAYERS, SCORES, DIAGNOSTICS, GENOTYPES, TIMING),
-    "train": (),
+    "train": (EPOCHS, TIMING),
     "compare": (),
 }
 """By kind of run. A run of another kind gets its tables here."""

@@ -101,7 +101,7 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
         ScansearchError: If what made the checkpoint has changed since, in all but where and how fast the run goes.
     """
     with run_numerics():
-        machine, fabric = join(_machine_of(path, devices))
+        machine, fabric = join(machine_of(path, devices))
         processes = Processes(fabric)
         with old_run(processes, path) as folder:
             told = Logged(listener or Silent(), folder.path / "log.txt") if processes.is_first else Silent()
@@ -116,7 +116,7 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
             return _run(parts, config, folder, told, past)
 
 
-def _machine_of(path: str | Path, devices: int | None) -> MachineSettings:
+def machine_of(path: str | Path, devices: int | None) -> MachineSettings:
     """The settings of a run's machine; where processes were launched, their number counts."""
     machine = read_config(Path(path)).machine
     return machine.model_copy(update={"devices": devices or (1 if launched() else machine.devices)})
@@ -153,7 +153,7 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
     machine = config.machine
     check_processes(config, fabric.world_size)
     spec, space, strategy, backend = _named(config, fabric)
-    data = _images(config.data, listener)
+    data = images_of(config.data, listener)
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     images = {"name": data.name, "fingerprint": data.fingerprint}
@@ -198,7 +198,8 @@ def check_processes(config: RunConfig, processes: int) -> None:
         )
 
 
-def _images(settings: DataSettings, listener: Listener) -> ImageData:
+def images_of(settings: DataSettings, listener: Listener) -> ImageData:
+    """Reads the images of a run; errors as ``DatasetSpec.load``."""
     data: ImageData = DATASETS.get(settings.name).load(
         settings.root or None,
         image_size=settings.image_size or None,
@@ -241,7 +242,7 @@ def notes_of(parts: Parts, config: RunConfig) -> list[str]:
 
 def _run(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, past: Past) -> Genotype:
     loop, processes = make_loop(parts, config, folder, listener), Processes(parts.fabric)
-    processes.together(lambda: _check_environment(parts, config, folder, listener, past.environment))
+    processes.together(lambda: check_environment(parts.environment, folder, listener, past.environment))
     for note in notes_of(parts, config):
         listener.warned(note)
     if past.state is not None:
@@ -289,10 +290,8 @@ def _facts(
     }
 
 
-def _check_environment(
-    parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, before: dict[str, Any]
-) -> None:
-    now = parts.environment
+def check_environment(now: dict[str, Any], folder: RunFolder, listener: Listener, before: dict[str, Any]) -> None:
+    """Tells what has changed since a run began; errors as ``check_images``."""
     check_images(folder.path, before, now)
     for line in differences(before, now):
         listener.warned(f"{line}; the run continues, but not bit for bit")

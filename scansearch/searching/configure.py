@@ -50,7 +50,7 @@ def make_config(
     if preset is not None:
         if preset not in kind.presets:
             raise unknown_name(f"preset of strategy {strategy}", preset, sorted(kind.presets))
-        overrides.update(_fitting(kind.presets[preset].settings, spec), f"preset {preset}")
+        overrides.update(fitting(kind.presets[preset].settings, spec), f"preset {preset}")
     for source, layer in layers or []:
         overrides.update(layer, source)
     for assignment in assignments or []:
@@ -66,7 +66,7 @@ def make_config(
         "seed": seed,
         "preset": preset,
         "machine": validated(MachineSettings, values["machine"], "machine"),
-        "data": validated(DataSettings, {**values["data"], "name": data, "root": _from_everywhere(data_root)}, "data"),
+        "data": validated(DataSettings, {**values["data"], "name": data, "root": from_everywhere(data_root)}, "data"),
         "train": validated(TrainSettings, train, "train"),
         "augment": validated(AugmentSettings, values["augment"], "augment"),
         "model": _part("model", model, values["model"]),
@@ -78,7 +78,7 @@ def make_config(
     return config
 
 
-def _fitting(preset: dict[str, dict[str, Any]], spec: ModelSpec) -> dict[str, dict[str, Any]]:
+def fitting(preset: dict[str, dict[str, Any]], spec: ModelSpec) -> dict[str, dict[str, Any]]:
     """A preset's settings without options that are not this model's: its section ``model`` is of the family that was published."""
     options = {name: value for name, value in preset.get("model", {}).items() if name in spec.Options.model_fields}
     return {**preset, "model": options}
@@ -134,6 +134,6 @@ def _part(section: str, name: str, settings: dict[str, Any]) -> Part:
     return Part(name=name, **settings)
 
 
-def _from_everywhere(root: str) -> str:
+def from_everywhere(root: str) -> str:
     """A folder by its absolute path, so that a resume from another folder finds it."""
     return str(Path(root).absolute()) if root and "://" not in root else root

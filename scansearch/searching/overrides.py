@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scansearch.documents import parse_toml
@@ -29,19 +29,27 @@ class Overrides:
     """Settings by section, later layers winning over earlier ones. Each is checked, one that does not win, too.
 
     Args:
-        known: What can be set.
+        known: What can be set, in all sections that there are.
         check: ``check(section, values)`` raises a ScansearchError for a value that is not allowed.
+        flags: What is given by a flag instead.
+        listing: The command that lists all settings.
     """
 
-    def __init__(self, known: Sections, check: Callable[[str, dict[str, Any]], None]) -> None:
-        self.known, self.check = known, check
+    def __init__(
+        self,
+        known: Sections,
+        check: Callable[[str, dict[str, Any]], None],
+        flags: Mapping[str, str] = FLAGS,
+        listing: str = "scansearch strategies NAME",
+    ) -> None:
+        self.known, self.check, self.flags, self.listing = known, check, flags, listing
         self.fields = {section: [option.name for option in options] for section, options in known.items()}
-        self.values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+        self.values: dict[str, dict[str, Any]] = {section: {} for section in known}
 
     def update(self, layer: dict[str, Any], source: str = "") -> None:
         """Adds a layer of ``{section: {key: value}}``; ``source`` is its file, if it has one."""
         for section, values in layer.items():
-            if section not in SECTIONS:
+            if section not in self.known:
                 raise self._unknown_section(section, source)
             if not isinstance(values, dict):
                 raise ScansearchError(
@@ -59,14 +67,14 @@ class Overrides:
         self.values[section].update(values)
 
     def _unknown_section(self, name: str, source: str) -> ScansearchError:
-        owners = [section for section in SECTIONS if name in self.fields[section]]
-        if name in FLAGS:
-            return _has_flag(f"setting in {source}", name)
+        owners = [section for section in self.known if name in self.fields[section]]
+        if name in self.flags:
+            return self._has_flag(f"setting in {source}", name)
         if owners:
             return ScansearchError(
                 f"{source}: {name} must stand in its section, [{owners[0]}]; write that line above it"
             )
-        return unknown_name(f"section in {source}", name, list(SECTIONS))
+        return unknown_name(f"section in {source}", name, list(self.known))
 
     def assign(self, assignment: str) -> None:
         """Adds one ``key=value`` or ``section.key=value`` of ``--set``."""
@@ -88,32 +96,31 @@ class Overrides:
 
     def _find(self, key: str) -> tuple[str, str]:
         section, dot, name = key.partition(".")
-        if dot and section in SECTIONS:
+        if dot and section in self.known:
             self._require(section, name, f"{section} setting")
             return section, name
-        owners = [section for section in SECTIONS if key in self.fields[section]]
+        owners = [section for section in self.known if key in self.fields[section]]
         if len(owners) > 1:
             raise ScansearchError(f"setting {key!r} is ambiguous; write {' or '.join(f'{o}.{key}' for o in owners)}")
-        if key in FLAGS:
-            raise _has_flag("setting", key)
-        if key in SECTIONS:
+        if key in self.flags:
+            raise self._has_flag("setting", key)
+        if key in self.known:
             names = [f"{key}.{field}" for field in self.fields[key]]
             raise ScansearchError(
                 f"{key} is a section of settings; set one in it, {' or '.join(names[:2])} for example"
             )
         if not owners:
-            raise unknown_option("setting", key, self.known)
+            raise unknown_option("setting", key, self.known, listing=self.listing)
         return owners[0], key
 
     def _require(self, section: str, name: str, kind: str) -> None:
-        if name not in self.fields[section] and f"{section}.{name}" in FLAGS:
-            raise _has_flag(kind, f"{section}.{name}")
+        if name not in self.fields[section] and f"{section}.{name}" in self.flags:
+            raise self._has_flag(kind, f"{section}.{name}")
         if name not in self.fields[section]:
-            raise unknown_option(kind, name, self.known, section)
+            raise unknown_option(kind, name, self.known, section, listing=self.listing)
 
-
-def _has_flag(kind: str, name: str) -> ScansearchError:
-    return ScansearchError(f"unknown {kind} {name!r}; it is given by {FLAGS[name]}")
+    def _has_flag(self, kind: str, name: str) -> ScansearchError:
+        return ScansearchError(f"unknown {kind} {name!r}; it is given by {self.flags[name]}")
 
 
 _KEY = "value"  # in the place of a name that TOML may not take

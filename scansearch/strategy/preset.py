@@ -18,9 +18,9 @@ class Preset(NamedTuple):
     source: str = ""
     not_here: tuple[str, ...] = ()
 
-    def notes(self, name: str) -> list[str]:
+    def notes(self, name: str, kind: str = "preset") -> list[str]:
         """What the user of the preset of this name should know."""
-        return [f"preset {name} leaves out or does otherwise: {'; '.join(self.not_here)}"] if self.not_here else []
+        return [f"{kind} {name} leaves out or does otherwise: {'; '.join(self.not_here)}"] if self.not_here else []
 
 
 CIFAR_TRAIN = {

@@ -32,20 +32,29 @@ def fit(weights: Weights, feed: Feed, recorder: Recorder) -> None:
     meter = Meter(feed.processes, weights.settings.lr)
     weights.module.train()
     for step in range(weights.steps):
-        batch = feed.train(step)
-        weights.set_rate(step)
-        logits, loss = weights.backward(batch)
-        weights.update()
-        meter.add(step, loss, correct(logits, batch.targets), len(batch.images))
-        done = step + 1
-        if done % LOG_STEPS == 0 or done % weights.steps_per_epoch == 0:
-            meter.check()
-        recorder.stepped(_progress(weights, meter, done))
-        if done % weights.steps_per_epoch == 0:
+        take_step(weights, feed, meter, step)
+        recorder.stepped(progress_of(weights, meter, step + 1))
+        if (step + 1) % weights.steps_per_epoch == 0:
             meter.total()
     weights.check_finite(meter, weights.steps)
 
 
-def _progress(weights: Weights, meter: Meter, step: int) -> Progress:
-    epoch = (step - 1) // weights.steps_per_epoch + 1
+def take_step(weights: Weights, feed: Feed, meter: Meter, step: int) -> None:
+    """Step ``step`` (from 0) of a training: one update of the weights; the losses are checked where a log interval ends.
+
+    Raises:
+        DivergenceError: If a loss since the last check is not finite.
+    """
+    batch = feed.train(step)
+    weights.set_rate(step)
+    logits, loss = weights.backward(batch)
+    weights.update()
+    meter.add(step, loss, correct(logits, batch.targets), len(batch.images))
+    if (step + 1) % LOG_STEPS == 0 or (step + 1) % weights.steps_per_epoch == 0:
+        meter.check()
+
+
+def progress_of(weights: Weights, meter: Meter, step: int) -> Progress:
+    """Where a training stands after so many steps."""
+    epoch = max(step - 1, 0) // weights.steps_per_epoch + 1
     return Progress(epoch, weights.settings.epochs, step, weights.steps, *meter.glance())

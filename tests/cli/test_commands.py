@@ -41,7 +41,7 @@ def after(text, line):
 
 def test_the_lines_that_build_the_network_do_as_they_are_printed(finished):
     found: dict = {}
-    exec("\n".join(after(finished.out, "next: build the network")), found)
+    exec("\n".join(after(finished.out, "or build it, to train it")), found)
     assert found["network"](torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert [tuple(layer) for layer in found["genotype"].directions] == found["network"].candidates
 
@@ -87,7 +87,7 @@ def test_resume_of_a_finished_run_changes_nothing(call, finished):
     before = (finished.path / "genotype.json").read_bytes()
     result = call("resume", finished.path)
     assert result.status == 0
-    assert "next: build" in result.out
+    assert "next: train" in result.out
     assert (finished.path / "genotype.json").read_bytes() == before
 
 

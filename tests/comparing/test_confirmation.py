@@ -146,8 +146,8 @@ def test_a_run_that_is_not_done_is_refused(run):
 
 def test_a_run_of_another_kind_is_refused(run):
     path = run / "config.toml"
-    path.write_text(path.read_text().replace('kind = "search"', 'kind = "train"'))
-    refused(run, match="is a run of kind train; what can be confirmed is a search")
+    path.write_text(path.read_text().replace('kind = "search"', 'kind = "compare"'))
+    refused(run, match="is a run of kind compare; what can be confirmed is a search")
 
 
 def test_a_half_is_refused(undisturbed):

@@ -55,7 +55,7 @@ def test_what_is_no_run_is_refused(tmp_path):
 
 
 def test_a_run_of_another_kind_needs_neither_space_nor_strategy():
-    assert RunConfig(kind="train", model={"name": "local_vim_nano"}).strategy.name == ""
+    assert RunConfig(kind="compare", model={"name": "local_vim_nano"}).strategy.name == ""
     with pytest.raises(ValueError, match="a run of kind search has the sections space and strategy"):
         RunConfig(model={"name": "local_vim_nano"})
     assert set(TABLES) == {"search", "train", "compare"}

@@ -61,7 +61,10 @@ def test_what_was_set_for_another_strategy_model_or_data_set_does_not_count(run)
     ("change", "says"),
     [
         (("run/2", "run/9"), "is a run of format 'scansearch/run/9', but this version reads 'scansearch/run/2'"),
-        (('kind = "search"', 'kind = "train"'), "of a run of kind train, but only a search is repeated by --config"),
+        (
+            ('kind = "search"', 'kind = "compare"'),
+            "of a run of kind compare, but only a search is repeated by --config",
+        ),
         (("lr = 0.01", "lr = -1"), "config.toml: run setting train.lr: input should be greater than 0, got -1"),
     ],
 )

@@ -11,7 +11,7 @@ from scansearch.errors import UnsupportedError
 from scansearch.models.checks import check_depth, check_layers
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vim.flops import count_flops
-from scansearch.models.local_vim.official_names import official
+from scansearch.models.local_vim.official_names import official, official_shape
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.models.local_vim.recognition import recognise
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
@@ -96,6 +96,10 @@ class LocalVimSpec(ModelSpec):
     @override
     def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
         return recognise(weights)
+
+    @override
+    def official_shape(self, weights: Mapping[str, torch.Tensor], shape: ImageShape) -> ImageShape:
+        return official_shape(weights, shape)
 
     def _patch(self, shape: ImageShape | None) -> int:
         if self.options.patch_size != "auto":

@@ -1,0 +1,67 @@
+"""The lines that a run leaves on a screen: how it begins, and one an epoch; a search has others than a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from scansearch.display.plain import plain
+from scansearch.training.events import Progress
+
+
+class Lines(NamedTuple):
+    """The lines of a kind of run.
+
+    Args:
+        header: Above those of the epochs.
+        beginning: From the facts of the run, and where it stands, to its first line.
+        epoch: From a row of its table to the line of an epoch.
+    """
+
+    header: str
+    beginning: Callable[[Mapping[str, Any], Progress], str]
+    epoch: Callable[[Mapping[str, Any]], str]
+
+
+def _search(facts: Mapping[str, Any], progress: Progress) -> str:
+    candidates, keep = "/".join(map(str, facts["candidates"])), " to ".join(map(str, facts["keep"]))
+    genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
+    return (
+        f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
+        f"({genotypes:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
+        f"{facts['images']:,} training images; {_length(facts, progress)}"
+    )
+
+
+def _training(facts: Mapping[str, Any], progress: Progress) -> str:
+    height, width = facts["image_size"]
+    return (
+        f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, {facts['parameters']:,} parameters; "
+        f"{facts['images']:,} training images of {height} x {width}; recipe {plain(facts['recipe'])}; {_length(facts, progress)}"
+    )
+
+
+def _length(facts: Mapping[str, Any], progress: Progress) -> str:
+    verb = f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
+    return f"{verb}; {plain(facts['device'])}, scan backend {plain(facts['scan_backend'])}"
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    return (
+        f"{row['epoch']:>5}  {row['train_loss']:>10.3f}  {row['train_accuracy']:>6.1%}  "
+        f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  "
+    )
+
+
+SEARCH = Lines(
+    "epoch  train loss     acc  val loss     acc  entropy    margin  changes",
+    _search,
+    lambda row: f"{_measured(row)}{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}",
+)
+"""``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
+TRAINING = Lines(
+    "epoch  train loss     acc  val loss     acc       lr",
+    _training,
+    lambda row: f"{_measured(row)}{row['lr']:>7.1e}",
+)
