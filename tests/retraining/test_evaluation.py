@@ -85,7 +85,7 @@ def test_a_released_checkpoint(genotype, trained, tmp_path):
     with pytest.raises(ScansearchError, match="does not say what it was trained on; choose test images by --data"):
         scansearch.evaluate(path, genotype=genotype)
     other = Genotype.from_directions([["h", "v", "h_flip"]] * 2, model="local_vim_nano", options=genotype.options)
-    with pytest.raises(ScansearchError, match="these weights lack"):
+    with pytest.raises(ScansearchError, match="these weights are not those of this local_vim_nano: 7 missing"):
         scansearch.evaluate(path, genotype=other, data="digits")
 
 

@@ -201,7 +201,7 @@ class Anything:
     [
         ({"x": Anything()}, "only files of tensors are read, since any other may run code"),
         ({"x": 3}, "weights are a dict of tensors"),
-        ({"head.weight": torch.ones(10, 16)}, "these weights lack"),
+        ({"head.weight": torch.ones(10, 16)}, "these weights are not those of this local_vim_nano"),
         (b"nothing", "only files of tensors are read"),
     ],
 )
