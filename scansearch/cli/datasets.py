@@ -52,7 +52,7 @@ def _missing(spec: DatasetSpec) -> str | None:
     if spec.bundled:
         return None
     try:
-        spec.read(None)
+        (spec.find or spec.read)(None)
     except ScansearchError as error:
         return str(error)
     return None

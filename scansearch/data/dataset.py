@@ -83,6 +83,7 @@ class DatasetSpec:
         augment: The augmentation that suits these images.
         bundled: Whether the data come with an installed package: then they are there without a data root, and listings need
             not read them to find that out.
+        find: Finds the files without reading them, for listings; errors as ``read``. ``None``: they are read.
     """
 
     name: str
@@ -91,6 +92,7 @@ class DatasetSpec:
     where: str
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     bundled: bool = False
+    find: Callable[[Path | None], object] | None = None
 
     def load(
         self,

@@ -47,9 +47,14 @@ def read_fashion_mnist(root: Path | None) -> Parts:
     Raises:
         ScansearchError: If the files are missing, with where they were sought, or damaged.
     """
-    folder = _find_folder(root)
-    train, test = (_read_part(folder, part) for part in PARTS)
+    train, test = (_read_part(*files) for files in _find_files(root))
     return Parts(train, CLASSES, test=test)
+
+
+def _find_files(root: Path | None) -> list[tuple[Path, Path]]:
+    """Images and labels of each part."""
+    folder = _find_folder(root)
+    return [(_require_file(folder, part, "images"), _require_file(folder, part, "labels")) for part in PARTS]
 
 
 def _find_folder(root: Path | None) -> Path:
@@ -74,8 +79,7 @@ def _require_file(folder: Path, part: str, kind: str) -> Path:
     return path
 
 
-def _read_part(folder: Path, part: str) -> TensorSplit:
-    images_path, labels_path = _require_file(folder, part, "images"), _require_file(folder, part, "labels")
+def _read_part(images_path: Path, labels_path: Path) -> TensorSplit:
     images, labels = read_idx(images_path, 3), read_idx(labels_path, 1).astype(np.int64)
     if len(images) != len(labels):
         raise ScansearchError(
@@ -90,6 +94,7 @@ FASHION_MNIST = DatasetSpec(
     name="fashion-mnist",
     description="70,000 pictures of clothes, 28x28, grey, 10 classes",
     read=read_fashion_mnist,
+    find=_find_files,
     where=f"--data-root, or {DEBIAN} (Debian's package dataset-fashion-mnist)",
     augment=AugmentSettings(shift=0.0714, flip=0.5),
 )
