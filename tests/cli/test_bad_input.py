@@ -245,7 +245,7 @@ def test_bad_space_in_toml(refused_start, here, text, says):
         ("plot nope", "'nope' is neither a run folder, a genotype file nor a published genotype"),
         (
             "plot local_vim_tiny --figure nope",
-            "unknown figure of one run or genotype 'nope'; there is: alpha, curves, front, heatmap, judged\n",
+            "unknown figure of one run or genotype 'nope'; there is: alpha, confusion, curves, front, heatmap, judged\n",
         ),
         ("plot local_vim_tiny --figure curves", "cannot draw curves"),
         ("export local_vim_tiny --to nope", "unknown exporter 'nope'; there is: json, localmamba"),

@@ -193,7 +193,7 @@ def test_models(call):
 
 
 def test_datasets(call, monkeypatch):
-    nowhere = replace(DATASETS.get("fashion-mnist"), read=lambda root: refuse("Fashion-MNIST was sought"))
+    nowhere = replace(DATASETS.get("fashion-mnist"), find=lambda root: refuse("Fashion-MNIST was sought"))
     monkeypatch.setitem(DATASETS._registered, "fashion-mnist", nowhere)
     listed = {data["name"]: data for data in json.loads(call("datasets", "--json").out)}
     assert list(listed) == DATASETS.names()

@@ -46,7 +46,7 @@ def check(paths, names, stem="first--run"):
 
 def test_a_run_gives_every_figure_of_runs(source, tmp_path):
     check(render(source, tmp_path / "figures"), ALL)
-    assert figures_of(type(source)) == ALL
+    assert figures_of(type(source)) == sorted([*ALL, "confusion"])
 
 
 @pytest.mark.parametrize("name", published_names())
@@ -73,7 +73,7 @@ def test_a_run_that_has_only_begun_has_nothing_to_draw(run, tmp_path):
     (run / "genotype.json").unlink()
     for name in ("metrics.csv", "scores.csv", "genotypes.csv"):
         (run / name).write_text((run / name).read_text().splitlines()[0] + "\n")
-    assert refusal(RunSource.open(run), tmp_path / "out").count("cannot draw") == 5
+    assert refusal(RunSource.open(run), tmp_path / "out").count("cannot draw") == 6
 
 
 def test_a_front_needs_genotypes_of_several_costs(run, tmp_path):
