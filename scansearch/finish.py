@@ -50,7 +50,7 @@ def finish(folder: str | Path, genotype: Genotype) -> Finished:
     shown = shlex.quote(str(folder))
     for name in EXPORTERS.names():
         with done.attempt(f"the export to {name}", f"scansearch export {shown} --to {name}"):
-            _export(name, DerivedNetwork(genotype), folder / "export", done)
+            _export(name, DerivedNetwork(genotype, title=folder.resolve().name), folder / "export", done)
     with done.attempt("drawing", f"scansearch plot {shown}"):
         _draw_all(folder, done)
     with done.attempt("writing log.txt", f"scansearch resume {shown}"):

@@ -105,7 +105,7 @@ def test_local_vim_is_the_model_of_local_mamba(tmp_path):
     assert settings == {
         "patch_size": 16, "embed_dim": 192, "depth": 20, "rms_norm": True, "residual_in_fp32": True, "fused_add_norm": True,
         "final_pool_type": "mean", "if_abs_pos_embed": True, "if_rope": True, "if_rope_residual": True, "bimamba_type": "v2",
-        "drop_path_rate": 0.3, "num_classes": 10,
+        "drop_path_rate": 0.3, "num_classes": 10, "img_size": 224, "channels": 3,
     }  # fmt: skip
     assert f"--model timm_{name}" in snippet
 
