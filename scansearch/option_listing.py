@@ -49,6 +49,10 @@ def takes(hint: Any, limits: Iterable[Any] = ()) -> str:
     """What a type, and limits such as pydantic's ``Ge``, allow: ``"integer >= 1"``, ``"joint | bilevel"``."""
     parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     names = [_name(part) for part in parts if part not in (type(None), Any)]
+    limits = list(limits)
+    lengths = [getattr(limit, key) for limit in limits for key in ("min_length", "max_length") if hasattr(limit, key)]
+    if get_origin(hint) is list and len(lengths) == 2:
+        return names[0].replace("list of", f"list of {lengths[0]} to {lengths[1]}")
     bounds = {key: getattr(limit, key) for limit in limits for key in _SIGNS if hasattr(limit, key)}
     if bounds.keys() == {"ge", "le"}:
         return f"{names[0]} {_number(bounds['ge'])} to {_number(bounds['le'])}"
@@ -57,6 +61,7 @@ def takes(hint: Any, limits: Iterable[Any] = ()) -> str:
 
 def in_words(form: str) -> str:
     """What ``takes`` says, for the middle of a sentence: ``"an integer from 1 to 64 or auto"``."""
+    form = re.sub(r"^list of (.*integers) (\S+) to", r"a list of \1 from \2 to", form)
     form = re.sub(r"\binteger\b", "an integer", form).replace("number", "a number")
     return re.sub(r"an integer (\S+) to", r"an integer from \1 to", form).replace(" | ", " or ")
 
@@ -71,6 +76,8 @@ def _name(part: Any) -> str:
         return takes(kind, [limit for note in notes for limit in getattr(note, "metadata", [note])])
     if get_origin(part) is Literal:
         return " | ".join(map(str, get_args(part)))
+    if get_origin(part) is list:
+        return f"list of {_name(get_args(part)[0]).replace('integer', 'integers')}"
     return _NAMES[part] if part in _NAMES else str(getattr(part, "__name__", part))
 
 

@@ -92,14 +92,14 @@ class PartialChannel(GradientStrategy):
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
         """Checks that the channels can be divided."""
-        from scansearch.models.mixer import ScanMixer, channel_block
+        from scansearch.models.mixer import BranchMixer, channel_block
 
         super().setup(supernet, space, plan)
-        for mixer in (module for module in supernet.modules() if isinstance(module, ScanMixer)):
-            block = channel_block((0, self.settings.parts), mixer.config.inner)
+        for mixer in (module for module in supernet.modules() if isinstance(module, BranchMixer)):
+            block = channel_block((0, self.settings.parts), mixer.inner)
             if block.stop < LEAST_CHANNELS:
                 raise ScansearchError(
-                    f"parts={self.settings.parts} leaves {block.stop} of {mixer.config.inner} channels for the mixture, of which "
+                    f"parts={self.settings.parts} leaves {block.stop} of {mixer.inner} channels for the mixture, of which "
                     f"branches are normalised over at least {LEAST_CHANNELS}; take fewer parts"
                 )
 

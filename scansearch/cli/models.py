@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from scansearch.models import ModelSpec
 
 SHOWN_SIDE, SHOWN_CLASSES = 224, 1000
-SHOWN_SHAPE = f"at {SHOWN_CLASSES} classes and {SHOWN_SIDE} x {SHOWN_SIDE} images"
 SHOWN_DIRECTIONS = ("h", "h_flip", "w2", "w2_flip")
+SHOWN_SHAPE = f"with {len(SHOWN_DIRECTIONS)} directions a layer, at {SHOWN_CLASSES} classes and {SHOWN_SIDE} x {SHOWN_SIDE} images"
 
 
 @guarded

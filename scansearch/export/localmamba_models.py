@@ -12,12 +12,10 @@ from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
     from scansearch.genotype import Genotype
-    from scansearch.models import ModelSpec, Official
+    from scansearch.models import Official
 
-CODE = "LocalMamba"
+CODE, VIM_CLASS = "LocalMamba", "VisionMamba"
 VMAMBA_DEPTHS = {"vmamba_tiny": (2, 2, 9, 2), "local_vmamba_tiny": (2, 2, 9, 2), "local_vmamba_small": (2, 2, 27, 2)}
-PUBLISHED_VIMS: dict[str, dict[str, int]] = {"vim_tiny": {"patch_size": 16, "embed_dim": 192, "depth": 24}}
-"""Models of published genotypes that cannot be searched here."""
 JSON_HINT = "export --to json always works"
 
 
@@ -59,6 +57,11 @@ def model_of(network: DerivedNetwork) -> VimModel | VMambaModel:
     if name in VMAMBA_DEPTHS:
         return _vmamba(name, genotype)
     official = _official(name, network)
+    if official.name != VIM_CLASS:
+        raise UnsupportedError(
+            f"of LocalVMamba there are files in the sizes {', '.join(VMAMBA_DEPTHS)} only, but this genotype is for {name!r}; build it "
+            f"with scansearch.build ({JSON_HINT})"
+        )
     if official.settings["depth"] != layers:
         raise UnsupportedError(
             f"{name} with these options has {official.settings['depth']} layers, but this genotype has {layers}; add its depth "
@@ -80,14 +83,13 @@ def _vmamba(name: str, genotype: Genotype) -> VMambaModel:
 
 def _official(name: str, network: DerivedNetwork) -> Official:
     """What the model of a genotype is in LocalMamba's code."""
-    if name not in PUBLISHED_VIMS and name not in MODELS:
+    if name not in MODELS:
         raise UnsupportedError(
             f"LocalMamba's code has LocalVim and LocalVMamba, and the model {name!r} of this genotype is not known here to be "
             f"one of them; install the package that has it ({JSON_HINT})"
         )
     try:
-        spec = _published_vim(name, network.genotype) if name in PUBLISHED_VIMS else network.spec
-        official = spec.official(network.shape)
+        official = network.spec.official(network.shape)
     except UnsupportedError as error:
         raise UnsupportedError(f"{error} ({JSON_HINT})") from error
     if official is None or official.code != CODE:
@@ -96,12 +98,6 @@ def _official(name: str, network: DerivedNetwork) -> Official:
             f"scansearch.build ({JSON_HINT})"
         )
     return official
-
-
-def _published_vim(name: str, genotype: Genotype) -> ModelSpec:
-    from scansearch.models.local_vim import LocalVimSpec
-
-    return LocalVimSpec(name, "", **PUBLISHED_VIMS[name]).configure(**genotype.options or {})
 
 
 def _square(shape: ImageShape | None) -> ImageShape | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scansearch.models.searchable import SearchableModel, SearchableScan
     from scansearch.models.selection import Selection
     from scansearch.models.supernet import Supernet
+    from scansearch.models.weight_files import read_weights
     from scansearch.shape import ImageShape
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Supernet",
     "bind_to",
     "make_searchable",
+    "read_weights",
 ]
 
 __getattr__ = first_used(
@@ -45,6 +47,7 @@ __getattr__ = first_used(
         "scansearch.models.searchable": ("SearchableModel", "SearchableScan"),
         "scansearch.models.selection": ("Selection",),
         "scansearch.models.supernet": ("Supernet",),
+        "scansearch.models.weight_files": ("read_weights",),
         "scansearch.shape": ("ImageShape",),
     },
 )

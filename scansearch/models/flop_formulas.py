@@ -27,7 +27,11 @@ last norm; norm of SCAttn      5 E L; 5 D L a direction    no              no   
 issue 110 of state-spaces/mamba), and 5 an element of a norm, as fvcore does for a LayerNorm with scale and shift.
 
 A convolution counts its output before the last k - 1 steps are cut off. Where windows are padded with zero tokens
-(``windows="padded"``), a direction counts the steps of its own padded grid; released code counts L.
+(``windows="padded"``), a direction of LocalVim counts the steps of its own padded grid; released code counts L.
+
+In LocalVMamba and VMamba the convolution is 9 D L a layer and the skip of the scan D L a direction; the stem, downsampling and, of today's
+VMamba, the MLP count their products, and every further norm as the last. ``vmamba`` counts 1 an element of the mean before the head. Padded
+sequences of a layer are all as long as its longest, and count so. That gives 5.729 G (LocalVMamba-T) and 11.373 G (S), as published.
 """
 
 from __future__ import annotations
@@ -45,7 +49,8 @@ class Formula:
         scan: FLOPs of a scan for each step, channel and state.
         each: Whether convolution, projections and SCAttn count once a direction; otherwise once a layer.
         block_norm: FLOPs for each element of the norm before a mixer.
-        other_norms: FLOPs for each element of the last norm and of SCAttn's.
+        other_norms: FLOPs for each element of the other norms.
+        pooling: FLOPs for each element of the mean over the grid before LocalVMamba's head.
     """
 
     description: str
@@ -53,14 +58,15 @@ class Formula:
     each: bool
     block_norm: int
     other_norms: int
+    pooling: int
 
 
 FORMULAS = {
-    "vmamba": Formula("everything in every direction, 9 L D N a scan, as VMamba counts", 9, True, 5, 5),
+    "vmamba": Formula("everything in every direction, 9 L D N a scan, as VMamba counts", 9, True, 5, 5, 1),
     "localmamba": Formula(
-        "LocalVim's released code and paper: projections once a layer, 5 L D N a scan", 5, False, 1, 0
+        "LocalVim's released code and paper: projections once a layer, 5 L D N a scan", 5, False, 1, 0, 0
     ),
-    "localmamba_all": Formula("the same, but everything in every direction", 5, True, 1, 0),
+    "localmamba_all": Formula("the same, but everything in every direction", 5, True, 1, 0, 0),
 }
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import Self
 
-from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.errors import UnsupportedError
 from scansearch.lazy import torch
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.model_options import ModelOptions
+from scansearch.models.weight_check import Recognised, check_weights
 from scansearch.registry import unknown_name
 from scansearch.shape import ImageShape, Size
 from scansearch.space import BoundSpace, Costs, SearchSpace
@@ -136,16 +137,26 @@ class ModelSpec(ABC):
         """Weights of a network or supernet of this model under their names in the published code; by default our own."""
         return dict(network.state_dict())
 
+    def from_official(self, network: nn.Module, weights: Mapping[str, Any]) -> dict[str, Any]:
+        """The opposite: the network's state dict, of weights that have the names and shapes of its ``official_state_dict``."""
+        return dict(weights)
+
+    def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
+        """What network of this family weights with published names are of; ``None`` if of none, or unknown, as by default.
+
+        They may be anybody's: names and shapes are all that is looked at, and none of them is relied on.
+        """
+        return None
+
     def load_official(self, network: nn.Module, weights: Mapping[str, Any]) -> None:
         """Copies weights with the names of the published code into a network or supernet of this model.
 
         Raises:
-            ScansearchError: If they are not those of such a network.
+            ScansearchError: If they are not those of such a network: what is missing, what it has not, what has another shape, and
+                which model they fit. The network is then as it was.
         """
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ScansearchError(f"these weights are not for {self.name}: {error}") from error
+        check_weights(weights, self.official_state_dict(network), self)
+        network.load_state_dict(self.from_official(network, weights))
 
     def official(self, shape: ImageShape | None) -> Official | None:
         """The model in the code that was published with it; ``None`` if there is none, as by default.

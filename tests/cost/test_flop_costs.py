@@ -30,6 +30,19 @@ def test_the_published_figures(model, formula):
     assert (table.unit, table.source, table.model, table.image_size) == ("FLOPs", formula, model, (224, 224))
 
 
+@pytest.mark.parametrize(
+    ("model", "token", "flops"),
+    [
+        ("local_vim_tiny", "none", 1_481_765_376),
+        ("local_vim_small", "none", 4_771_341_312),
+        ("local_vim_tiny", "middle", 1_489_172_736),
+    ],
+)
+def test_what_released_code_counts_to_the_last_digit(model, token, flops):
+    spec, directions = MODELS.get(model).configure(class_token=token), published("local_vim_tiny").directions
+    assert flops_table(spec, directions, IMAGENET, formula="localmamba").cost(directions) == flops
+
+
 def spec_of(**options):
     return LocalVimSpec("mine", "", **{"embed_dim": 16, "depth": 2, "d_state": 8, "patch_size": 2, **options})
 

@@ -1,4 +1,4 @@
-"""LocalVim written out step by step, from reference/localmamba.md alone: float64, plain loops, nothing of ours.
+"""LocalVim and Vim written out step by step, from facts about the published code: float64, plain loops, nothing of ours.
 
 It reads a state dict under LocalMamba's names, and is what the tests of the real model compare with.
 """
@@ -25,6 +25,9 @@ class Literal:
         patch: Side of a patch.
         class_token: Whether a class token stands in the middle.
         padded: Whether windows are padded with zero tokens (else cut).
+        whole_flips: Whether what is walked backwards flips the class token, too, as in Vim.
+        mean: Whether branches are averaged, as in Vim (else added up).
+        wrong_v: Whether v and v_flip come back by the order of v in the place of its inverse, as in LocalMamba's code.
         attention: "channel", "channel_spatial" or "none".
         weights: For a supernet, the weights of the branches of each layer.
         drops: Stochastic-depth factors (B,) of the incoming hidden state of each block and of the last norm.
@@ -36,12 +39,18 @@ class Literal:
     patch: int = 1
     class_token: bool = False
     padded: bool = False
+    whole_flips: bool = False
+    mean: bool = False
+    wrong_v: bool = False
     attention: str = "channel"
     weights: list[list[float]] | None = None
     drops: list[torch.Tensor] = field(default_factory=list)
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         s, cls = self.state, None
+        down, right = (grid * self.patch - side for grid, side in zip(self.grid, images.shape[2:], strict=True))
+        images = torch.cat([images, images.new_zeros(*images.shape[:3], right)], 3)
+        images = torch.cat([images, images.new_zeros(*images.shape[:2], down, images.shape[3])], 2)
         x = F.conv2d(images, s["patch_embed.proj.weight"], s["patch_embed.proj.bias"], stride=self.patch)
         x = x.flatten(2).transpose(1, 2)
         if self.class_token:
@@ -50,8 +59,8 @@ class Literal:
         hidden, residual = x + s["pos_embed"], None
         for layer, names in enumerate(self.directions):
             if cls is None:
-                hidden = rotate(hidden, self.grid)
-                residual = None if residual is None else rotate(residual, self.grid)
+                hidden = self.rotated(hidden)
+                residual = None if residual is None else self.rotated(residual)
             hidden = self.dropped(hidden, layer)
             residual = hidden if residual is None else residual + hidden
             normed = rms(residual) * s[f"layers.{layer}.norm.weight"]
@@ -59,6 +68,14 @@ class Literal:
         final = rms(residual + self.dropped(hidden, len(self.directions))) * s["norm_f.weight"]
         pooled = final.mean(1) if cls is None else final[:, cls]
         return pooled @ s["head.weight"].T + s["head.bias"]
+
+    def rotated(self, x: torch.Tensor) -> torch.Tensor:
+        """By the grid, or by tables of the state where it holds resized ones."""
+        if "resized.cos" not in self.state:
+            return rotate(x, self.grid)
+        turned = torch.zeros_like(x)
+        turned[..., 0::2], turned[..., 1::2] = -x[..., 1::2], x[..., 0::2]
+        return x * self.state["resized.cos"] + turned * self.state["resized.sin"]
 
     def dropped(self, hidden: torch.Tensor, place: int) -> torch.Tensor:
         return hidden * self.drops[place][:, None, None] if self.drops else hidden
@@ -72,7 +89,7 @@ class Literal:
             if self.weights is not None:
                 centred = branch - branch.mean(-1, keepdim=True)
                 branch = self.weights[layer][i] * centred / (centred.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
-            total = total + branch
+            total = total + (branch / len(names) if self.mean else branch)
         return total @ s[prefix + "out_proj.weight"].T
 
     def branch(self, prefix: str, i: int, name: str, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
@@ -112,27 +129,41 @@ class Literal:
         return out
 
     def reorder(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        """The tokens in the order of ``name``; the class token is taken out and put back in the middle."""
+        """The tokens in the order of ``name``; the class token is taken out and put back, where it was among the patches."""
         cls = (self.grid[0] * self.grid[1]) // 2
         patches = torch.cat([x[:, :cls], x[:, cls + 1 :]], 1) if self.class_token else x
         zero = torch.zeros_like(x[:, 0])
-        sequence = [zero if t is None else patches[:, t] for t in visit(name, *self.grid, self.padded)]
+        flipped = self.whole_flips and name.endswith("_flip")
+        walked = name.removesuffix("_flip") if flipped else name
+        sequence = [zero if t is None else patches[:, t] for t in visit(walked, *self.grid, self.padded)]
         if self.class_token:
-            sequence.insert(len(sequence) // 2, x[:, cls])
-        return torch.stack(sequence, 1)
+            sequence.insert(cls, x[:, cls])
+        return torch.stack(sequence[::-1] if flipped else sequence, 1)
 
     def back(self, y: torch.Tensor, name: str) -> torch.Tensor:
-        order = visit(name, *self.grid, self.padded)
-        steps, token = list(y.unbind(1)), None
+        cls, steps, token = (self.grid[0] * self.grid[1]) // 2, list(y.unbind(1)), None
+        if self.whole_flips and name.endswith("_flip"):
+            steps, name = steps[::-1], name.removesuffix("_flip")
         if self.class_token:
-            token = steps.pop(len(order) // 2)
-        patches = [None] * (self.grid[0] * self.grid[1])
-        for t, step in zip(order, steps, strict=True):
+            token = steps.pop(cls)
+        patches = self.own_places(steps, name)
+        if token is not None:
+            patches.insert(cls, token)
+        return torch.stack(patches, 1)
+
+    def own_places(self, steps: list[torch.Tensor], name: str) -> list[torch.Tensor]:
+        height, width = self.grid
+        patches = [None] * (height * width)
+        if self.wrong_v and name in ("v", "v_flip"):
+            steps = steps[::-1] if name == "v_flip" else steps
+            for r in range(height):
+                for c in range(width):
+                    patches[c * height + r] = steps[r * width + c]
+            return patches
+        for t, step in zip(visit(name, height, width, self.padded), steps, strict=True):
             if t is not None:
                 patches[t] = step
-        if token is not None:
-            patches.insert(len(patches) // 2, token)
-        return torch.stack(patches, 1)
+        return patches
 
 
 def visit(name: str, height: int, width: int, padded: bool) -> list[int | None]:

@@ -10,7 +10,6 @@ from literal_vim import Literal
 
 from scansearch.models.local_vim import LocalVimOptions
 from scansearch.models.local_vim import network as local_vim
-from scansearch.models.local_vim.official_names import official_state_dict
 from scansearch.models.local_vim.presets import LOCAL_VIM_NANO
 from scansearch.shape import ImageShape
 
@@ -34,7 +33,7 @@ def build(config: LocalVimOptions = SMALL, image_size: tuple[int, int] = (8, 10)
 
 
 def literal(network: torch.nn.Module, **facts: object) -> Literal:
-    state = {k: v.clone().requires_grad_() for k, v in official_state_dict(network).items()}
+    state = {k: v.clone().requires_grad_() for k, v in LOCAL_VIM_NANO.official_state_dict(network).items()}
     config = network.options
     return Literal(
         state,
@@ -43,6 +42,9 @@ def literal(network: torch.nn.Module, **facts: object) -> Literal:
         patch=2,
         class_token=config.class_token == "middle",
         padded=config.windows == "padded",
+        whole_flips=config.flips == "sequence",
+        mean=config.merge == "mean",
+        wrong_v=config.inverses == "released",
         attention=config.attention,
         **facts,
     )
@@ -66,7 +68,7 @@ def test_equals_the_literal_version(class_token: str, windows: str, attention: s
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     ours.square().sum().backward()
     theirs.square().sum().backward()
-    for key in official_state_dict(network):
+    for key in LOCAL_VIM_NANO.official_state_dict(network):
         if "freqs" not in key:
             torch.testing.assert_close(gradient(network, key), slow.state[key].grad, rtol=1e-7, atol=1e-9, msg=key)
 
@@ -77,7 +79,33 @@ def gradient(network: torch.nn.Module, key: str) -> torch.Tensor:
     with torch.no_grad():
         for p, q in zip(grads.parameters(), network.parameters(), strict=True):
             p.copy_(q.grad)
-    return official_state_dict(grads)[key]
+    return LOCAL_VIM_NANO.official_state_dict(grads)[key]
+
+
+FURTHER = {
+    "Vim": {"attention": "none", "class_token": "middle", "flips": "sequence", "merge": "mean"},
+    "Vim, padded": {"class_token": "middle", "flips": "sequence", "merge": "mean", "windows": "padded"},
+    "the wrong inverse": {"inverses": "released"},
+    "the wrong inverse without attention": {"inverses": "released", "attention": "none"},
+    "the wrong inverse with a class token": {"inverses": "released", "class_token": "middle", "windows": "padded"},
+    "in chunks": {"inverses": "released", "merge": "mean", "mixture": "recompute"},
+    "filled-up images": {"partial_patches": "padded"},
+}
+
+
+@pytest.mark.parametrize("kind", FURTHER)
+def test_what_released_code_does_otherwise(kind: str) -> None:
+    """Flips with their class token, means, LocalMamba's inverse of v, and images that the patches do not divide."""
+    config = LocalVimOptions(**(vars(SMALL) | {"partial_patches": "padded"} | FURTHER[kind]))
+    network = build(config, image_size=(5, 9))  # 3 x 5 patches: an odd number, which windows of 2 and 3 do not divide
+    images = torch.randn(2, 2, 5, 9, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    torch.testing.assert_close(network(images), literal(network).logits(images), rtol=1e-9, atol=1e-9)
+
+
+def test_the_wrong_inverse_is_right_on_square_grids() -> None:
+    images = torch.randn(2, 2, 8, 8, dtype=torch.float64)
+    released = build(LocalVimOptions(**(vars(SMALL) | {"inverses": "released"})), image_size=(8, 8))
+    assert torch.equal(released(images), build(image_size=(8, 8))(images))
 
 
 @pytest.mark.parametrize("windows", ["cut", "padded"])

@@ -123,7 +123,9 @@ def test_by_default_a_model_is_neither_counted_nor_published():
     one, other = spec.network([], SHAPE), spec.network([], SHAPE)
     spec.load_official(other, spec.official_state_dict(one))
     assert one.weight.equal(other.weight)
-    with pytest.raises(ScansearchError, match="these weights are not for plain") as caught:
+    with pytest.raises(
+        ScansearchError, match="not those of this plain: 2 missing: weight, bias; no model here"
+    ) as caught:
         spec.load_official(other, {})
     assert "\n" not in str(caught.value)
 

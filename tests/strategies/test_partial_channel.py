@@ -7,7 +7,7 @@ from scansearch.models import Selection
 from scansearch.models.mixer import ScanMixer
 from scansearch.models.mixer_options import MixerOptions
 from scansearch.ops.branches import direction_branches
-from scansearch.ops.parameters import BranchParameters
+from scansearch.ops.parameters import BranchParameters, Orders
 from scansearch.registry import MODELS, SEARCH_SPACES, STRATEGIES
 from scansearch.shape import ImageShape
 from scansearch.strategy.step import Plan
@@ -44,7 +44,7 @@ def test_the_block_is_computed_with_its_own_parameters_and_no_others():
     x, z = (t[..., block] for t in layer.in_proj(hidden).chunk(2, dim=-1))
     cut = {name: getattr(layer, name) for name in BranchParameters._fields}
     cut = {name: p[..., block] if name == "x_proj_weight" else p[:, block] for name, p in cut.items()}
-    branches = direction_branches(x, z, layer._orders, BranchParameters(**cut), backend="torch")
+    branches = direction_branches(x, z, Orders(*layer._tables), BranchParameters(**cut), backend="torch")
     normed = F.layer_norm(branches, (16,))
     assert torch.allclose(got, 0.4 * normed[0] + 0.6 * normed[2], atol=1e-5)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,11 +12,15 @@ from torch.nn import functional as F
 from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
+from scansearch.models.checks import check_images, one_a_layer
+from scansearch.models.drop_path import drop_path
+from scansearch.models.local_vim.initial_weights import draw_weights
 from scansearch.models.local_vim.options import LocalVimOptions
-from scansearch.models.mixer import PER_DIRECTION, VECTORS, ScanMixer
+from scansearch.models.local_vim.resizing import resized
+from scansearch.models.mixer import VECTORS, ScanMixer
+from scansearch.models.mixer_supernet import MixerSupernet
 from scansearch.models.rotary import RotaryEmbedding
 from scansearch.models.selection import Selection
-from scansearch.models.supernet import Supernet
 from scansearch.shape import ImageShape, Size
 
 
@@ -40,15 +44,24 @@ class RMSNorm(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Cuts images into patches and embeds each: (B, C, H, W) to (B, L, E)."""
+    """Cuts images into patches and embeds each: (B, C, H, W) to (B, L, E).
 
-    def __init__(self, patch: int, in_channels: int, channels: int) -> None:
+    Args:
+        patch: Side of a patch.
+        in_channels: Channels C.
+        channels: Channels E.
+        size: Height and width of the images; zeros fill up what the patches do not divide, on the right and at the bottom.
+    """
+
+    def __init__(self, patch: int, in_channels: int, channels: int, size: Size) -> None:
         super().__init__()
         self.proj = nn.Conv2d(in_channels, channels, patch, patch)
+        self.missing = (0, -size[1] % patch, 0, -size[0] % patch)  # left, right, top, bottom
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Embeds the patches row by row."""
-        return self.proj(images).flatten(2).transpose(1, 2)
+        whole = F.pad(images, self.missing) if any(self.missing) else images
+        return self.proj(whole).flatten(2).transpose(1, 2)
 
 
 class Block(nn.Module):
@@ -85,7 +98,7 @@ class LocalVim(nn.Module):
         self.options, self.grid, self.shape = options, grid, shape
         self.candidates = [tuple(names) for names in directions]
         tokens = grid[0] * grid[1]
-        self.patch_embed = PatchEmbed(options.patch(shape.size), shape.channels, channels)
+        self.patch_embed = PatchEmbed(options.patch(shape.size), shape.channels, channels, shape.size)
         self.class_place = tokens // 2 if options.class_token == "middle" else None
         if self.class_place is not None:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, channels))
@@ -102,19 +115,7 @@ class LocalVim(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-        if options.init == "released":
-            self._init_released()
-
-    def _init_released(self) -> None:
-        # LocalVim's code passes over all linear maps in the end; that was not meant to reach the step-size projections. Then
-        # out_proj is drawn once more.
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        for mixer in [module for module in self.modules() if isinstance(module, ScanMixer)]:
-            mixer.reset_released()
+        draw_weights(self, options.init)
 
     def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
         """Logits of images (B, C, H, W); ``selections``, one a layer, are for supernets.
@@ -122,13 +123,9 @@ class LocalVim(nn.Module):
         Raises:
             ScansearchError: If the number of selections is not that of the layers.
         """
-        if selections is not None and len(selections) != len(self.layers):
-            raise ScansearchError(
-                f"there must be one selection a layer ({len(self.layers)}), but got {len(selections)}"
-            )
+        chosen = one_a_layer(selections, len(self.layers))
         hidden = self.embed(images)
         residual: torch.Tensor | None = None
-        chosen: Sequence[Selection | None] = selections or [None] * len(self.layers)
         for layer, selection in zip(self.layers, chosen, strict=True):
             if self.rope is not None:
                 hidden = self.rope(hidden)
@@ -144,57 +141,39 @@ class LocalVim(nn.Module):
         Raises:
             ScansearchError: If the images are not of the size, channels and type that the network is for.
         """
-        self._check_images(images)
+        check_images(images, self.shape, self.pos_embed.dtype)
         tokens = self.patch_embed(images)
         if self.class_place is not None:
             token = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
             tokens = torch.cat([tokens[:, : self.class_place], token, tokens[:, self.class_place :]], dim=1)
         return tokens + self.pos_embed
 
-    def _check_images(self, images: torch.Tensor) -> None:
-        channels, (height, width) = self.shape.channels, self.shape.size
-        if images.ndim != 4 or tuple(images.shape[1:]) != (channels, height, width):
-            raise ScansearchError(
-                f"this network takes images (B, {channels}, {height}, {width}), but got {tuple(images.shape)}; for images of "
-                "another height and width use the network that .at((height, width)) gives"
-            )
-        kind = self.pos_embed.dtype
-        if images.dtype != kind and not (images.is_floating_point() and torch.is_autocast_enabled(images.device.type)):
-            raise ScansearchError(
-                f"images must have the dtype of the network's weights, {kind}, but got {images.dtype}; convert one of them "
-                "with .to()"
-            )
-
-    def at(self, image_size: Size) -> Self:
+    def at(self, image_size: Size, *, rotary: Literal["computed", "resized"] = "computed") -> Self:
         """The same network for images of another (height, width), with a copy of its weights.
 
-        The patch size stays. The position embedding is resampled (bicubic); a class token keeps its own entry, apart from
-        those of the patches. Everything else does not depend on the grid.
+        The patch size stays. The position embedding is resized (bicubic); a class token keeps its own entry, apart from those of the
+        patches. But for the rotary embedding, everything else does not depend on the grid.
+
+        Args:
+            image_size: Height and width in pixels.
+            rotary: ``computed``: the rotary embedding is that of the new grid. ``resized``: its tables are those of this network,
+                resized (bicubic), as LocalVim's code does; its outputs differ by some per cent.
 
         Raises:
-            ScansearchError: If the patch size does not divide the images.
+            ScansearchError: If the patch size does not divide the images and partial patches are refused, or an argument is none.
         """
+        if rotary not in ("computed", "resized"):
+            raise ScansearchError(f"the rotary embedding at another size is computed or resized, but got {rotary!r}")
         options = self.options.changed(patch_size=self.options.patch(self.shape.size))
         shape = replace(self.shape, height=image_size[0], width=image_size[1])
         other = type(self)(options, self.candidates, shape).to(self.pos_embed)
         own = {name: value for name, value in self.state_dict().items() if not name.startswith("rope.")}
-        own["pos_embed"] = self._resampled(other.grid)
+        own["pos_embed"] = resized(self.pos_embed.detach(), self.grid, other.grid)
+        if self.rope is not None and rotary == "resized":
+            for name, table in self.rope.named_buffers(prefix="rope"):
+                own[name] = resized(table[None], self.grid, other.grid)[0]
         other.load_state_dict({**other.state_dict(), **own})
         return other.train(self.training)
-
-    def _resampled(self, grid: Size) -> torch.Tensor:
-        embedding = self.pos_embed.detach()
-        token = None if self.class_place is None else embedding[:, self.class_place : self.class_place + 1]
-        if self.class_place is not None:
-            embedding = torch.cat([embedding[:, : self.class_place], embedding[:, self.class_place + 1 :]], dim=1)
-        if grid != self.grid:
-            plane = embedding.transpose(1, 2).unflatten(2, self.grid)  # (1, E, H, W)
-            plane = F.interpolate(plane, size=grid, mode="bicubic", align_corners=False)
-            embedding = plane.flatten(2).transpose(1, 2)
-        if token is None:
-            return embedding
-        middle = grid[0] * grid[1] // 2
-        return torch.cat([embedding[:, :middle], token, embedding[:, middle:]], dim=1)
 
     def no_weight_decay(self) -> set[str]:
         """Parameters that are 1-D in LocalMamba's layout: biases, norms and D; and positions, if the options say so."""
@@ -206,58 +185,17 @@ class LocalVim(nn.Module):
         }
 
 
-class LocalVimSupernet(LocalVim, Supernet):
+class LocalVimSupernet(LocalVim, MixerSupernet):
     """A LocalVim that holds every candidate of each layer; ``forward`` takes one selection a layer."""
 
     searchable = True
 
-    def architecture_parameters(self) -> list[nn.Parameter]:
-        """Alpha: one parameter of shape (N, 1, 1, 1) a layer."""
-        return [mixer.alpha for mixer in self._mixers]
-
-    def stacked_parameters(self) -> list[list[nn.Parameter]]:
-        """What every direction has its own of."""
-        return [[getattr(mixer, name) for name in PER_DIRECTION] for mixer in self._mixers]
-
-    @property
-    def _mixers(self) -> list[Any]:
-        layers: Any = self.layers
-        return [layer.mixer for layer in layers]
-
-    def derive(self, directions: Sequence[Sequence[str]]) -> LocalVim:
-        """The network that keeps only ``directions``, with a copy of this supernet's weights."""
-        places = self._places(directions)
-        network = LocalVim(self.options, directions, self.shape).to(self.pos_embed)
-        weights = dict(self.named_parameters())
-        with torch.no_grad():
-            for name, p in network.named_parameters():
-                kind = name.rpartition(".")[2]
-                layer = places[int(name.split(".")[1])] if kind in PER_DIRECTION else None
-                p.copy_(weights[name] if layer is None else weights[name][layer])
-        return network
-
-    def _places(self, directions: Sequence[Sequence[str]]) -> list[list[int]]:
-        if len(directions) != len(self.candidates):
-            raise ScansearchError(
-                f"this supernet has {len(self.candidates)} layers, but directions for {len(directions)} were given"
-            )
-        for number, (names, candidates) in enumerate(zip(directions, self.candidates, strict=True)):
-            if foreign := [name for name in names if name not in candidates]:
-                raise ScansearchError(
-                    f"layer {number + 1} has no candidate {foreign[0]!r}; its candidates are {', '.join(candidates)}"
-                )
-        return [[c.index(name) for name in names] for names, c in zip(directions, self.candidates, strict=True)]
+    def plain(self, directions: Sequence[Sequence[str]]) -> LocalVim:
+        """A LocalVim with these directions."""
+        return LocalVim(self.options, directions, self.shape).to(self.pos_embed)
 
 
 def add(residual: torch.Tensor | None, hidden: torch.Tensor) -> torch.Tensor:
     """Residual + hidden, in float32 (or float64 if that is what came in)."""
     wide = hidden if hidden.dtype == torch.float64 else hidden.float()
     return wide if residual is None else residual + wide
-
-
-def drop_path(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
-    """Stochastic depth: zeroes whole samples of x (B, L, E) with probability ``rate`` and scales the others up."""
-    if not training or rate == 0:
-        return x
-    keep = torch.rand(x.shape[0], 1, 1, device=x.device, dtype=torch.float32) >= rate
-    return x * keep / (1 - rate)

@@ -23,11 +23,17 @@ class LocalVimOptions(MixerOptions):
         "auto",
         description="Pixels of a patch's side. auto: the smallest that divides the image and gives at most 256 tokens.",
     )
+    partial_patches: Literal["refused", "padded"] = Field(
+        "refused",
+        description="refused: the patch size must divide the images. padded: zeros fill them up on the right and at the bottom, as "
+        "LocalVim's code does.",
+    )
     drop_path: float = Field(0.0, ge=0, lt=1, description="Largest stochastic-depth rate.")
-    init: Literal["mamba", "released"] = Field(
+    init: Literal["mamba", "released", "vim"] = Field(
         "mamba",
         description="mamba: Mamba's initial weights, step sizes log-uniform in [1e-3, 0.1]. released: as LocalVim's code ends up, all "
-        "linear maps normal with 0.02 but out_proj, which is drawn last, and their biases 0, which makes step sizes 0.69.",
+        "linear maps normal with 0.02 but out_proj, which is drawn last, and their biases 0, which makes step sizes 0.69. vim: as Vim's "
+        "code ends up, as mamba but patches normal, the class token with 0.02, and step sizes of directions walked backwards 0.69.",
     )
     decay_positions: bool = Field(
         True,
@@ -45,23 +51,23 @@ class LocalVimOptions(MixerOptions):
         """Side of a patch for images of (height, width).
 
         Raises:
-            ScansearchError: If the patch does not divide the image.
+            ScansearchError: If the patch does not divide the image, and partial patches are refused.
         """
         height, width = size
         if self.patch_size == "auto":
             return _smallest_patch(height, width)
-        if height % self.patch_size or width % self.patch_size:
+        if self.partial_patches == "refused" and (height % self.patch_size or width % self.patch_size):
             common = _common_divisors(height, width)
             raise ScansearchError(
                 f"the patch size must divide the image, but {self.patch_size} does not divide {height} x {width}; choose "
-                f"a patch_size of {', '.join(map(str, common))}, or another image_size"
+                f"a patch_size of {', '.join(map(str, common))}, another image_size, or partial_patches=padded"
             )
         return self.patch_size
 
     def grid(self, size: Size) -> Size:
         """Rows and columns of tokens for images of (height, width); errors as ``patch``, or for too many tokens."""
         patch = self.patch(size)
-        grid = size[0] // patch, size[1] // patch
+        grid = -(-size[0] // patch), -(-size[1] // patch)
         check_tokens(grid)
         return grid
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.errors import UnsupportedError
+from scansearch.models.checks import check_depth, check_layers
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vim.flops import count_flops
-from scansearch.models.local_vim.official_names import load_official, official_state_dict
+from scansearch.models.local_vim.official_names import official
 from scansearch.models.local_vim.options import LocalVimOptions
+from scansearch.models.local_vim.recognition import recognise
 from scansearch.models.model_spec import Directions, LayerInfo, ModelSpec, Official
+from scansearch.models.official_names import from_renamed, renamed_state_dict
 from scansearch.models.size_limits import check_parameters
+from scansearch.models.weight_check import Recognised
 from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
@@ -62,7 +66,7 @@ class LocalVimSpec(ModelSpec):
 
     def flops(self, formula: Formula, directions: Directions, shape: ImageShape) -> Flops:
         """FLOPs of one image by a formula; errors as ``network``."""
-        self._check_depth(directions)
+        check_depth(self.name, self.options.depth, directions)
         return count_flops(self.options, formula, directions, shape)
 
     def official(self, shape: ImageShape | None) -> Official:
@@ -75,17 +79,23 @@ class LocalVimSpec(ModelSpec):
             unlike.append("attention over channels alone, reduced by 8")
         if options.class_token != "none":
             unlike.append("the mean of the tokens in the place of a class token")
+        if options.merge != "sum":
+            unlike.append("the sum of the directions in the place of their mean")
         sizes = {"patch_size": self._patch(shape), "embed_dim": options.embed_dim, "depth": options.depth}
         settings = {**sizes, **({"ssm_cfg": mixer} if mixer else {})}
         return Official("LocalMamba", "VisionMamba", settings, tuple(unlike), options.windows)
 
     def official_state_dict(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """Weights of a network or supernet as LocalMamba's code loads them."""
-        return official_state_dict(network)
+        return renamed_state_dict(network, official)
 
-    def load_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-        """Copies weights with LocalMamba's names; errors as ``ModelSpec.load_official``."""
-        load_official(network, weights)
+    @override
+    def from_official(self, network: nn.Module, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return from_renamed(network, weights, official)
+
+    @override
+    def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
+        return recognise(weights)
 
     def _patch(self, shape: ImageShape | None) -> int:
         if self.options.patch_size != "auto":
@@ -98,17 +108,5 @@ class LocalVimSpec(ModelSpec):
         return self.options.patch(shape.size)
 
     def _check(self, directions: Directions, shape: ImageShape) -> None:
-        self._check_depth(directions)
-        for number, names in enumerate(directions):
-            if not names or len(set(names)) < len(names):
-                raise ScansearchError(
-                    f"a layer runs at least one direction and each once, but layer {number + 1} has: {', '.join(names) or 'none'}"
-                )
+        check_layers(self.name, self.options.depth, directions)
         check_parameters(self.name, self.options.parameters(directions, shape))
-
-    def _check_depth(self, directions: Directions) -> None:
-        if len(directions) != self.options.depth:
-            raise ScansearchError(
-                f"{self.name} has {self.options.depth} layers, but directions for {len(directions)} were given; "
-                f"give one list a layer, or change its depth"
-            )
