@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = {("LocalMamba", "VisionMamba"): "plain_local_vim.py.jinja"}
 """Of the networks that published code has, by code base and class."""
+ONLY = {"flips": "patches", "merge": "sum", "inverses": "exact", "partial_patches": "refused"}
+"""Options of Vim and of released weights that the file does not have."""
 WRITTEN_OUT = re.compile(r"(h|v|w[1-9][0-9]*)(_flip)?")
 """Scan orders that the files compute; of others they hold a table."""
 
@@ -60,6 +62,11 @@ def _form(network: DerivedNetwork) -> tuple[str, Official]:
         raise UnsupportedError(
             f"there is no plain PyTorch file for {spec.name!r}, only for {', '.join(f'{name} of {code}' for code, name in TEMPLATES)}; "
             "export --to torch_export, or build it with scansearch.build"
+        )
+    options: Any = spec.options
+    if other := [f"{name}={getattr(options, name)}" for name, only in ONLY.items() if getattr(options, name) != only]:
+        raise UnsupportedError(
+            f"the plain PyTorch file has no {', '.join(other)}; export --to torch_export, or build it with scansearch.build"
         )
     return TEMPLATES[official.code, official.name], official
 
