@@ -128,6 +128,15 @@ def test_export(call, finished, here):
     assert len(Genotype.load(written).layers) == 20
 
 
+def test_untrained_weights_are_exported_when_asked_for(call, refused, finished, here):
+    assert "add --untrained for initial ones" in refused(
+        "export", finished.path, "--to", "torch_export", "--out", "made"
+    )
+    result = call("export", finished.path, "--to", "plain", "--untrained", "--out", "made")
+    assert result.out.split() == ["made/local_vim_nano_run.py", "made/local_vim_nano_run.pt"]
+    assert "this network was not trained" in (here / "made" / "local_vim_nano_run.py").read_text()
+
+
 def test_export_of_what_does_not_apply(call, refused, finished, here):
     shutil.copytree(finished.path, here / "run")
     Genotype.from_directions([["h"]] * 4, model="elsewhere").save(here / "run" / "genotype.json")
