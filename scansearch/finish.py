@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scansearch.errors import ScansearchError, explained
-from scansearch.export.derived import DerivedNetwork
+from scansearch.export.derived import DerivedNetwork, trained_weights
 from scansearch.genotype import Genotype
 from scansearch.registry import EXPORTERS, FIGURES
 from scansearch.retraining.model_card import write_card
-from scansearch.runs.weights_file import WEIGHTS, read_network_file
 from scansearch.training.events import Silent
 from scansearch.training.log import Logged
 
@@ -50,13 +49,13 @@ def finish(folder: str | Path, genotype: Genotype) -> Finished:
     """
     folder, done = Path(folder), Finished()
     shown = shlex.quote(str(folder))
-    weights = read_network_file(folder / WEIGHTS)[1] if (folder / WEIGHTS).exists() else None
+    weights = trained_weights(folder)
     if weights is not None:
         with done.attempt("writing model_card.md", f"scansearch resume {shown}"):
             done.files.append(write_card(folder))
     for name in EXPORTERS.names():
         with done.attempt(f"the export to {name}", f"scansearch export {shown} --to {name}"):
-            _export(name, DerivedNetwork(genotype, weights), folder / "export", done)
+            _export(name, DerivedNetwork(genotype, weights, folder.resolve().name), folder / "export", done)
     with done.attempt("drawing", f"scansearch plot {shown}"):
         _draw_all(folder, done)
     with done.attempt("writing log.txt", f"scansearch resume {shown}"):

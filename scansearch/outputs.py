@@ -24,8 +24,8 @@ def place(files: Mapping[str, bytes], folder: Path, *, source: str = "", overwri
     Args:
         files: Contents by name.
         folder: Made if need be.
-        source: Title of what they were made from, which their names then begin with; a folder that belongs to one source alone
-            needs none.
+        source: Title of what they were made from, which names that do not have it then begin with; a folder that belongs to one
+            source alone needs none.
         overwrite: Replace files that hold something else.
 
     Returns:
@@ -35,7 +35,7 @@ def place(files: Mapping[str, bytes], folder: Path, *, source: str = "", overwri
         RunFolderError: If a file that holds something else has one of the names (nothing is written then), or the disk refuses.
     """
     stem = stem_for_files(source) if source else ""
-    paths = [folder / (name if not stem or _begins(name, stem) else f"{stem}-{name}") for name in files]
+    paths = [folder / (name if not stem or _has(name, stem) else f"{stem}-{name}") for name in files]
     contents = list(files.values())
     for path, content in zip(paths, contents, strict=True):
         if not overwrite and _differs(path, content):
@@ -47,9 +47,13 @@ def place(files: Mapping[str, bytes], folder: Path, *, source: str = "", overwri
     return paths
 
 
-def _begins(name: str, stem: str) -> bool:
-    """Whether a name has the stem already, as its first word."""
-    return name.startswith(stem) and not name[len(stem) :][:1].isalnum()
+def _has(name: str, stem: str) -> bool:
+    """Whether a name has the stem already, as words of it."""
+    return _words(stem) in _words(Path(name).stem)
+
+
+def _words(text: str) -> str:
+    return f"_{re.sub(r'[^a-z0-9]+', '_', text.lower()).strip('_')}_"
 
 
 def _differs(path: Path, content: bytes) -> bool:

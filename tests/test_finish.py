@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,14 +23,16 @@ from scansearch.training.events import Silent
 
 RUN = {
     "model": "local_vim_nano", "epochs": 1, "batch_size": 32, "limit": 64, "depth": 1, "patch_size": 2, "scan_backend": "torch",
+    "attention": "channel", "windows": "padded",  # as LocalMamba's code has them
 }  # fmt: skip
-EXPORTED = {f"export/local_vim_nano_searched{kind}.py" for kind in ("", "_mmdet", "_mmseg")}
+EXPORTED = {"export/scansearch_local_vim_nano_a_run.py"}
 FIGURES = {f"figures/{name}.{kind}" for name in ("alpha", "curves", "heatmap") for kind in ("png", "svg")}
 
 
 def made(folder):
-    """The files that come after the genotype."""
+    """The files that come after the genotype; the exported ones as of a folder ``a run``, whose name they bear."""
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    found = {re.sub(rf"_{folder.name}\.py$", "_a_run.py", name) for name in found}
     return {name for name in found if name.startswith(("export/", "figures/"))}
 
 
@@ -67,7 +70,7 @@ def sketches(monkeypatch):
 def test_exports_and_figures(run):
     done = finish(*run)
     assert made(run[0]) == EXPORTED | FIGURES == {path.relative_to(run[0]).as_posix() for path in done.files}
-    assert [path.parent.name for path in done.files] == ["export"] * 3 + ["figures"] * 6  # exports come first
+    assert [path.parent.name for path in done.files] == ["export"] + ["figures"] * 6  # exports come first
     assert not done.failures
 
 
@@ -137,15 +140,15 @@ def test_nothing_of_an_earlier_result_stays(run, sketches):
 
 def test_a_search_from_python_leaves_the_same_files(tmp_path, run, sketches, monkeypatch, recwarn):
     finish(*run)
-    scansearch.search(tmp_path / "python", **RUN)
-    assert made(tmp_path / "python") == made(run[0])
+    scansearch.search(tmp_path / "python" / "a run", **RUN)
+    assert made(tmp_path / "python" / "a run") == made(run[0])
     for name in EXPORTED:
-        assert (tmp_path / "python" / name).read_bytes() == (run[0] / name).read_bytes()
+        assert (tmp_path / "python" / "a run" / name).read_bytes() == (run[0] / name).read_bytes()
     assert not [warning for warning in recwarn if warning.category is UserWarning]
-    (tmp_path / "python" / "figures" / "heatmap.svg").unlink()
+    (tmp_path / "python" / "a run" / "figures" / "heatmap.svg").unlink()
     monkeypatch.setattr("scansearch.figures.render.render", lambda *arguments: 1 / 0)
-    with pytest.warns(UserWarning, match="drawing failed .*; `scansearch plot .*python` does it again"):
-        assert scansearch.resume(tmp_path / "python").model == "local_vim_nano"
+    with pytest.warns(UserWarning, match="drawing failed .*; `scansearch plot .*python/a run.*` does it again"):
+        assert scansearch.resume(tmp_path / "python" / "a run").model == "local_vim_nano"
 
 
 class Handle:

@@ -19,23 +19,29 @@ def command(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write.", show_default="RUN/export, or export/ here")
     ] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Write initial weights where there are no trained ones.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace other files of the same names outside of RUN/export.")
     ] = False,
 ) -> None:
-    """Write a genotype in the forms that other code loads.
+    """Write a genotype, or a trained network, in the forms that other code loads.
 
-    `--to localmamba` writes a model function for LocalMamba's classification code and backbone settings for its detection
-    and segmentation code. Outside of RUN/export, the files' names begin with the source's.
+    `--to localmamba` writes a model function for LocalMamba's classification code and settings for its detection and segmentation
+    code; `--to plain` one file of plain PyTorch. Outside of RUN/export, the files' names tell the source.
     """
-    from scansearch.export.derived import DerivedNetwork
+    from scansearch.export.derived import DerivedNetwork, trained_weights
     from scansearch.figures.sources import title_of
     from scansearch.files import draft_folder, own_folder
     from scansearch.genotype import find_genotype
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
 
-    network, exporter, path = DerivedNetwork(find_genotype(source)), EXPORTERS.get(to), Path(source)
+    exporter, path = EXPORTERS.get(to), Path(source)
+    network = DerivedNetwork(find_genotype(source), trained_weights(path), title_of(path))
+    if untrained and network.weights is None:
+        network = network.with_initial_weights()
     reason = exporter.applies(network)
     own = own_folder(path / "export") if path.is_dir() else None
     folder = out_folder or own or Path("export")

@@ -1,117 +1,108 @@
-"""Which network of LocalMamba's code a genotype is for: its sizes are those that were searched, never a default."""
+"""Which network of LocalMamba's code a genotype is for: all that it is comes from ``ModelSpec.official``, nothing is guessed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scansearch.errors import UnsupportedError
-from scansearch.export.derived import DerivedNetwork
+from scansearch.export.derived import DerivedNetwork, known_shape
 from scansearch.registry import MODELS
+from scansearch.scans import ScanOrder
 from scansearch.shape import ImageShape
 
-if TYPE_CHECKING:
-    from scansearch.genotype import Genotype
-    from scansearch.models import Official
-
-CODE, VIM_CLASS = "LocalMamba", "VisionMamba"
-VMAMBA_DEPTHS = {"vmamba_tiny": (2, 2, 9, 2), "local_vmamba_tiny": (2, 2, 9, 2), "local_vmamba_small": (2, 2, 27, 2)}
-JSON_HINT = "export --to json always works"
+CODE = "LocalMamba"
+VIM, VSSM = "VisionMamba", "VSSM"
+OTHERWISE = "export --to plain or json, or build it with scansearch.build"
 
 
 @dataclass(frozen=True)
-class VMambaModel:
-    """A LocalVMamba: the depths of its four stages; width and state are the same in all published ones."""
-
-    depths: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class VimModel:
-    """A LocalVim.
+class TheirModel:
+    """A network of LocalMamba's code.
 
     Args:
-        settings: Arguments of its class: ``patch_size``, ``embed_dim``, ``depth``, and ``ssm_cfg`` where the mixer is not its own.
-        shape: Images and classes of the search, if they are known.
-        unsaid: What LocalMamba's code does otherwise than the network that was searched, a phrase each.
+        kind: Its class, ``VIM`` or ``VSSM``.
+        settings: Arguments of that class which are not its defaults.
+        shape: Images and classes.
+        directions: A list a layer.
     """
 
+    kind: str
     settings: dict[str, Any]
-    shape: ImageShape | None
-    unsaid: tuple[str, ...] = ()
+    shape: ImageShape
+    directions: list[list[str]]
+
+    @property
+    def class_token(self) -> bool:
+        """Whether a LocalVim reads a class token; it has no rotary embedding then."""
+        return "if_cls_token" in self.settings
+
+    def not_dense(self, library: str) -> str | None:
+        """Why there are no settings for ``mmdet`` or ``mmseg``, or ``None``."""
+        if self.shape.channels != 3:
+            return f"its images have 3 channels, these {self.shape.channels}"
+        if self.class_token:
+            return "its backbone takes no class token"
+        stride = 16 if self.kind == VIM else 4
+        if library == "mmdet" and self.settings["patch_size"] != stride:
+            return f"its anchors are for patches of {stride} pixels, these have {self.settings['patch_size']}"
+        if library == "mmseg" and self.kind == VIM and len(self.directions) < 4:
+            return "its head takes the outputs of four layers"
+        if self.kind == VSSM and len(self.settings["depths"]) != 4:
+            return "its heads take the outputs of four stages"
+        return None
 
 
-def model_of(network: DerivedNetwork) -> VimModel | VMambaModel:
+def model_of(network: DerivedNetwork) -> TheirModel:
     """LocalMamba's network for one of ours.
 
     Raises:
-        UnsupportedError: If its code has none, or the genotype does not say enough.
+        ScansearchError: If its code has none that computes the same, or the genotype does not say enough.
     """
     genotype = network.genotype
-    name, layers = genotype.model, len(genotype.layers)
-    if name is None:
+    if genotype.model is None:
         raise UnsupportedError(
             "LocalMamba's files need the width of the network, but this genotype names no model; add one, such as "
-            f'"model": "local_vim_tiny", to its JSON ({JSON_HINT})'
+            '"model": "local_vim_tiny", to its JSON, or export --to json'
         )
-    if name in VMAMBA_DEPTHS:
-        return _vmamba(name, genotype)
-    official = _official(name, network)
-    if official.name != VIM_CLASS:
+    if genotype.model not in MODELS:
         raise UnsupportedError(
-            f"of LocalVMamba there are files in the sizes {', '.join(VMAMBA_DEPTHS)} only, but this genotype is for {name!r}; build it "
-            f"with scansearch.build ({JSON_HINT})"
+            f"LocalMamba's code has LocalVim and LocalVMamba, and the model {genotype.model!r} of this genotype is not known here "
+            "to be one of them; install the package that has it, or export --to json"
         )
-    if official.settings["depth"] != layers:
-        raise UnsupportedError(
-            f"{name} with these options has {official.settings['depth']} layers, but this genotype has {layers}; add its depth "
-            f"to the genotype's options ({JSON_HINT})"
-        )
-    return VimModel(official.settings, _square(genotype.shape), _unsaid(official, genotype))
-
-
-def _vmamba(name: str, genotype: Genotype) -> VMambaModel:
-    depths, stages = VMAMBA_DEPTHS[name], [layer.stage for layer in genotype.layers]
-    wanted = [stage for stage, depth in enumerate(depths) for _ in range(depth)]
-    if stages not in (wanted, [0] * len(wanted)):  # a list of lists has no stages
-        raise UnsupportedError(
-            f"LocalMamba's {name} has stages of {', '.join(map(str, depths))} layers, but the {len(stages)} layers of this "
-            f"genotype are others; search a model of that shape ({JSON_HINT})"
-        )
-    return VMambaModel(depths)
-
-
-def _official(name: str, network: DerivedNetwork) -> Official:
-    """What the model of a genotype is in LocalMamba's code."""
-    if name not in MODELS:
-        raise UnsupportedError(
-            f"LocalMamba's code has LocalVim and LocalVMamba, and the model {name!r} of this genotype is not known here to be "
-            f"one of them; install the package that has it ({JSON_HINT})"
-        )
-    try:
-        official = network.spec.official(network.shape)
-    except UnsupportedError as error:
-        raise UnsupportedError(f"{error} ({JSON_HINT})") from error
+    shape, spec = known_shape(network), network.spec
+    genotype.check_layers(len(spec.layers(shape)), f"{spec.name} with these options")
+    official = spec.official(shape)
     if official is None or official.code != CODE:
         raise UnsupportedError(
-            f"LocalMamba's code has LocalVim and LocalVMamba, but {name!r} is another network; build it with "
-            f"scansearch.build ({JSON_HINT})"
+            f"LocalMamba's code has LocalVim and LocalVMamba, but {spec.name!r} is another network; {OTHERWISE}"
         )
-    return official
+    unlike = [
+        *official.unlike,
+        *_windows(network, official.windows),
+        *_shapes(official.name, shape, genotype.directions),
+    ]
+    if unlike:
+        raise UnsupportedError(f"LocalMamba's code has {' and '.join(unlike)}, unlike this {spec.name}; {OTHERWISE}")
+    return TheirModel(official.name, official.settings, shape, genotype.directions)
 
 
-def _square(shape: ImageShape | None) -> ImageShape | None:
-    if shape is not None and shape.height != shape.width:
-        raise UnsupportedError(
-            f"LocalMamba's LocalVim takes square images, but this genotype was searched on {shape.height} x {shape.width}; "
-            f"build it with scansearch.build ({JSON_HINT})"
-        )
-    return shape
+def _windows(network: DerivedNetwork, windows: str) -> Iterable[str]:
+    """Its windows cross the edge of the grid, where ours end there."""
+    layers = network.spec.layers(known_shape(network))
+    differs = any(
+        windows == "cut" and len(ScanOrder(name).indices(*layer.grid, padded=True)) != layer.grid[0] * layer.grid[1]
+        for layer, names in zip(layers, network.genotype.directions, strict=True)
+        for name in names
+    )
+    return ["windows that are filled up with zero tokens (windows=padded)"] if differs else []
 
 
-def _unsaid(official: Official, genotype: Genotype) -> tuple[str, ...]:
-    windows = {int(n.removesuffix("_flip")[1:]) for layer in genotype.directions for n in layer if n[0] == "w"}
-    grids = [layer.grid for layer in genotype.layers if layer.grid]
-    if official.windows == "cut" and any(side % size for size in windows for grid in grids for side in grid):
-        return (*official.unlike, "windows filled up with zero tokens at the edge of the grid")
-    return official.unlike
+def _shapes(kind: str, shape: ImageShape, directions: list[list[str]]) -> Iterable[str]:
+    if shape.height == shape.width:
+        return
+    if kind == VIM:
+        yield f"square images alone for LocalVim (these are {shape.height} x {shape.width})"
+    elif any(name in ("v", "v_flip") for names in directions for name in names):
+        yield f"another inverse of v on images that are not square (these are {shape.height} x {shape.width})"

@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TINY = shlex.split(
     "run --model local_vim_nano --epochs 2 --batch-size 32 --set limit=96 --set patch_size=2 --set depth=2 "
-    "--set scan_backend=torch"
+    "--set scan_backend=torch --set attention=channel --set windows=padded"  # the latter as LocalMamba's code has them
 )
 
 

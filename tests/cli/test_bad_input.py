@@ -248,7 +248,10 @@ def test_bad_space_in_toml(refused_start, here, text, says):
             "unknown figure of one run or genotype 'nope'; there is: alpha, confusion, curves, front, heatmap, judged\n",
         ),
         ("plot local_vim_tiny --figure curves", "cannot draw curves"),
-        ("export local_vim_tiny --to nope", "unknown exporter 'nope'; there is: json, localmamba"),
+        (
+            "export local_vim_tiny --to nope",
+            "unknown exporter 'nope'; there is: json, localmamba, onnx, plain, torch_export",
+        ),
         ("strategies nope", "unknown strategy 'nope'; there is: binary_gates, darts"),
         ("spaces nope", "unknown search space 'nope'"),
         ("spaces default8 --view xml", "--view takes json, optuna, nni, but got 'xml'"),

@@ -28,7 +28,12 @@ def test_run_leaves_everything_behind_and_says_where(finished):
     figures = {f"figures/{name}.{kind}" for name in ("heatmap", "alpha", "curves") for kind in ("png", "svg")}
     assert files | figures | {"genotype.json"} <= names(finished.path)
     assert any(name.startswith("export/") for name in names(finished.path))
-    for said in ("genotype.json", "figures/heatmap.png", "export/local_vim_nano_searched.py", "validation images"):
+    for said in (
+        "genotype.json",
+        "figures/heatmap.png",
+        "export/scansearch_local_vim_nano_run.py",
+        "validation images",
+    ):
         assert said in finished.out
     assert Genotype.load(finished.path / "genotype.json").search["strategy"] == "darts"
 
@@ -123,6 +128,15 @@ def test_export(call, finished, here):
     assert len(Genotype.load(written).layers) == 20
 
 
+def test_untrained_weights_are_exported_when_asked_for(call, refused, finished, here):
+    assert "add --untrained for initial ones" in refused(
+        "export", finished.path, "--to", "torch_export", "--out", "made"
+    )
+    result = call("export", finished.path, "--to", "plain", "--untrained", "--out", "made")
+    assert result.out.split() == ["made/local_vim_nano_run.py", "made/local_vim_nano_run.pt"]
+    assert "this network was not trained" in (here / "made" / "local_vim_nano_run.py").read_text()
+
+
 def test_export_of_what_does_not_apply(call, refused, finished, here):
     shutil.copytree(finished.path, here / "run")
     Genotype.from_directions([["h"]] * 4, model="elsewhere").save(here / "run" / "genotype.json")
@@ -132,7 +146,7 @@ def test_export_of_what_does_not_apply(call, refused, finished, here):
     (here / "run" / "export" / "notes.txt").write_text("mine")
     result = call("export", "run", "--to", "localmamba")
     assert result.status == 2
-    assert result.err.count("was of an earlier result and is gone") == 3
+    assert result.err.count("was of an earlier result and is gone") == 1
     assert names(here / "run" / "export") == {"notes.txt"}
 
 

@@ -121,7 +121,7 @@ def test_a_file_that_is_being_written_leaves_nothing_behind(here):
 def test_a_draft_leaves_nothing_behind(here, number, monkeypatch):
     (here / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(here / "temporary"))
-    code = raising("scansearch.export.localmamba", "_backbone", number, 1)
+    code = raising("scansearch.export.localmamba", "_config", number, 1)
     assert ended(begin(here, "export", "local_vim_tiny", code=code)) == (130, f"{interrupted.NOTHING_BEGUN}\n")
     assert list(here.rglob("*")) == [here / "temporary"]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from scansearch.errors import ScansearchError
-from scansearch.export.derived import DerivedNetwork
+from scansearch.export.derived import DerivedNetwork, trained_weights
 from scansearch.genotype import Genotype
 from scansearch.shape import ImageShape
 
@@ -28,3 +30,35 @@ def test_a_model_that_there_is_not_is_one_line(fields, says):
     with pytest.raises(ScansearchError, match=says) as caught:
         _ = DerivedNetwork(Genotype.from_directions([["h"]], **fields)).spec
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "title", "name"),
+    [
+        ("local_vim_micro", "first", "local_vim_micro_first"),
+        ("local_vim_tiny", "local_vim_tiny", "local_vim_tiny"),
+        ("local_vim_tiny", "", "local_vim_tiny"),
+        ("9 lives", "a-b", "_9_lives_a_b"),
+        ("класс", "../x", "model_x"),
+    ],
+)
+def test_its_name_is_one_of_python(model, title, name):
+    network = DerivedNetwork(Genotype.from_directions([["h"]], model=model), title=title)
+    assert network.name == name
+    assert name.isidentifier()
+
+
+def test_weights_of_a_run_folder(tmp_path):
+    shape = {"height": 4, "width": 4, "channels": 1, "classes": 2}
+    genotype = Genotype.from_directions([["h"]], model="local_vim_nano", options={"depth": 1}, shape=shape)
+    network = DerivedNetwork(genotype).with_initial_weights()
+    again = DerivedNetwork(genotype).with_initial_weights()
+    assert not network.trained
+    assert all(torch.equal(value, again.weights[name]) for name, value in network.weights.items())
+    assert trained_weights(tmp_path) is None
+    save_file(dict(network.weights), tmp_path / "weights.safetensors")
+    found = DerivedNetwork(genotype, trained_weights(tmp_path)).build().state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in network.weights.items())
+    (tmp_path / "weights.safetensors").write_bytes(b"no")
+    with pytest.raises(ScansearchError, match=r"weights\.safetensors : cannot read these weights"):
+        trained_weights(tmp_path)

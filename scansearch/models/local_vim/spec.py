@@ -77,12 +77,13 @@ class LocalVimSpec(ModelSpec):
         }
         if options.attention != "channel" or options.reduction != 8:
             unlike.append("attention over channels alone, reduced by 8")
-        if options.class_token != "none":
-            unlike.append("the mean of the tokens in the place of a class token")
+        if options.class_token == "middle" and options.flips != "patches":
+            unlike.append("directions that flip the patches around the class token")
         if options.merge != "sum":
             unlike.append("the sum of the directions in the place of their mean")
         sizes = {"patch_size": self._patch(shape), "embed_dim": options.embed_dim, "depth": options.depth}
-        settings = {**sizes, **({"ssm_cfg": mixer} if mixer else {})}
+        token = {"if_cls_token": True, "use_middle_cls_token": True} if options.class_token == "middle" else {}
+        settings = {**sizes, **token, **({"ssm_cfg": mixer} if mixer else {})}
         return Official("LocalMamba", "VisionMamba", settings, tuple(unlike), options.windows)
 
     def official_state_dict(self, network: nn.Module) -> dict[str, torch.Tensor]:
