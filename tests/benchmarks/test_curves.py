@@ -55,10 +55,10 @@ def test_chance_is_the_mean_over_all_samples():
 
 def test_judging_takes_its_share_of_the_time():
     rates = {"epoch": 2.0, "judgement": 0.1}
-    assert curves.planned("darts", 10, rates, tiny=False) == (180, 20)
+    assert curves.planned("darts", 10, rates, tiny=False) == (40, 20)
     epochs, judged = curves.planned("random_search", 10, rates, tiny=False)
-    assert (epochs, judged) == (135, 900)
-    assert epochs * rates["epoch"] + judged * rates["judgement"] == 360
+    assert (epochs, judged) == (30, 200)
+    assert epochs * rates["epoch"] + judged * rates["judgement"] == 80
 
 
 @pytest.mark.parametrize("strategy", [name for name, shares in JUDGED.items() if len(shares) > 1])

@@ -60,5 +60,5 @@ def test_weights_of_a_run_folder(tmp_path):
     found = DerivedNetwork(genotype, trained_weights(tmp_path)).build().state_dict()
     assert all(torch.equal(value, found[name]) for name, value in network.weights.items())
     (tmp_path / "weights.safetensors").write_bytes(b"no")
-    with pytest.raises(ScansearchError, match=r"weights\.safetensors : cannot read these weights"):
+    with pytest.raises(ScansearchError, match=r"weights\.safetensors: cannot read these weights"):
         trained_weights(tmp_path)

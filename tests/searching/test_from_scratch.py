@@ -59,7 +59,7 @@ def test_a_network_is_trained_alone_the_same_way_every_time(pick, tmp_path):
         strategy=pick,
         model="local_vim_nano",
         data="digits",
-        assignments=["limit=192", "depth=1"],
+        assignments=["limit=192", "depth=1", "lr=0.02"],
     )
     start(config, tmp_path / "run")
     first, second, again = Pick.seen
