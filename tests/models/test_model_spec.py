@@ -136,8 +136,9 @@ def test_local_vim_is_vision_mamba_in_local_mambas_code():
     assert spec.official(None) == Official("LocalMamba", "VisionMamba", sizes)
     other = spec.configure(patch_size="auto", d_state=8, class_token="middle", windows="padded")
     found = other.official(ImageShape(64, 64, channels=3, classes=2))
-    assert found.settings == {**sizes, "patch_size": 4, "ssm_cfg": {"d_state": 8}}
-    assert found.unlike == ("the mean of the tokens in the place of a class token",)
+    token = {"if_cls_token": True, "use_middle_cls_token": True}
+    assert found.settings == {**sizes, **token, "patch_size": 4, "ssm_cfg": {"d_state": 8}}
+    assert found.unlike == ()
     assert found.windows == "padded"
     with pytest.raises(UnsupportedError, match="depends on its images, .* add patch_size to its options"):
         other.official(None)
