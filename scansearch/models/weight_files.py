@@ -32,15 +32,37 @@ def read_weights(path: str | Path, *, part: str | None = None) -> dict[str, torc
         ScansearchError: If there is no such file or part, it is damaged, or it is a pickle of more than tensors.
     """
     file = Path(path)
+    parts = read_parts(file)
+    if part is None and None in parts:
+        return parts[None]
+    named = {name: weights for name, weights in parts.items() if name is not None}
+    if part is None and len(named) == 1:
+        return next(iter(named.values()))
+    if part in named:
+        return named[part]
+    if not named:
+        raise ScansearchError(f"{file} holds no weights: no tensors by name, and no part that has such")
+    rule = f"has no weights as its part {part!r}" if part else "has several parts that are weights"
+    raise ScansearchError(f"{file} {rule}; name one of them by part= (there is: {', '.join(named)})")
+
+
+def read_parts(file: Path) -> dict[str | None, dict[str, torch.Tensor]]:
+    """What of a file are weights: under ``None`` the file itself, or else each of its parts that is; errors as ``read_weights``."""
     try:
         check_file(file)
         content = _safetensors(file) if file.suffix == ".safetensors" else _checkpoint(file)
     except OSError as error:
         raise ScansearchError(f"{file}: cannot read these weights: {(error.strerror or str(error)).lower()}") from error
-    weights = _part(content, file, part)
-    if all(name.startswith(WRAPPER) for name in weights):
-        return {name.removeprefix(WRAPPER): value for name, value in weights.items()}
-    return weights
+    if _are_weights(content):
+        return {None: unwrapped(content)}
+    parts = content.items() if isinstance(content, dict) else ()
+    return {str(name): unwrapped(value) for name, value in parts if _are_weights(value)}
+
+
+def unwrapped(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights by their names in the network itself, if it was saved inside of another."""
+    inside = all(name.startswith(WRAPPER) for name in weights)
+    return {name.removeprefix(WRAPPER) if inside else name: value for name, value in weights.items()}
 
 
 def _safetensors(file: Path) -> Any:
@@ -56,32 +78,18 @@ def _safetensors(file: Path) -> Any:
 def _checkpoint(file: Path) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
+    except (OSError, MemoryError):
         raise
     except Exception as error:  # a damaged file can make torch raise anything
         if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise ScansearchError(
-                f"{file} holds more than tensors ({found[1]}), and to open such a pickle can run any code; where you trust it, save its "
-                "state dict alone, as safetensors or by torch.save"
+                f"{file} holds more than tensors ({found[1]}), but only files of tensors are read, since any other may run code; where you "
+                "trust it, save its state dict alone, as safetensors or by torch.save"
             ) from error
         raise ScansearchError(  # torch's own message advises to open the file without its safe reader
-            f"{file} is no checkpoint of tensors and plain values by torch.save, or it is damaged; fetch it again"
+            f"{file} is no checkpoint of tensors and plain values by torch.save, and only files of tensors are read; or it is damaged; "
+            "fetch it again"
         ) from error
-
-
-def _part(content: Any, file: Path, part: str | None) -> dict[str, torch.Tensor]:
-    if part is None and _are_weights(content):
-        return dict(content)
-    parts = {name: value for name, value in content.items() if _are_weights(value)} if isinstance(content, dict) else {}
-    if part is None and len(parts) == 1:
-        return dict(next(iter(parts.values())))
-    if part in parts:
-        return dict(parts[part])
-    there = ", ".join(map(str, parts))
-    if not there:
-        raise ScansearchError(f"{file} holds no weights: no tensors by name, and no part that has such")
-    rule = f"has no weights as its part {part!r}" if part else "has several parts that are weights"
-    raise ScansearchError(f"{file} {rule}; name one of them by part= (there is: {there})")
 
 
 def _are_weights(content: Any) -> bool:
