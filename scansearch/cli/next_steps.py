@@ -25,16 +25,14 @@ def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
     lines += ["or build it, to train it in a loop of your own, in Python", *build_lines(folder, genotype)]
     if exported:
         lines += [f"or train it with LocalMamba's code: the files are in {folder / 'export'}"]
-    config = Run.open(folder).config
+    run = Run.open(folder)
+    config = run.config
     if genotype.confirmed is None and not config.data.part:
         words = shlex.join(["confirm", str(folder)])
         lines += ["how much of it comes back? Two searches on separate halves of the images:", f"  {program()} {words}"]
     if config.strategy.name != CHANCE:
-        judged = len(Run.open(folder).rows(GENOTYPES))
-        lines += [
-            "is it better than chance? The same search at random:",
-            f"  {chance_command(folder, judging(config.strategy.settings, judged))}",
-        ]
+        settings = judging(config.strategy.settings, len(run.rows(GENOTYPES)))
+        lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder, settings)}"]
     out.print()
     for line in lines:
         out.print(line, soft_wrap=True, markup=False)
@@ -76,8 +74,8 @@ def judging(settings: Mapping[str, object], judged: int) -> dict[str, object]:
     """
     if not judged:
         return {}
-    same = {name: settings[name] for name in ("judge", "judge_epochs") if name in settings}
-    return {"samples": judged, **(same if same.get("judge") == "training" else {})}
+    same = ("judge", "judge_epochs") if settings.get("judge") == "training" else ()
+    return {"samples": judged, **{name: settings[name] for name in same}}
 
 
 def _beside(folder: Path) -> Path:
