@@ -41,7 +41,7 @@ class VMambaSpec(LocalVMambaSpec):
         return recognise(weights, today=True)
 
     @override
-    def _classes(self) -> tuple[type[VMamba], type[VMambaSupernet]]:
+    def classes(self) -> tuple[type[VMamba], type[VMambaSupernet]]:
         from scansearch.models.vmamba.network import VMamba, VMambaSupernet
 
         return VMamba, VMambaSupernet
