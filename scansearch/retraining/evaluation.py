@@ -25,8 +25,8 @@ from scansearch.runs.folder import RunFolder
 from scansearch.runs.limits import MOST_SIDE
 from scansearch.runs.settings import DataSettings
 from scansearch.runs.weights_file import NetworkFacts
-from scansearch.searching.assemble import images_of
 from scansearch.searching.configure import from_everywhere
+from scansearch.searching.run_parts import images_of
 from scansearch.shape import check_number
 from scansearch.training.batch import Batch
 from scansearch.training.events import Listener, Silent

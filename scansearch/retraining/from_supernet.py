@@ -22,8 +22,8 @@ from scansearch.runs.checkpoint import load_checkpoint
 from scansearch.runs.config import validated
 from scansearch.runs.restore import check_weights, restoring
 from scansearch.runs.run import Run
-from scansearch.searching.assemble import images_of
 from scansearch.searching.configure import model_of
+from scansearch.searching.run_parts import images_of
 from scansearch.space import BoundSpace, SearchSpace
 from scansearch.strategy.step import Plan
 from scansearch.strategy.strategy import Strategy

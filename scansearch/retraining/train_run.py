@@ -12,7 +12,6 @@ from torch import nn
 
 from scansearch.data import ImageData
 from scansearch.genotype import Genotype
-from scansearch.machine.environment import describe
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import ModelSpec
@@ -24,14 +23,13 @@ from scansearch.retraining.train_loop import TrainLoop
 from scansearch.runs.config import RunConfig
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.origin import compare
-from scansearch.runs.settings import most_threads
 from scansearch.runs.weights_file import WEIGHTS, NetworkFacts, load_network, save_weights
-from scansearch.searching.assemble import check_environment, images_of, machine_of
 from scansearch.searching.configure import model_of
+from scansearch.searching.run_parts import check_environment, environment_of, images_of, machine_of, started_facts
 from scansearch.searching.shared_folder import Past, new_run, old_run
 from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
-from scansearch.training.join import join, precision
+from scansearch.training.join import join
 from scansearch.training.log import Logged
 from scansearch.training.processes import Processes
 
@@ -118,10 +116,7 @@ def resume_training(path: str | Path, listener: Listener | None = None, devices:
             if processes.from_first(lambda: _is_done(folder, told)):
                 return load_network(folder.path / WEIGHTS)[1]
             past = processes.from_first(lambda: Past.of(folder, told))
-            config = past.config.model_copy(update={"machine": machine})
-            same = past.environment["processes"] == processes.size
-            if same and not machine.threads and past.environment["threads"] <= most_threads():
-                torch.set_num_threads(past.environment["threads"])
+            config = past.going_on(machine, processes)
             parts = processes.together(lambda: assemble_training(config, _genotype_of(folder), fabric, told))
             return _run(parts, config, folder, told, past)
 
@@ -138,8 +133,7 @@ def assemble_training(config: RunConfig, genotype: Genotype, fabric: Fabric, lis
     data = images_of(config.data, listener)
     check_model(genotype, spec, data.shape)
     check_fits(lambda: spec.network(genotype.directions, data.shape), fabric.device)
-    images = {"name": data.name, "fingerprint": data.fingerprint}
-    facts = describe(images, fabric.device, backend, machine.mixture, precision(machine), fabric.world_size)
+    facts = environment_of(config.machine, data, backend, fabric)
     return TrainParts(spec, data, genotype, fabric, facts)
 
 
@@ -209,17 +203,9 @@ def notes_of(parts: TrainParts, config: RunConfig) -> list[str]:
 
 
 def _facts(parts: TrainParts, config: RunConfig, network: nn.Module, past: Past) -> dict[str, Any]:
-    data, environment = parts.data, past.environment
     return {
-        "model": config.model.name,
+        **started_facts(config, parts.data, network, past.environment, resumed=past.state is not None),
         "layers": len(parts.genotype.layers),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "images": len(data.train),
-        "image_size": list(data.image_size),
-        "mean": [float(f"{value:.6g}") for value in data.mean],
-        "std": [float(f"{value:.6g}") for value in data.std],
+        "image_size": list(parts.data.image_size),
         "recipe": config.preset,
-        "device": environment["device"],
-        "scan_backend": environment["scan_backend"],
-        "resumed": past.state is not None,
     }

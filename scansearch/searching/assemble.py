@@ -12,32 +12,29 @@ import torch
 from lightning_fabric import Fabric
 
 from scansearch.data import ImageData
-from scansearch.data.division import Half
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
-from scansearch.machine.environment import describe
-from scansearch.machine.launched import launched
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
 from scansearch.models import ModelSpec, Supernet, bind_to
 from scansearch.ops import resolve_backend
-from scansearch.registry import DATASETS, STRATEGIES
-from scansearch.runs.config import RunConfig, read_config, validated
-from scansearch.runs.environment_json import check_images, differences, read_environment
+from scansearch.registry import STRATEGIES
+from scansearch.runs.config import RunConfig, validated
+from scansearch.runs.environment_json import read_environment
 from scansearch.runs.folder import RunFolder
-from scansearch.runs.settings import DataSettings, MachineSettings, most_threads
 from scansearch.searching.check_result import check_result
 from scansearch.searching.configure import model_of
 from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
+from scansearch.searching.run_parts import check_environment, environment_of, images_of, machine_of, started_facts
 from scansearch.searching.shared_folder import Past, new_run, old_run
 from scansearch.space import BoundSpace, Costs, SearchSpace
 from scansearch.strategy.strategy import Strategy
 from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
-from scansearch.training.join import join, precision
+from scansearch.training.join import join
 from scansearch.training.log import Logged
 from scansearch.training.processes import Processes
 
@@ -108,18 +105,9 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
             if (done := processes.from_first(lambda: _finished(folder, fabric, told))) is not None:
                 return done
             past = processes.from_first(lambda: Past.of(folder, told))
-            config = past.config.model_copy(update={"machine": machine})
-            same = past.environment["processes"] == processes.size
-            if same and not machine.threads and past.environment["threads"] <= most_threads():
-                torch.set_num_threads(past.environment["threads"])
+            config = past.going_on(machine, processes)
             parts = processes.together(lambda: assemble(config, fabric, told))
             return _run(parts, config, folder, told, past)
-
-
-def machine_of(path: str | Path, devices: int | None) -> MachineSettings:
-    """The settings of a run's machine; where processes were launched, their number counts."""
-    machine = read_config(Path(path)).machine
-    return machine.model_copy(update={"devices": devices or (1 if launched() else machine.devices)})
 
 
 def finished(folder: RunFolder, listener: Listener) -> Genotype | None:
@@ -150,14 +138,12 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
     Raises:
         ScansearchError: If they do not fit each other, or this machine. Nothing is written.
     """
-    machine = config.machine
     check_processes(config, fabric.world_size)
     spec, space, strategy, backend = _named(config, fabric)
     data = images_of(config.data, listener)
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
-    images = {"name": data.name, "fingerprint": data.fingerprint}
-    facts = describe(images, fabric.device, backend, machine.mixture, precision(machine), fabric.world_size)
+    facts = environment_of(config.machine, data, backend, fabric)
     return Parts(
         spec=spec,
         data=data,
@@ -196,21 +182,6 @@ def check_processes(config: RunConfig, processes: int) -> None:
             f"a study in a storage is shared by searches of one process each, but this one has {processes}; leave devices or "
             "storage out"
         )
-
-
-def images_of(settings: DataSettings, listener: Listener) -> ImageData:
-    """Reads the images of a run; errors as ``DatasetSpec.load``."""
-    data: ImageData = DATASETS.get(settings.name).load(
-        settings.root or None,
-        image_size=settings.image_size or None,
-        limit=settings.limit or None,
-        validation_limit=settings.validation_limit or None,
-        half=Half(int(settings.part[0]), settings.halving) if settings.part else None,
-        skip_damaged=settings.skip_damaged,
-        refuse_duplicates=settings.refuse_duplicates,
-        progress=listener.checked,
-    )
-    return data
 
 
 def _supernet(spec: ModelSpec, bound: BoundSpace, data: ImageData) -> Supernet:
@@ -276,22 +247,7 @@ def space_facts(bound: BoundSpace) -> dict[str, Any]:
 def _facts(
     parts: Parts, config: RunConfig, loop: SearchLoop, environment: dict[str, Any], *, resumed: bool
 ) -> dict[str, Any]:
-    bound, data = parts.bound, parts.data
     return {
-        "model": config.model.name,
-        **space_facts(bound),
-        "parameters": sum(p.numel() for p in loop.supernet.parameters()),
-        "images": len(data.train),
-        "mean": [float(f"{value:.6g}") for value in data.mean],
-        "std": [float(f"{value:.6g}") for value in data.std],
-        "device": environment["device"],
-        "scan_backend": environment["scan_backend"],
-        "resumed": resumed,
+        **space_facts(parts.bound),
+        **started_facts(config, parts.data, loop.supernet, environment, resumed=resumed),
     }
-
-
-def check_environment(now: dict[str, Any], folder: RunFolder, listener: Listener, before: dict[str, Any]) -> None:
-    """Tells what has changed since a run began; errors as ``check_images``."""
-    check_images(folder.path, before, now)
-    for line in differences(before, now):
-        listener.warned(f"{line}; the run continues, but not bit for bit")

@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from scansearch.runs.config import RunConfig
 from scansearch.runs.environment_json import read_environment
 from scansearch.runs.folder import RunFolder
+from scansearch.runs.settings import MachineSettings, most_threads
 from scansearch.training.events import Listener
 from scansearch.training.processes import Processes
 
@@ -25,6 +28,13 @@ class Past(NamedTuple):
     def of(cls, folder: RunFolder, listener: Listener) -> Past:
         """Reads it; errors as ``RunFolder.load``."""
         return cls(folder.config, read_environment(folder.path), folder.load(listener.warned))
+
+    def going_on(self, machine: MachineSettings, processes: Processes) -> RunConfig:
+        """The settings with which a run goes on, in as many threads as it began with where its processes are as many."""
+        same = self.environment["processes"] == processes.size
+        if same and not machine.threads and self.environment["threads"] <= most_threads():
+            torch.set_num_threads(self.environment["threads"])
+        return self.config.model_copy(update={"machine": machine})
 
 
 def new_run(
