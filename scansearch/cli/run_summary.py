@@ -28,10 +28,30 @@ def finish(folder: Path, genotype: Genotype, progress: Shielded) -> None:
         _show(folder, genotype, done)
     if unread():
         done.failures.append(f"nobody read the result; `scansearch resume {shown}` shows it again")
+    complain_of(done, folder, progress)
+
+
+def complain_of(done: Finished, folder: Path, progress: Shielded) -> None:
+    """Says what could not be written or shown of a run that is done; none of it changes the exit status."""
     if progress.failure:
         done.failures.append(f"the progress could not be shown ({progress.failure}); {folder / 'log.txt'} has it")
     for line in done.failures:
         complain(line, 0)
+
+
+def show_files(done: Finished, folder: Path, first: str) -> None:
+    """Prints what does not apply to a run, and its files.
+
+    Args:
+        done: What became of them.
+        folder: The run folder.
+        first: The file that the run itself has written.
+    """
+    for note in done.notes:
+        out.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
+    out.print(f"\n[bold]{plain(folder)}[/]", soft_wrap=True)
+    for path in (folder / first, *done.files):
+        out.print(f"  {plain(path.relative_to(folder))}", style="dim")
 
 
 def _show(folder: Path, genotype: Genotype, done: Finished) -> None:
@@ -39,11 +59,7 @@ def _show(folder: Path, genotype: Genotype, done: Finished) -> None:
     _show_accuracy(genotype.search)
     _show_front(folder / "front")
     warn_unsettled(genotype)
-    for note in done.notes:
-        out.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
-    out.print(f"\n[bold]{plain(folder)}[/]", soft_wrap=True)
-    for path in (folder / "genotype.json", *done.files):
-        out.print(f"  {plain(path.relative_to(folder))}", style="dim")
+    show_files(done, folder, "genotype.json")
     show_next(folder, genotype, exported=any(path.parent.name == "export" for path in done.files))
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scansearch.cli.console import complain, guarded, out
+from scansearch.cli.console import guarded, out
 from scansearch.cli.program import program
-from scansearch.display.plain import plain
 from scansearch.errors import ScansearchError
 
 if TYPE_CHECKING:
@@ -139,6 +138,7 @@ def _train(made: RunConfig, genotype: Genotype, folder: Path, named: list[str]) 
 
 def finish_training(folder: Path, progress: Shielded) -> None:
     """Writes what follows from a trained network, then says what there is and what comes next."""
+    from scansearch.cli.run_summary import complain_of, show_files
     from scansearch.finish import finish
     from scansearch.genotype import Genotype
     from scansearch.runs.run import Run
@@ -152,16 +152,9 @@ def finish_training(folder: Path, progress: Shielded) -> None:
             out.print(
                 f"\nthe network reaches {rows[-1].val_accuracy:.1%} on validation images, after {rows[-1].epoch} epochs"
             )
-        for note in done.notes:
-            out.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
-        out.print(f"\n[bold]{plain(folder)}[/]", soft_wrap=True)
-        for path in (folder / WEIGHTS, *done.files):
-            out.print(f"  {plain(path.relative_to(folder))}", style="dim")
+        show_files(done, folder, WEIGHTS)
         _show_next(folder)
-    if progress.failure:
-        done.failures.append(f"the progress could not be shown ({progress.failure}); {folder / 'log.txt'} has it")
-    for line in done.failures:
-        complain(line, 0)
+    complain_of(done, folder, progress)
 
 
 def _show_next(folder: Path) -> None:
