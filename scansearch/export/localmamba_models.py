@@ -14,7 +14,7 @@ from scansearch.shape import ImageShape
 
 CODE = "LocalMamba"
 VIM, VSSM = "VisionMamba", "VSSM"
-OTHERWISE = "export --to plain or json, or build it with scansearch.build"
+OTHERWISE = "export it in another form (`scansearch exporters` lists them), or build it with scansearch.build"
 
 
 @dataclass(frozen=True)

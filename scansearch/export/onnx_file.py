@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import warnings
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,8 +41,7 @@ def write(network: DerivedNetwork, folder: Path) -> list[Path]:
 
     program, shape = recorded(network), known_shape(network)
     example = torch.zeros(2, shape.channels, shape.height, shape.width)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
+    with _silenced():
         made = torch.onnx.export(
             program,
             (example,),
@@ -56,6 +57,19 @@ def write(network: DerivedNetwork, folder: Path) -> list[Path]:
     path = folder / f"{network.name}.onnx"
     write_bytes(path, _named(made.model_proto, network).SerializeToString())
     return [path]
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """What the exporter of torch says of its own steps is nothing that a user could act on."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _named(model: ModelProto, network: DerivedNetwork) -> ModelProto:
