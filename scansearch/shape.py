@@ -29,6 +29,7 @@ class ImageShape:
         width: Pixels, likewise.
         channels: Colour channels, 1 to 4,096.
         classes: Classes of the head, 1 to a million.
+        dense: Whether each pixel has a class, rather than each image: logits are (B, classes, H, W), not (B, classes).
 
     Raises:
         ScansearchError: If one of them is no integer in its range.
@@ -43,6 +44,9 @@ class ImageShape:
     width: Annotated[int, _count(MAX_SIDE, "Pixels.")]
     channels: Annotated[int, _count(MAX_CHANNELS, "Colour channels.")]
     classes: Annotated[int, _count(MAX_CLASSES, "Classes of the head.")]
+    dense: Annotated[
+        bool, Field(strict=True, description="Whether each pixel has a class, rather than each image.")
+    ] = False
 
     def __post_init__(self) -> None:
         check_number("the height of an image", self.height, MAX_SIDE)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.data.dense import is_dense
 from scansearch.data.division import Half, divide
 from scansearch.data.duplicates import describe_shared
 from scansearch.data.holdout import NOUN, SPLIT_SEED
@@ -63,7 +64,7 @@ class ImageData:
     @property
     def shape(self) -> ImageShape:
         """What a network for these images is built for."""
-        return ImageShape(*self.image_size, self.channels, self.num_classes)
+        return ImageShape(*self.image_size, self.channels, self.num_classes, is_dense(self.train))
 
     @property
     def fingerprint(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scansearch.data.dense import DenseSplit
+from scansearch.data.dense import is_dense
 from scansearch.data.holdout import halves, hold_out, sample
 from scansearch.data.parts import Parts
 from scansearch.data.splits import Split
@@ -93,6 +93,6 @@ def _half(portion: Portion, given: Mapping[str, Split], half: Half, names: Seque
 
 def _image_classes(parts: Parts) -> tuple[str, ...]:
     """Names of the classes by which images are divided; those of pixels may be others."""
-    if not isinstance(parts.train, DenseSplit):
+    if not is_dense(parts.train):
         return parts.class_names
     return tuple(map(str, range(int(parts.train.labels.max()) + 1)))

@@ -43,7 +43,7 @@ def read_image_folder(root: Path | None) -> Parts:
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    named = {role: [path for path in _class_folders(root) if _role(path.name) == role] for role in FOLDERS}
+    named = {role: [path for path in _class_folders(root) if part_of(path.name) == role] for role in FOLDERS}
     folders = {role: paths[0] for role, paths in named.items() if paths}
     # A class may be called "train": it holds images, not folders.
     if "train" in folders and any(_class_folders(path) for path in named["train"]):
@@ -70,7 +70,8 @@ def _refuse_parts_without_training(root: Path, named: dict[str, list[Path]]) -> 
                 )
 
 
-def _role(name: str) -> str | None:
+def part_of(name: str) -> str | None:
+    """The role of the part that a folder of this name holds, if it is the name of one."""
     plain = re.sub(r"[\W_]", "", name.casefold())
     return next((role for role, names in FOLDERS.items() if re.fullmatch(f"({names})(set|data|images)?", plain)), None)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scansearch.data.dense import DenseSplit
+from scansearch.data.dense import IGNORED, DenseTargets
 from scansearch.data.splits import Split
 from scansearch.errors import ScansearchError
 from scansearch.lazy import torch
@@ -85,10 +85,20 @@ def check_splits(name: str, class_names: Sequence[str], splits: dict[str, Split]
                 f"{name}: all images must have the same channels, height and width, but those of train have "
                 f"{train.image_shape} and those of {role} {split.image_shape}"
             )
-    classes = train.targets.flatten() if isinstance(train, DenseSplit) else train.labels
-    check_labels(classes, class_names, f"the train part of {name}")
-    counts = torch.bincount(classes, minlength=len(class_names))
-    if int(counts.min()) == 0:
-        raise ScansearchError(
-            f"{name}: every class needs training images, but class {class_names[int(counts.argmin())]!r} has none"
-        )
+    if isinstance(train, DenseTargets):
+        _check_dense(name, class_names, splits)
+    present = set(train.classes() if isinstance(train, DenseTargets) else train.labels.unique().tolist())
+    if missing := [text for number, text in enumerate(class_names) if number not in present]:
+        raise ScansearchError(f"{name}: every class needs training images, but class {missing[0]!r} has none")
+
+
+def _check_dense(name: str, class_names: Sequence[str], splits: dict[str, Split]) -> None:
+    if len(class_names) > IGNORED:
+        raise ScansearchError(f"{name}: pixels have at most {IGNORED} classes, but there are {len(class_names)}")
+    for role, split in splits.items():
+        if not isinstance(split, DenseTargets):
+            raise ScansearchError(f"{name}: all parts must have a class for each pixel, but {role} has one an image")
+        if unknown := [value for value in split.classes() if value >= len(class_names)]:
+            raise ScansearchError(
+                f"{name}: the classes of pixels are 0 to {len(class_names) - 1}, but the {role} part holds {unknown[0]}"
+            )

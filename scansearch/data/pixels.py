@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from scansearch.lazy import torch
 
@@ -34,13 +35,14 @@ def unit_of(images: torch.Tensor) -> int:
     return BYTE if images.dtype == torch.uint8 else 1
 
 
-def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+def resize(images: torch.Tensor, height: int, width: int, *, nearest: bool = False) -> torch.Tensor:
     """Scales images to cover height x width (bilinear, antialiased) and crops them about the centre.
 
     Args:
-        images: uint8 or float32 of shape (n, C, H, W).
+        images: uint8 or float32 of shape (n, C, H, W); with ``nearest`` whole numbers of any type that float32 holds.
         height: Rows wanted.
         width: Columns wanted.
+        nearest: Take the nearest pixel, as for classes, which have no mean.
 
     Returns:
         The same type, of shape (n, C, height, width); ``images`` itself if it has that size.
@@ -51,8 +53,9 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     top, left = (rows - height) // 2, (columns - width) // 2
     resized = images.new_empty((*images.shape[:2], height, width))
     # In pieces: the float32 copy of a whole data set is four times its size.
+    how: dict[str, Any] = {"mode": "nearest-exact"} if nearest else {"mode": "bilinear", "antialias": True}
     for target, part in zip(resized.split(CHUNK), images.split(CHUNK), strict=True):
-        scaled = torch.nn.functional.interpolate(part.float(), (rows, columns), mode="bilinear", antialias=True)
+        scaled = torch.nn.functional.interpolate(part.float(), (rows, columns), **how)
         cropped = scaled[..., top : top + height, left : left + width]
         target.copy_(cropped.round_().clamp_(0, BYTE) if images.dtype == torch.uint8 else cropped)
     return resized
