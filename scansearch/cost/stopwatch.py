@@ -42,7 +42,8 @@ class Stopwatch:
     ) -> None:
         self.spec, self.shape, self.device, self.training, self.clock = spec, shape, device, training, clock
         self.images = torch.randn(batch_size, shape.channels, *shape.size, device=device)
-        self.targets = torch.randint(shape.classes, (batch_size,), device=device)
+        each = shape.size if shape.dense else ()
+        self.targets = torch.randint(shape.classes, (batch_size, *each), device=device)
 
     def __call__(self, directions: Sequence[Sequence[str]]) -> float:
         """Milliseconds of one batch in the network that runs ``directions``."""

@@ -13,10 +13,11 @@ import torch
 from torch.nn import functional
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.data.dense import IGNORED
 from scansearch.data.mixup import mix, mixing_draws
 from scansearch.data.rand_augment import FORMS, JITTER, jitter_draws, rand_augment_draws, run_steps
 from scansearch.data.random_boxes import box_mask, uniform
-from scansearch.data.random_crop import crop, crop_draws
+from scansearch.data.random_crop import crop, crop_draws, crop_nearest
 from scansearch.errors import ScansearchError
 
 
@@ -141,25 +142,34 @@ class Augmentation:
         if self.settings.shift_fill == "mean":
             images = blank(images, draws)
         images = erase(toned(images, draws), draws)
+        if labels.ndim > 1:
+            return images, move_targets(labels, draws, blanked=self.settings.shift_fill == "mean")
         if draws.own is None or draws.partner is None:
             return images, labels
         return mix(images, functional.one_hot(labels, self.num_classes).float(), draws.own, draws.partner)
 
     def check_targets(self, labels: torch.Tensor) -> None:
-        """Checks that the settings leave pixels in their places if ``labels`` have a class for each pixel, (B, H, W).
+        """Checks that the settings do nothing that masks cannot follow if ``labels`` have a class for each pixel, (B, H, W).
 
         Raises:
-            ScansearchError: If they do not.
+            ScansearchError: If they do.
         """
-        if labels.ndim == 1:
-            return
-        for name in ("crop_min", "shift", "flip", "rand_augment", "erase", "mixup", "cutmix"):
-            value, off = getattr(self.settings, name), AugmentSettings.model_fields[name].default
-            if value != off:
-                raise ScansearchError(
-                    f"with a target for each pixel only brightness, contrast and jitter can be augmented, but {name} is {value}; "
-                    f"use --set {name}={off:g}"
-                )
+        if labels.ndim > 1:
+            check_dense(self.settings)
+
+
+def check_dense(settings: AugmentSettings) -> None:
+    """Checks that masks can follow what is done to their images.
+
+    Raises:
+        ScansearchError: If not: operations of RandAugment move pixels each in a way of its own, and mixed pixels have no one class.
+    """
+    names = [name for name in ("rand_augment", "mixup", "cutmix") if getattr(settings, name) > 0]
+    if names:
+        raise ScansearchError(
+            f"a mask follows its image where it is cropped, shifted and mirrored, but not through {' and '.join(names)}; use "
+            f"{' '.join(f'--set {name}=0' for name in names)}"
+        )
 
 
 def _moves(
@@ -189,13 +199,24 @@ def move(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     return images.flatten(2).gather(2, index.view(batch, 1, -1).expand(-1, channels, -1)).view_as(images)
 
 
+def move_targets(targets: torch.Tensor, draws: Draws, *, blanked: bool) -> torch.Tensor:
+    """Classes of pixels (B, H, W) cropped, shifted and mirrored as their images; ``blanked`` ignores what came in from outside."""
+    targets = move(crop_nearest(targets, draws.parts)[:, None], draws)[:, 0]
+    inside = _all_inside(draws, targets.shape[1:]) if blanked else None
+    return targets if inside is None else torch.where(inside, targets, IGNORED)
+
+
 def blank(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Zeroes what a shift brought in from outside: normalised images then have their mean colour there."""
+    inside = _all_inside(draws, images.shape[2:])
+    return images if inside is None else images * inside[:, None].to(images)
+
+
+def _all_inside(draws: Draws, size: Sequence[int]) -> torch.Tensor | None:
+    """Which pixels (B, H, W) a shift did not bring in from outside; ``None`` is all."""
     if draws.rows is None or draws.columns is None:
-        return images
-    height, width = images.shape[2:]
-    inside = _inside(draws.rows, height)[:, :, None] & _inside(draws.columns, width)[:, None, :]
-    return images * inside[:, None].to(images)
+        return None
+    return _inside(draws.rows, size[0])[:, :, None] & _inside(draws.columns, size[1])[:, None, :]
 
 
 def _inside(index: torch.Tensor, size: int) -> torch.Tensor:

@@ -51,6 +51,19 @@ def crop(images: torch.Tensor, parts: torch.Tensor | None) -> torch.Tensor:
     return resample(images, _span(images.shape[2], top, height), _span(images.shape[3], left, width))
 
 
+def crop_nearest(targets: torch.Tensor, parts: torch.Tensor | None) -> torch.Tensor:
+    """The same of classes (B, H, W), which have no mean: each pixel is the one that it lies in."""
+    if parts is None:
+        return targets
+    top, left, height, width = parts.to(targets.device, non_blocking=True)[..., None].unbind(1)
+    rows, columns = _nearest(targets.shape[1], top, height), _nearest(targets.shape[2], left, width)
+    return targets[torch.arange(len(targets), device=targets.device)[:, None, None], rows[:, :, None], columns[:, None]]
+
+
+def _nearest(size: int, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    return start + (2 * torch.arange(size, device=length.device) + 1) * length // (2 * size)
+
+
 def _span(size: int, start: torch.Tensor, length: torch.Tensor) -> Span:
     scale = length / size
     return Span((torch.arange(size, device=length.device) + 0.5) * scale, scale, start, length)

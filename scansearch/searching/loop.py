@@ -46,10 +46,11 @@ from scansearch.strategy import Strategy
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.step import Plan, Step
 from scansearch.training.batches import RESTART, generator
-from scansearch.training.evaluate import Measured, correct, evaluate
+from scansearch.training.evaluate import Measured, evaluate
 from scansearch.training.events import Listener, Progress
 from scansearch.training.feed import Feed
 from scansearch.training.interrupt import StopRequest
+from scansearch.training.loss import correct
 from scansearch.training.meter import LOG_STEPS, Meter
 from scansearch.training.optimizer_state import load_optimizer
 from scansearch.training.weights import Weights

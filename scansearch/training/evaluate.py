@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from scansearch.data import Split
 from scansearch.training.feed import Feed
+from scansearch.training.loss import correct, cross_entropy
 
 
 class Measured(NamedTuple):
-    """What a network is worth: mean cross-entropy, without label smoothing, and accuracy in [0, 1]."""
+    """What a network is worth: mean cross-entropy, without label smoothing, and accuracy in [0, 1], of pixels in dense tasks."""
 
     loss: float
     accuracy: float
@@ -36,7 +36,7 @@ def evaluate(network: nn.Module, split: Split, feed: Feed, *arguments: Any, limi
     with feed.fabric.autocast():
         for batch in feed.over(split, limit):
             logits = network(batch.images, *arguments).float()
-            loss, count = F.cross_entropy(logits, batch.targets), len(batch.images)
+            loss, count = cross_entropy(logits, batch.targets), len(batch.images)
             found.append(torch.stack([loss * count, correct(logits, batch.targets).to(loss)]))
             images += count
     network.train(was_training)
@@ -47,12 +47,3 @@ def evaluate(network: nn.Module, split: Split, feed: Feed, *arguments: Any, limi
         sums = [sums[0] + losses, sums[1] + right]
     total, hits, count_of_all = feed.processes.sum([*sums, float(images)])
     return Measured(total / count_of_all, hits / count_of_all)
-
-
-def correct(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Number of images whose largest logit (B, classes) is the target, or the target's largest share when mixed; a scalar.
-
-    Of dense predictions (B, classes, H, W) and targets (B, H, W), every image counts by its share of right pixels.
-    """
-    labels = targets.argmax(1) if targets.is_floating_point() else targets
-    return (logits.argmax(1) == labels).view(len(labels), -1).double().mean(1).sum()

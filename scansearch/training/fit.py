@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from scansearch.training.evaluate import correct
 from scansearch.training.events import Progress
 from scansearch.training.feed import Feed
+from scansearch.training.loss import correct
 from scansearch.training.meter import LOG_STEPS, Meter
 from scansearch.training.weights import Weights
 

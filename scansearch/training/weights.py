@@ -14,6 +14,7 @@ from scansearch.models import Selection, Supernet
 from scansearch.runs.config import TrainSettings
 from scansearch.training.batch import Batch
 from scansearch.training.branch_optimizers import RanBranches
+from scansearch.training.loss import cross_entropy
 from scansearch.training.meter import Meter
 from scansearch.training.optimizer import schedule, trained_parameters, weight_optimizer
 from scansearch.training.optimizer_state import set_lr
@@ -79,7 +80,7 @@ class Weights:
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Cross-entropy with label smoothing, in float32."""
-        return F.cross_entropy(logits.float(), targets, label_smoothing=self.settings.label_smoothing)
+        return cross_entropy(logits, targets, self.settings.label_smoothing)
 
     def forward(self, batch: Batch, selections: Sequence[Selection] | None = None) -> torch.Tensor:
         """Logits (B, classes) of a batch, whose gradients will move the weights: of branches, only those that run here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scansearch.models.dense_size import dense_flops
 from scansearch.models.flop_formulas import Flops, Formula, LayerFlops
 from scansearch.models.local_vim.options import LocalVimOptions
 from scansearch.scans import ScanOrder
@@ -16,7 +17,8 @@ def count_flops(
     """FLOPs of one image, of each layer without directions and of each of these directions in it."""
     count = _Count(options, formula, options.grid(shape.size))
     patch_values = shape.channels * options.patch(shape.size) ** 2
-    return Flops(count.fixed(shape.classes, patch_values), tuple(count.layer(names) for names in directions))
+    head = count.head(shape)
+    return Flops(count.fixed(patch_values) + head, tuple(count.layer(names) for names in directions))
 
 
 class _Count:
@@ -26,11 +28,16 @@ class _Count:
         self.class_tokens = int(options.class_token == "middle")
         self.tokens = self.patches + self.class_tokens
 
-    def fixed(self, classes: int, patch_values: int) -> int:
-        """Patch embedding, last norm and head."""
+    def head(self, shape: ImageShape) -> int:
+        """What makes classes of the last tokens."""
+        width = self.options.embed_dim
+        return dense_flops([width], [self.grid], self.formula, shape) if shape.dense else width * shape.classes
+
+    def fixed(self, patch_values: int) -> int:
+        """Patch embedding and last norm."""
         width = self.options.embed_dim
         norm = self.formula.other_norms * width * self.tokens
-        return patch_values * width * self.patches + norm + width * classes
+        return patch_values * width * self.patches + norm
 
     def layer(self, names: Sequence[str]) -> LayerFlops:
         width, inner = self.options.embed_dim, self.options.inner

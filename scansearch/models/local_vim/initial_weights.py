@@ -18,8 +18,9 @@ LECUN = 1 / 0.87962566103423978
 def draw_weights(network: Any, init: str) -> None:
     """Draws what a ``LocalVim`` has beside its mixers, and again what ``init`` ("mamba", "released", "vim") draws unlike Mamba."""
     nn.init.trunc_normal_(network.pos_embed, std=0.02)
-    nn.init.trunc_normal_(network.head.weight, std=0.02)
-    nn.init.zeros_(network.head.bias)
+    if not network.shape.dense:
+        nn.init.trunc_normal_(network.head.weight, std=0.02)
+        nn.init.zeros_(network.head.bias)
     if init == "released":
         _draw_released(network)
     elif init == "vim":

@@ -13,6 +13,7 @@ from typing_extensions import Self
 
 from scansearch.errors import ScansearchError
 from scansearch.models.checks import check_images, one_a_layer
+from scansearch.models.dense_head import DenseHead
 from scansearch.models.drop_path import drop_path
 from scansearch.models.local_vim.initial_weights import draw_weights
 from scansearch.models.local_vim.options import LocalVimOptions
@@ -82,7 +83,7 @@ class Block(nn.Module):
 
 
 class LocalVim(nn.Module):
-    """Images (B, C, H, W) to logits (B, classes).
+    """Images (B, C, H, W) to logits (B, classes), or (B, classes, H, W) if the shape is dense.
 
     Args:
         options: Options of the model.
@@ -111,10 +112,14 @@ class LocalVim(nn.Module):
             for names, rate in zip(directions, rates, strict=True)
         )
         self.norm_f = RMSNorm(channels)
-        self.head = nn.Linear(channels, shape.classes)
+        if shape.dense:
+            self.dense_head = DenseHead([channels], shape)
+        else:
+            self.head = nn.Linear(channels, shape.classes)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
-        nn.init.trunc_normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        if not shape.dense:
+            nn.init.trunc_normal_(self.head.weight, std=0.02)
+            nn.init.zeros_(self.head.bias)
         draw_weights(self, options.init)
 
     def forward(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
@@ -132,8 +137,16 @@ class LocalVim(nn.Module):
                 residual = None if residual is None else self.rope(residual)
             hidden, residual = layer(hidden, residual, selection)
         final = self.norm_f(add(residual, drop_path(hidden, self.last_drop, self.training)))
+        if self.shape.dense:
+            return self.dense_head(images, [self._map(final.to(hidden.dtype))])
         pooled = final.mean(1) if self.class_place is None else final[:, self.class_place]
         return self.head(pooled.to(hidden.dtype))
+
+    def _map(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens (B, L, E) without the class token as a map (B, E, rows, columns)."""
+        if self.class_place is not None:
+            tokens = torch.cat([tokens[:, : self.class_place], tokens[:, self.class_place + 1 :]], dim=1)
+        return tokens.transpose(1, 2).unflatten(2, self.grid)
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Tokens (B, L, E) of the images, with their positions and the class token.

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from scansearch.errors import ScansearchError
+from scansearch.models.dense_size import dense_parameters
 from scansearch.models.mixer_options import MixerOptions
 from scansearch.models.size_limits import check_tokens
 from scansearch.shape import MAX_SIDE, ImageShape, Size
@@ -78,7 +79,8 @@ class LocalVimOptions(MixerOptions):
         embedding = shape.channels * self.patch(shape.size) ** 2 + 1 + rows * columns + class_token
         layer = 3 * self.inner * width + width + self.attention_parameters(self.inner)  # in_proj, out_proj, norm
         one = self.inner * (3 * self.d_state + 2 * self.rank + self.d_conv + 3)
-        head = width + (width + 1) * shape.classes  # with the last norm
+        last = dense_parameters([width], shape) if shape.dense else (width + 1) * shape.classes
+        head = width + last  # with the last norm
         return embedding * width + sum(layer + len(names) * one for names in directions) + head
 
 

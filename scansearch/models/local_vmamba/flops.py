@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scansearch.models.dense_size import dense_flops
 from scansearch.models.flop_formulas import Flops, Formula, LayerFlops
 from scansearch.models.local_vmamba.options import LocalVMambaOptions
 from scansearch.scans import ScanOrder
@@ -42,7 +43,9 @@ class LocalVMambaFlops:
         return (2 * width + self.formula.other_norms) * 4 * width * self.tokens(stage + 1)
 
     def head(self) -> int:
-        """Last norm, mean and head."""
+        """Last norm, mean and head, or the head for classes of pixels."""
+        if self.shape.dense:
+            return dense_flops(self.options.widths, self.grids, self.formula, self.shape)
         width = self.options.widths[-1]
         each = self.formula.other_norms + self.formula.pooling
         return each * width * self.tokens(-1) + width * self.shape.classes

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from typing_extensions import Self
 
 from scansearch.models.checks import check_images, one_a_layer
+from scansearch.models.dense_head import DenseHead
 from scansearch.models.drop_path import drop_path
 from scansearch.models.local_vmamba.mixer import GridMixer
 from scansearch.models.local_vmamba.options import LocalVMambaOptions
@@ -66,10 +67,10 @@ class Stage(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: torch.Tensor, selections: Sequence[Selection | None]) -> torch.Tensor:
-        """Tokens (B, H, W, E) of this stage to those of the next."""
+        """Tokens (B, H, W, E) to the same shape; the way to the next stage is left to the caller."""
         for block, selection in zip(self.blocks, selections, strict=True):
             x = block(x, selection)
-        return self.downsample(x)
+        return x
 
 
 class Classifier(nn.Module):
@@ -86,7 +87,7 @@ class Classifier(nn.Module):
 
 
 class LocalVMamba(nn.Module):
-    """Images (B, C, H, W) to logits (B, classes).
+    """Images (B, C, H, W) to logits (B, classes), or (B, classes, H, W) if the shape is dense.
 
     Args:
         options: Options of the model.
@@ -108,7 +109,10 @@ class LocalVMamba(nn.Module):
             width = options.widths[stage]
             blocks = [self.block(width, names, rate, grid) for names, rate in islice(parts, options.depths[stage])]
             self.layers.append(Stage(blocks, nn.Identity() if stage == last else self.downsample(width)))
-        self.classifier = Classifier(options.widths[-1], shape.classes)
+        if shape.dense:
+            self.dense_head = DenseHead(options.widths, shape)
+        else:
+            self.classifier = Classifier(options.widths[-1], shape.classes)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -137,14 +141,18 @@ class LocalVMamba(nn.Module):
         """
         chosen = iter(one_a_layer(selections, self.options.depth))
         check_images(images, self.shape, self._like.dtype)
-        x = self.patch_embed(images)
+        x, maps = self.patch_embed(images), []
         for stage, depth in zip(self.layers, self.options.depths, strict=True):
             x = stage(x, list(islice(chosen, depth)))
+            maps.append(x)
+            x = stage.downsample(x)
+        if self.shape.dense:
+            return self.dense_head(images, [features.permute(0, 3, 1, 2) for features in maps])
         return self.classifier(x)
 
     @property
     def _like(self) -> torch.Tensor:
-        return self.classifier.head.weight
+        return next(self.patch_embed.parameters())
 
     def at(self, image_size: Size) -> Self:
         """The same network for images of another (height, width), with a copy of its weights; the patch size stays.

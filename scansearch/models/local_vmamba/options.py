@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scansearch.errors import ScansearchError
+from scansearch.models.dense_size import dense_parameters
 from scansearch.models.mixer_options import BranchOptions
 from scansearch.models.size_limits import check_tokens
 from scansearch.shape import MAX_SIDE, ImageShape, Size
@@ -72,7 +73,8 @@ class LocalVMambaOptions(BranchOptions):
         )
         between = sum(self.downsample_parameters(width) for width in self.widths[:-1])
         last = self.widths[-1]
-        return self.stem_parameters(shape) + layers + between + 2 * last + (last + 1) * shape.classes
+        head = dense_parameters(self.widths, shape) if shape.dense else 2 * last + (last + 1) * shape.classes
+        return self.stem_parameters(shape) + layers + between + head
 
     def stem_parameters(self, shape: ImageShape) -> int:
         """Of the patches and their norm."""
