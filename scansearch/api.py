@@ -175,6 +175,7 @@ def build(
     num_classes: int = 1000,
     image_size: int | Sequence[int] = 224,
     in_channels: int = 3,
+    dense: bool = False,
     **options: Any,
 ) -> nn.Module:
     """Builds a derived network from a genotype, or a supernet from a space.
@@ -186,10 +187,11 @@ def build(
         num_classes: Classes of the head.
         image_size: Side of square images, or (height, width), in pixels.
         in_channels: Colour channels of the images.
+        dense: A class for each pixel, rather than one an image.
         **options: Options of the model, for example ``drop_path=0.1``.
 
     Returns:
-        A network from images (B, C, H, W) to logits (B, num_classes), or a ``Supernet``.
+        A network from images (B, C, H, W) to logits (B, num_classes), if dense (B, num_classes, H, W), or a ``Supernet``.
 
     Raises:
         ScansearchError: If not exactly one of ``genotype`` and ``space`` is given, they do not fit the model, or a size is
@@ -199,7 +201,7 @@ def build(
         raise ScansearchError("build takes either a genotype (a network) or a space (a supernet), exactly one of them")
     from scansearch.models import ModelSpec, bind_to
 
-    shape = shape_from(num_classes, image_size, in_channels)
+    shape = shape_from(num_classes, image_size, in_channels, dense)
     spec: ModelSpec = MODELS.get(model).configure(**options)
     if space is not None:
         return spec.supernet([layer.candidates for layer in bind_to(find_space(space), spec, shape)], shape)

@@ -70,7 +70,7 @@ def check_number(name: str, value: object, most: int) -> None:
         raise ScansearchError(f"{name} must be an integer from 1 to {most}, but got {value!r}")
 
 
-def shape_from(num_classes: int, image_size: object, in_channels: int) -> ImageShape:
+def shape_from(num_classes: int, image_size: object, in_channels: int, dense: bool = False) -> ImageShape:
     """A shape from arguments as ``build`` takes them, checked by the names that they have there.
 
     Raises:
@@ -84,4 +84,4 @@ def shape_from(num_classes: int, image_size: object, in_channels: int) -> ImageS
     check_number("num_classes", num_classes, MAX_CLASSES)
     check_number("in_channels", in_channels, MAX_CHANNELS)
     height, width = size
-    return ImageShape(height, width, in_channels, num_classes)
+    return ImageShape(height, width, in_channels, num_classes, dense)

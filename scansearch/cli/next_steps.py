@@ -44,6 +44,7 @@ def build_lines(folder: Path, genotype: Genotype) -> list[str]:
     if shape := genotype.shape:
         size = shape.height if shape.height == shape.width else (shape.height, shape.width)
         arguments += [f"num_classes={shape.classes}", f"image_size={size}", f"in_channels={shape.channels}"]
+        arguments += ["dense=True"] if shape.dense else []
     arguments += [f"{name}={value!r}" for name, value in (genotype.options or {}).items()]
     return [
         "  import scansearch",

@@ -66,11 +66,11 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
 
-    def forward(self, x: torch.Tensor, selections: Sequence[Selection | None]) -> torch.Tensor:
-        """Tokens (B, H, W, E) to the same shape; the way to the next stage is left to the caller."""
+    def forward(self, x: torch.Tensor, selections: Sequence[Selection | None]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens (B, H, W, E) to what the blocks make of them, in the same shape, and to the tokens of the next stage."""
         for block, selection in zip(self.blocks, selections, strict=True):
             x = block(x, selection)
-        return x
+        return x, self.downsample(x)
 
 
 class Classifier(nn.Module):
@@ -143,11 +143,10 @@ class LocalVMamba(nn.Module):
         check_images(images, self.shape, self._like.dtype)
         x, maps = self.patch_embed(images), []
         for stage, depth in zip(self.layers, self.options.depths, strict=True):
-            x = stage(x, list(islice(chosen, depth)))
-            maps.append(x)
-            x = stage.downsample(x)
+            features, x = stage(x, list(islice(chosen, depth)))
+            maps.append(features.permute(0, 3, 1, 2))
         if self.shape.dense:
-            return self.dense_head(images, [features.permute(0, 3, 1, 2) for features in maps])
+            return self.dense_head(images, maps)
         return self.classifier(x)
 
     @property
