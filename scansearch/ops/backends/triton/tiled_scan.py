@@ -69,7 +69,7 @@ def scan_forward(
         _, size = _steps(delta, offset, rows, channels, mask, width, SOFTPLUS)
         inflow = size * value
         result = skip[None] * value
-        for state in tl.static_range(STATES):
+        for state in range(0, STATES):
             rate = tl.load(A + channels * STATES + state, mask=inside, other=0.0).to(tl.float32) * LOG2_E
             into = tl.load(B + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
             out = tl.load(C + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
@@ -137,7 +137,7 @@ def scan_backward(
         dvalue = skip[None] * given
         dsize = tl.zeros([STEPS, CHANNELS], tl.float32)
         dskip += tl.sum(given * value, 0)
-        for state in tl.static_range(STATES):
+        for state in range(0, STATES):
             rate = tl.load(A + channels * STATES + state, mask=inside, other=0.0).to(tl.float32)
             into = tl.load(B + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
             out = tl.load(C + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
