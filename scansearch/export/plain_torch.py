@@ -26,7 +26,9 @@ from scansearch.scans import ScanOrder
 if TYPE_CHECKING:
     from torch import Tensor
 
-TEMPLATES = {
+    from scansearch.models import ModelSpec
+
+TEMPLATES: dict[type[ModelSpec], str] = {
     LocalVimSpec: "plain_local_vim.py.jinja",
     VimSpec: "plain_local_vim.py.jinja",
     LocalVMambaSpec: "plain_local_vmamba.py.jinja",
