@@ -186,6 +186,17 @@ class LocalVim(nn.Module):
             if p.ndim <= 1 or name.rpartition(".")[2] in VECTORS or name in positions
         }
 
+    def layer_numbers(self) -> dict[str, int]:
+        """In which layer each parameter stands: 0 is before the first, one more than there are layers after the last."""
+        before = ("patch_embed.", "pos_embed", "cls_token")
+
+        def number(name: str) -> int:
+            if name.startswith(before):
+                return 0
+            return int(name.split(".")[1]) + 1 if name.startswith("layers.") else self.options.depth + 1
+
+        return {name: number(name) for name, _ in self.named_parameters()}
+
 
 class LocalVimSupernet(LocalVim, MixerSupernet):
     """A LocalVim that holds every candidate of each layer; ``forward`` takes one selection a layer."""

@@ -162,6 +162,24 @@ class LocalVMamba(nn.Module):
         """Parameters that are 1-D in the published layout: biases, norms and D, but not the biases of the step sizes."""
         return {name for name, p in self.named_parameters() if p.ndim <= 1 or name.endswith(".D")}
 
+    def layer_numbers(self) -> dict[str, int]:
+        """In which layer each parameter stands: 0 is before the first, one more than there are layers after the last.
+
+        The way from one stage to the next is part of the layer before it.
+        """
+        depths = self.options.depths
+
+        def number(name: str) -> int:
+            if name.startswith("patch_embed."):
+                return 0
+            part, *place = name.split(".")
+            if part != "layers":
+                return self.options.depth + 1
+            stage = int(place[0])
+            return sum(depths[:stage]) + (int(place[2]) + 1 if place[1] == "blocks" else depths[stage])
+
+        return {name: number(name) for name, _ in self.named_parameters()}
+
 
 class LocalVMambaSupernet(LocalVMamba, MixerSupernet):
     """A LocalVMamba that holds every candidate of each layer; ``forward`` takes one selection a layer."""
