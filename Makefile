@@ -1,4 +1,4 @@
-# make demo    search on real images and draw the heatmap
+# make demo    search on real images, train the network that was found, and compare it with random ones
 # make test    everything a change must pass
 # Both build .venv first, once; a change of pyproject.toml or constraints.txt builds it anew.
 #
@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo test test-slow lint bench clean
 
 help:
-	@echo "make demo       build $(VENV), search on real images, draw the heatmap (a few minutes)"
+	@echo "make demo       build $(VENV), search on real images, train what was found beside random ones (a few minutes)"
 	@echo "make test       build $(VENV), lint, pytest"
 	@echo "make test-slow  the long tests as well"
 	@echo "make lint       ruff, mypy and the floors alone"
@@ -25,7 +25,9 @@ help:
 
 demo: $(VENV)/.installed
 	@out=runs/demo; n=1; while [ -e "$$out" ]; do n=$$((n + 1)); out=runs/demo-$$n; done; \
-	set -x; $(BIN)/scansearch run --space default8 --strategy darts --out "$$out"
+	set -ex; $(BIN)/scansearch run --space default8 --strategy darts --out "$$out"; \
+	$(BIN)/scansearch train --genotype "$$out" --epochs 5 --batch-size 32 --out "$$out-trained"; \
+	$(BIN)/scansearch compare "$$out-trained"
 
 test: lint
 	$(BIN)/pytest -n auto --dist loadfile $(PYTEST_ARGS)

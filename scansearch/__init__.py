@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scansearch.api import build, confirm, evaluate, load_genotype, resume, search, train
+    from scansearch.api import build, load_genotype, resume, search, train
+    from scansearch.assessing import compare, confirm, evaluate
     from scansearch.errors import ScansearchError
     from scansearch.genotype import Genotype, published
     from scansearch.models import SearchableScan, make_searchable
@@ -25,8 +26,9 @@ _HOMES = {
     "search": "scansearch.api",
     "resume": "scansearch.api",
     "train": "scansearch.api",
-    "evaluate": "scansearch.api",
-    "confirm": "scansearch.api",
+    "evaluate": "scansearch.assessing",
+    "confirm": "scansearch.assessing",
+    "compare": "scansearch.assessing",
     "build": "scansearch.api",
     "load_genotype": "scansearch.api",
     "published": "scansearch.genotype",
@@ -44,6 +46,7 @@ __all__ = [
     "SearchSpace",
     "SearchableScan",
     "build",
+    "compare",
     "confirm",
     "evaluate",
     "load_genotype",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import struct
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
+import torch
 import typer.main
 from typer.testing import CliRunner
 
@@ -16,6 +20,7 @@ from scansearch.cli.run import DEFAULTS
 from scansearch.cost import costs_of
 from scansearch.models import bind_to
 from scansearch.registry import MODELS
+from scansearch.runs.run import Run
 from scansearch.searching.configure import make_config
 from scansearch.shape import ImageShape
 from scansearch.space import SearchSpace, find_space
@@ -58,10 +63,11 @@ def page(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(line: str, *more: str) -> None:
+def run(line: str, *more: str) -> str:
     _, *arguments = shlex.split(line, comments=True)
     result = CliRunner().invoke(app, [*arguments, *more])
     assert result.exit_code == 0, result.stderr
+    return result.stdout
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if not line.startswith("scansearch run")])
@@ -100,6 +106,37 @@ def test_the_space_of_four_stages_is_one_for_a_model_of_four_stages(page):
     assert space.size([layer.grid for layer in layers], [layer.stage for layer in layers]) == 70**15
     with pytest.raises(scansearch.ScansearchError, match=r"something about stages\.3"):
         space.bind([(8, 8)] * 6)
+
+
+@pytest.fixture
+def clothes(tmp_path):
+    """A folder like that of Fashion-MNIST, with few images."""
+    random = np.random.default_rng(0)
+    for part, count in (("train", 200), ("t10k", 30)):
+        arrays = {"images-idx3": random.integers(0, 256, (count, 28, 28)), "labels-idx1": np.arange(count) % 10}
+        for name, array in arrays.items():
+            header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            (tmp_path / f"{part}-{name}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())
+    return tmp_path
+
+
+def test_from_images_to_a_file_that_runs_elsewhere_by_the_four_commands_of_the_readme(clothes, page):
+    """The last one's numbers are the network's own: ``tests/export/test_onnx.py`` checks such files at several sizes."""
+    readme = (DOCS.parent / "README.md").read_text()
+    lines = re.search(r"^scansearch run --data fashion-mnist.*?(?=```)", readme, re.M | re.S)[0].splitlines()
+    assert [line.split()[1] for line in lines] == ["run", "train", "evaluate", "export"]
+    search, train, evaluate, export = lines
+    run(search, "--data-root", str(clothes), *SHORT, "--model", "local_vim_nano")
+    run(train, *SHORT)
+    assert "of 30 test images of fashion-mnist, 28 x 28" in run(evaluate)
+    run(export)
+    network = Run.open("runs/fashion-trained").network()
+    image = torch.rand(3, 1, 28, 28)
+    (file,) = Path("runs/fashion-trained/export").glob("*.onnx")
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(logits), network(image), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def command(
       scansearch bench --image-size 64 --out costs.json
       scansearch bench --unit flops --model local_vim_tiny --set keep=2
     """
-    from scansearch.api import find_space
     from scansearch.genotype import find_genotype
     from scansearch.models import ImageShape, bind_to
     from scansearch.registry import MODELS
+    from scansearch.space import find_space
 
     size = parse_size(image_size)
     spec, searched = _configured(MODELS.get(model), find_space(space), settings or [])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scansearch.cli.console import complain, err, guarded, out, print_json
-from scansearch.cli.streams import unread
+from scansearch.cli.streams import say_line
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
@@ -84,18 +83,11 @@ def _search_one(wanted: Confirmation, number: int, *, json: bool) -> None:
         if half.config.machine.devices > 1 and not launched():
             launch_command(half.config.machine, half.path, half.config.train.batch_size)
         elif json:
-            search_half(half, EventLines(_say))
+            search_half(half, EventLines(say_line))
         else:
             with display(out) as listener:
                 search_half(half, listener)
             out.print(f"half {number} is done; `{wanted.command}` says what both halves agree on", soft_wrap=True)
-
-
-def _say(line: str) -> None:
-    """Writes a line at once. A reader that has gone was the command that began this search: it stops, as by SIGTERM."""
-    typer.echo(line)
-    if unread():
-        signal.raise_signal(signal.SIGTERM)
 
 
 def _show(run: Path, genotype: Genotype, *, json: bool) -> None:

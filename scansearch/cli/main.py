@@ -13,6 +13,7 @@ import typer
 
 from scansearch.cli import (
     bench,
+    compare,
     confirm,
     datasets,
     doctor,
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Search": (run, resume, confirm, export, plot),
-    "The final network": (train, evaluate),
+    "The final network": (train, evaluate, compare),
     "Look around": (spaces, strategies, scans, models, datasets, exporters, figures, bench, doctor),
 }
 for panel, modules in PANELS.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import signal
 import sys
 
 STAND_INS = {"●": "o", "○": "?", "·": ".", "…": "...", "–": "-", "—": "-", "×": "x", "≥": ">=", "≤": "<="}
@@ -43,6 +44,13 @@ class Outlet(io.TextIOWrapper):
 def unread() -> bool:
     """Whether nobody reads standard output: it is closed, or its reader has left."""
     return sys.stdout is None or getattr(sys.stdout, "gone", False)
+
+
+def say_line(line: str) -> None:
+    """Writes a line at once. A reader that has gone was the command that began this run: it stops, as by SIGTERM."""
+    print(line, flush=True)
+    if unread():
+        signal.raise_signal(signal.SIGTERM)
 
 
 def prepare() -> None:

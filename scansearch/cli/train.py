@@ -161,6 +161,8 @@ def _show_next(folder: Path) -> None:
     lines = [
         "next: what is it worth on test images? They are looked at once:",
         f"  {program()} {shlex.join(['evaluate', str(folder)])}",
+        "is it better than random ones? Four more trainings, of random genotypes:",
+        f"  {program()} {shlex.join(['compare', str(folder)])}",
         "or load it in Python",
         "  from scansearch.runs.run import Run",
         f"  network = Run.open({str(folder)!r}).network()",

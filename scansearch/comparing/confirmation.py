@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 import torch
 
 from scansearch.comparing.halves import HalfRun, search_half
-from scansearch.comparing.side_by_side import Job, all_done
+from scansearch.comparing.side_by_side import Job, all_done, usual_jobs
 from scansearch.comparing.verdict import Halves, verdict
 from scansearch.confirmed import MOST_PAIRS
 from scansearch.errors import InterruptedRunError, RunFolderError, ScansearchError
@@ -28,8 +27,6 @@ from scansearch.space import BoundSpace
 from scansearch.training.events import Listener, Silent
 from scansearch.training.join import join
 
-SIDE_BY_SIDE = 2
-"""Halves that are searched at a time unless told otherwise, on a CPU; each takes as much memory as the run."""
 MOST_JOBS = 1024
 
 
@@ -141,7 +138,7 @@ def confirm(wanted: Confirmation, listener: Callable[[int], Listener] = lambda n
     space = space_of(run, listener(0))
     halves = [wanted.half(run, number) for number in range(1, 2 * wanted.pairs + 1)]
     left = [(number, half) for number, half in enumerate(halves, 1) if half.genotype is None]
-    jobs = min(wanted.jobs or _usual_jobs(run), len(left))
+    jobs = min(wanted.jobs or usual_jobs(run.config.machine), len(left))
     if jobs > 1 or run.config.machine.devices > 1:
         threads = max(1, (run.config.machine.threads or torch.get_num_threads()) // max(1, jobs))
         starts = [partial(_job, wanted, number, threads, listener(number)) for number, _ in left]
@@ -159,11 +156,6 @@ def _undecided(genotype: Genotype) -> frozenset[int]:
         for i, layer in enumerate(genotype.layers)
         if len(layer.scores) > len(layer.directions) and len({*layer.scores.values()}) == 1
     )
-
-
-def _usual_jobs(run: Run) -> int:
-    on_cpu = run.config.machine.accelerator == "cpu" or not torch.cuda.is_available()
-    return min(SIDE_BY_SIDE, os.cpu_count() or 1) if on_cpu else 1
 
 
 def _job(wanted: Confirmation, number: int, threads: int, listener: Listener) -> Job:

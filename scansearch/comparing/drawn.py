@@ -13,6 +13,19 @@ from scansearch.space import BoundSpace, Choice
 DRAWS = 10_000
 
 
+def sized_like(space: BoundSpace, choice: Choice) -> BoundSpace:
+    """The part of a space whose genotypes keep as many directions in each layer as one of them.
+
+    Args:
+        space: The space on the model's layers.
+        choice: One of its genotypes, for the numbers of directions.
+    """
+    layers = tuple(
+        replace(layer, least=len(kept), most=len(kept)) for layer, kept in zip(space.layers, choice, strict=True)
+    )
+    return replace(space, layers=layers)
+
+
 def drawn_like(space: BoundSpace, choice: Choice, seed: int, draws: int = DRAWS) -> list[Choice]:
     """Genotypes drawn evenly among all that the space allows and that keep as many directions in each layer.
 
@@ -25,10 +38,7 @@ def drawn_like(space: BoundSpace, choice: Choice, seed: int, draws: int = DRAWS)
         seed: Seed of the draws.
         draws: How many.
     """
-    layers = tuple(
-        replace(layer, least=len(kept), most=len(kept)) for layer, kept in zip(space.layers, choice, strict=True)
-    )
-    sized, generator = replace(space, layers=layers), torch.Generator().manual_seed(seed)
+    sized, generator = sized_like(space, choice), torch.Generator().manual_seed(seed)
     return [sized.sample(generator) for _ in range(draws)]
 
 

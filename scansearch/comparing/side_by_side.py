@@ -1,4 +1,4 @@
-"""Searches side by side, each in a process of its own; when one dies or a stop is asked for, all finish their step, save and end."""
+"""Runs side by side, each in a process of its own; when one dies or a stop is asked for, all finish their step, save and end."""
 
 from __future__ import annotations
 
@@ -13,17 +13,28 @@ from contextlib import suppress
 from threading import Thread
 from typing import IO
 
+import torch
+
 from scansearch.errors import InterruptedRunError, ScansearchError
+from scansearch.runs.settings import MachineSettings
 from scansearch.training.event_lines import tell
 from scansearch.training.events import Listener
 from scansearch.training.interrupt import StopRequest
 from scansearch.training.launch import GRACE_S, LostProcessError
 
 POLL_S = 0.1
+SIDE_BY_SIDE = 2
+"""Runs at a time unless told otherwise, on a CPU; each takes as much memory as one alone."""
+
+
+def usual_jobs(machine: MachineSettings) -> int:
+    """How many runs go side by side unless told otherwise."""
+    on_cpu = machine.accelerator == "cpu" or not torch.cuda.is_available()
+    return min(SIDE_BY_SIDE, os.cpu_count() or 1) if on_cpu else 1
 
 
 class Job:
-    """A process of this program that works on a search and tells its events as lines of JSON.
+    """A process of this program that works on a run and tells its events as lines of JSON.
 
     Args:
         name: What it is called in messages.

@@ -93,6 +93,11 @@ class ModelSpec(ABC):
         changed.options = self.options.changed(**options)
         return changed
 
+    @property
+    def lr(self) -> float | None:
+        """The peak learning rate of AdamW that suits its width; ``None`` for the general default."""
+        return None
+
     @abstractmethod
     def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
         """The layers that are searched, first layer first.

@@ -22,6 +22,7 @@ from scansearch.runs.run import Run
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.searching.configure import fitting, from_everywhere, model_of
 from scansearch.searching.known_settings import NAMES
+from scansearch.searching.learning_rate import with_lr
 from scansearch.searching.overrides import Overrides
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -145,6 +146,7 @@ def make_train_config(
     for key, value in (settings or {}).items():
         overrides.set(key, value)
     values = overrides.values
+    values["train"] = with_lr(values["train"], spec.configure(**values["model"]))
     data = {**defaults, **values["data"], "root": from_everywhere(defaults["root"])}
     everything = {
         "kind": "train",
@@ -167,7 +169,7 @@ def from_there(source: str) -> str:
 
 
 def _known(spec: ModelSpec, augment: AugmentSettings) -> dict[str, list[Option]]:
-    given = {"augment": augment.model_dump()}
+    given = {"augment": augment.model_dump(), "train": with_lr({}, spec)}
     known = {section: options_of(model, given.get(section, {})) for section, model in SECTIONS.items()}
     known["data"] = [option for option in known["data"] if option.name not in NAMES]
     known["model"] = [option for option in spec.options.listed() if option.name not in MachineSettings.model_fields]

@@ -15,6 +15,7 @@ from scansearch.registry import DATASETS, MODELS, STRATEGIES, unknown_name
 from scansearch.runs.config import Part, RunConfig, check_each, validated
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
 from scansearch.searching.known_settings import known_settings
+from scansearch.searching.learning_rate import with_lr
 from scansearch.searching.overrides import Overrides
 from scansearch.space import SearchSpace
 from scansearch.strategy.strategy import Strategy
@@ -61,7 +62,7 @@ def make_config(
     chosen = validated(kind.Settings, values["strategy"], "strategy")
     if values["space"]:
         space = space.from_dict({**space.to_dict(), **values["space"]}, "space setting")
-    train = {**kind(chosen).train_defaults(), **values["train"]}
+    train = with_lr({**kind(chosen).train_defaults(), **values["train"]}, spec.configure(**values["model"]))
     everything = {
         "seed": seed,
         "preset": preset,

@@ -6,6 +6,7 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.models import ModelSpec
 from scansearch.option_listing import Option, options_of
 from scansearch.runs.settings import DataSettings, MachineSettings, TrainSettings
+from scansearch.searching.learning_rate import with_lr
 from scansearch.space import SearchSpace
 from scansearch.strategy.strategy import Strategy
 
@@ -20,7 +21,7 @@ def known_settings(kind: type[Strategy], model: ModelSpec, augment: AugmentSetti
     return {
         "machine": options_of(MachineSettings, {}),
         "data": [option for option in options_of(DataSettings, {}) if option.name not in NAMES],
-        "train": options_of(TrainSettings, kind(kind.Settings()).train_defaults()),
+        "train": options_of(TrainSettings, with_lr(kind(kind.Settings()).train_defaults(), model)),
         "augment": options_of(AugmentSettings, augment.model_dump()),
         "model": [option for option in model.options.listed() if option.name not in MachineSettings.model_fields],
         "space": space_settings(),

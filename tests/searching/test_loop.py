@@ -124,7 +124,7 @@ def test_fine_tuning_has_a_fresh_optimiser_and_a_rate_that_falls_from_a_tenth(pr
 
 @pytest.mark.parametrize("level", ["joint", "bilevel"])
 def test_fine_tuning_goes_on_with_the_strategys_own_steps(probed, level):
-    kept = probed(level=level)
+    kept = probed(level=level, lr=LR)
     plan, steps = kept["loop"].plan, kept["steps"]
     assert [step.number for step in steps] == list(range(plan.steps + TUNINGS))
     assert [step.schedule for step in steps[plan.steps :]] == pytest.approx([rate / LR for rate, _ in kept["tuned"]])

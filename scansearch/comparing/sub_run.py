@@ -1,0 +1,71 @@
+"""Runs in the folder of the run that they say something of: theirs like any other, checked before one goes on."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from scansearch.errors import RunFolderError
+from scansearch.files import own_folder
+from scansearch.runs.config import RunConfig
+from scansearch.runs.origin import compare
+from scansearch.runs.run import Run
+
+SEEDS = 2**32
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class SubRun:
+    """A run in a folder of another.
+
+    Args:
+        path: Its folder.
+        config: Its settings.
+    """
+
+    path: Path
+    config: RunConfig
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to go on from."""
+        return (self.path / "config.toml").exists()
+
+    def check(self) -> None:
+        """Checks that the run in the folder, if one was begun, is this one.
+
+        Raises:
+            RunFolderError: If it has other settings, or lies behind a link.
+        """
+        for folder in (self.path.parent, self.path):
+            own_folder(folder)
+        if not self.begun:
+            return
+        done = "searched" if self.config.kind == "search" else "trained"
+        try:
+            compare(
+                Run.open(self.path).config.recipe(), self.config.recipe(), f"{self.path} was {done} with", "this needs"
+            )
+        except RunFolderError as error:
+            reason = str(error).partition("; restore it")[0]
+            raise RunFolderError(f"{reason}; take the same settings as before, or remove {self.path.parent}") from error
+
+    def wait(self) -> None:
+        """Waits for the process of an earlier call that was killed: it notices, saves and leaves its folder."""
+        if self.path.is_dir():
+            with suppress(Timeout), FileLock(self.path / ".lock", timeout=PATIENCE_S):
+                pass
+
+
+def shared_threads(config: RunConfig) -> dict[str, Any]:
+    """The section ``machine`` of a run that has its share of this machine's threads; nothing if it takes them as they come."""
+    if not config.machine.threads:
+        return {}
+    threads = min(config.machine.threads, torch.get_num_threads())
+    return {"machine": config.machine.model_copy(update={"threads": threads})}
