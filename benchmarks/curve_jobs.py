@@ -120,13 +120,16 @@ class Search:
 
 
 def find(job: Search) -> dict[str, Any]:
-    """The genotype found, and the processor's seconds."""
+    """The genotype found, which layers' choices have settled, the supernet's accuracy, and the processor's seconds."""
     with curves(job.task.answer, tiny=job.tiny) as name:
         began = process_time()
         genotype = search(
             space=job.task.space, strategy=job.strategy, model=MODEL, data=name, seed=job.seed, **job.settings
         )
-    return {"directions": genotype.directions, "seconds": process_time() - began}
+    seconds = process_time() - began
+    settled = [layer.settled for layer in genotype.layers]
+    accuracy = genotype.search.get("supernet_accuracy")
+    return {"directions": genotype.directions, "settled": settled, "supernet": accuracy, "seconds": seconds}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -73,7 +74,14 @@ def _launch(fabric: Fabric) -> None:
     if not _watching:
         _watching.append(threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True))
         _watching[0].start()
+        atexit.register(_leave)
     fabric.launch()
+
+
+def _leave() -> None:
+    """Ends the threads that talk to the other processes while Python still stands: left to the exit of C++, they may abort it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _stop_with(launcher: int) -> None:
