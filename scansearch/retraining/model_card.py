@@ -15,7 +15,7 @@ from scansearch.runs.settings import TrainSettings
 from scansearch.runs.tables import EPOCHS
 from scansearch.runs.weights_file import NetworkFacts, read_network_file
 from scansearch.text import one_line
-from scansearch.training.parameter_groups import without_decay
+from scansearch.training.parameter_groups import spared_weights
 
 CARD = "model_card.md"
 WORST = 3
@@ -89,7 +89,7 @@ def _by_weight(train: TrainSettings, facts: NetworkFacts) -> list[str]:
     """What not all weights have alike."""
     with torch.device("meta"):
         network = facts.spec.network(facts.directions, facts.shape)
-    kinds = dict.fromkeys(kind_of(name) for name in sorted(without_decay(network, train)))
+    kinds = dict.fromkeys(kind_of(name) for name in sorted(spared_weights(network, train)))
     lines = [
         f"- Weight decay {train.weight_decay:g}, without it: {', '.join(f'`{kind}`' for kind in kinds) or 'none'}."
     ]

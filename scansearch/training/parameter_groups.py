@@ -22,7 +22,7 @@ def trained_parameters(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return [(name, p) for name, p in network.named_parameters() if p.requires_grad]
 
 
-def without_decay(network: nn.Module, settings: TrainSettings) -> set[str]:
+def spared_weights(network: nn.Module, settings: TrainSettings) -> set[str]:
     """Names of the weights that weight decay spares.
 
     They are those that the network names in ``no_weight_decay``, by default 1-D ones, and those that match ``settings.without_decay``;
@@ -48,7 +48,7 @@ def parameter_groups(network: nn.Module, settings: TrainSettings) -> list[dict[s
     Raises:
         ScansearchError: If nothing matches a pattern, or it is not known in which layers the weights stand.
     """
-    spared, weights = without_decay(network, settings), trained_parameters(network)
+    spared, weights = spared_weights(network, settings), trained_parameters(network)
     if settings.layer_decay == 1:
         return [
             _group([p for name, p in weights if (name in spared) == free], settings, free, 1.0)

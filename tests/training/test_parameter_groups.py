@@ -10,7 +10,7 @@ from scansearch.runs.settings import TrainSettings
 from scansearch.shape import ImageShape
 from scansearch.training.optimizer import weight_optimizer
 from scansearch.training.optimizer_state import load_optimizer, set_lr
-from scansearch.training.parameter_groups import parameter_groups, without_decay
+from scansearch.training.parameter_groups import parameter_groups, spared_weights
 
 SHAPE = ImageShape(8, 8, channels=1, classes=3)
 PLAIN = {"embed_dim": 8, "depth": 3, "patch_size": 2}
@@ -75,12 +75,12 @@ def test_layers_change_nothing_about_decay(model):
 def test_patterns_spare_more_and_fewer():
     net = network()
     own = net.no_weight_decay()
-    more = without_decay(net, TrainSettings(without_decay=["*.A_log", "pos_embed"]))
+    more = spared_weights(net, TrainSettings(without_decay=["*.A_log", "pos_embed"]))
     assert more - own == {"pos_embed", *(f"layers.{i}.mixer.A_log" for i in range(3))}
     assert more >= own
-    fewer = without_decay(net, TrainSettings(with_decay=["*.D", "layers.[01].norm.weight"]))
+    fewer = spared_weights(net, TrainSettings(with_decay=["*.D", "layers.[01].norm.weight"]))
     assert own - fewer == {*(f"layers.{i}.mixer.D" for i in range(3)), "layers.0.norm.weight", "layers.1.norm.weight"}
-    assert without_decay(net, TrainSettings(without_decay=["*"], with_decay=["*"])) == set()
+    assert spared_weights(net, TrainSettings(without_decay=["*"], with_decay=["*"])) == set()
 
 
 @pytest.mark.parametrize("setting", ["without_decay", "with_decay"])
