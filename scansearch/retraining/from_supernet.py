@@ -1,9 +1,9 @@
 """What a network inherits of a supernet: the branches that it keeps, rescaled from a weighted mixture to a plain sum.
 
-In the search, a layer gives the mixture sum_i w_i LN(branch_i); the derived network adds up the branches as they are. So each kept
-branch is multiplied by the factor with which the sum comes nearest to the mixture, by least squares over the tokens of some training
-images. No factor is negative: attention over channels does not see the scale of a branch, but its sign. Where a strategy has trained
-plain sums, nothing has to be rescaled.
+In the search, a layer gives the mixture sum_i w_i LN(branch_i); the derived network adds up the branches as they are, or takes their
+mean. So each kept branch is multiplied by the factor with which that comes nearest to the mixture, by least squares over the tokens of
+some training images; in a layer that normalises the sum, before it does. No factor is negative: attention over channels does not see the
+scale of a branch, but its sign. Where a strategy has trained plain sums, nothing has to be rescaled.
 """
 
 from __future__ import annotations
