@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help demo test test-slow lint bench gpu-check clean
 
 help:
 	@echo "make demo       build $(VENV), search on real images, train what was found beside random ones (a few minutes)"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-slow  the long tests as well"
 	@echo "make lint       ruff, mypy and the floors alone"
 	@echo "make bench      every speed and memory figure of docs/benchmarks.md"
+	@echo "make gpu-check  on a machine with a GPU: are the kernels right, how fast are they; uses python3 as it is"
 	@echo "make clean      remove $(VENV) and caches; runs/ stays"
 
 demo: $(VENV)/.installed
@@ -43,6 +44,10 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks
+
+# With the torch and the triton that are there, for these have to fit the GPU: python3 -m pip install -e . first, if need be.
+gpu-check:
+	$(PYTHON) -m benchmarks.gpu_check
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

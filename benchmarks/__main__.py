@@ -14,6 +14,7 @@ from benchmarks import (
     alone,
     curves,
     decoys,
+    derived,
     image_check,
     machine,
     many_directions,
@@ -35,6 +36,7 @@ from scansearch.registry import STRATEGIES
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "scan": lambda options: scan.run(options.repeats, tiny=options.tiny),
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
+    "derived": lambda options: derived.run(options.repeats, tiny=options.tiny),
     "update": lambda options: update.run(options.repeats, tiny=options.tiny),
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
@@ -64,7 +66,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""
-CHECKED = ("scan", "step", "update", "planted", "decoys")
+CHECKED = ("scan", "step", "derived", "update", "planted", "decoys")
 """Those that promise something."""
 
 

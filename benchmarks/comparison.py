@@ -13,6 +13,13 @@ from rich.text import Text
 TARGETS: dict[tuple[str, str], dict[str, float]] = {
     ("scan", "c"): {"time-major": 15, "mambapy": 40, "unbind": 30},
     ("step", "micro"): {"looped time-major": 8, "looped mambapy": 16},
+    ("derived", "nano step"): {"looped time-major": 6},
+    **{
+        ("derived", f"{model} {what}"): {"looped time-major": 4}
+        for model in ("LocalVim-T", "LocalVMamba-T")
+        for what in ("inference", "step")
+    },
+    ("derived", "LocalVMamba supernet"): {"looped time-major": 5},
     **{
         ("update", f"{model} {case}"): {"torch's AdamW": 0.97}
         for model in ("nano", "micro")
@@ -44,10 +51,10 @@ class Comparison:
     """Samples of one quantity, ours and our peers'.
 
     Args:
-        benchmark: ``"scan"``, ``"step"``, ``"update"``, ``"many"``, ``"orders"``, ``"strategies"``, ``"subsets"`` or ``"memory"``.
+        benchmark: Its name on the command line.
         case: What was measured: a shape or a model by its short name.
         title: The line above the table.
-        unit: Unit of the samples: ``"ms"``, ``"us"`` or ``"MB"``.
+        unit: Unit of the samples: ``"ms"``, ``"ms an image"``, ``"us"`` or ``"MB"``.
         samples: Samples by name; ours is the first.
         absent: Peers that could not be measured, each with the reason.
     """

@@ -32,7 +32,7 @@ from scansearch.registry import SEARCH_SPACES, STRATEGIES
 LAYOUTS = ("hilbert", "h", "v", "w2", "spiral", "diagonal")
 """The layouts that everyone may look at; those drawn by a seed decide whether a setting holds elsewhere, too."""
 CATALOGUE = "wide128"
-SEEDS, POOL = 3, 60
+SEEDS, POOL = 3, 24
 BUDGETS = (3, 10, 30)
 """Time of a search, in trainings of a single network."""
 FINAL_SEED, POOL_SEED = 1_000, 2_000

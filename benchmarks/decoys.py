@@ -30,7 +30,7 @@ SPACE, DECOY = "decoys12", "random:"
 NAME = "decoys"
 TRAIN, VALIDATION = 3_000, 500
 MODEL: dict[str, Any] = {"model": "local_vim_nano", "depth": 2}
-SEARCH: dict[str, Any] = {"epochs": 5, "batch_size": 32, "threads": 1, "checkpoint_steps": 100_000}
+SEARCH: dict[str, Any] = {"epochs": 5, "lr": 3e-3, "batch_size": 32, "threads": 1, "checkpoint_steps": 100_000}
 """Small enough for an hour on one core, all strategies together; 465 updates of the weights."""
 SETTINGS: dict[str, dict[str, Any]] = {
     # About 60 judgements by the supernet each, so that choosing does not take longer than training.

@@ -1,8 +1,10 @@
-"""The mixer as it is usually written: a Python loop over the directions, each with plain PyTorch operations."""
+"""Mixers as they are usually written: a Python loop over the directions, each with plain PyTorch operations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -10,13 +12,17 @@ from torch.nn import functional as F
 
 from benchmarks.peers import Scan
 from scansearch.models.attention import SCAttn
-from scansearch.models.mixer import ScanMixer
+from scansearch.models.mixer import BranchMixer, ScanMixer
 from scansearch.models.selection import Selection
-from scansearch.scans import ScanOrder
+from scansearch.ops import BranchParameters
+from scansearch.scans import ScanOrder, invert
+from scansearch.shape import Size
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
-class LoopedMixer(nn.Module):
-    """Computes what a ``ScanMixer`` computes, from the same parameters, one direction at a time.
+class LoopedBranches(nn.Module):
+    """Computes what the branches of a mixer compute, from the same parameters, one direction at a time.
 
     Args:
         mixer: Whose parameters to use.
@@ -25,49 +31,82 @@ class LoopedMixer(nn.Module):
         scan: The selective scan, with the signature of ``benchmarks.peers``.
     """
 
-    def __init__(self, mixer: ScanMixer, directions: Sequence[str], grid: tuple[int, int], scan: Scan) -> None:
+    def __init__(self, mixer: Any, directions: Sequence[str], grid: Size, scan: Scan) -> None:
         super().__init__()
-        self.mixer, self.alpha, self.scan = mixer, mixer.alpha, scan
-        self.orders = [ScanOrder(name).indices(*grid) for name in directions]
-        self.inverses = [ScanOrder(name).inverse(*grid) for name in directions]
+        self.mixer, self.scan = mixer, scan
+        if hasattr(mixer, "alpha"):
+            self.alpha = mixer.alpha
+        padded = mixer.config.windows == "padded"
+        self.orders = [ScanOrder(name).indices(*grid, padded=padded) for name in directions]
+        self.inverses = [invert(order, grid[0] * grid[1]) for order in self.orders]
 
-    def forward(self, hidden: torch.Tensor, selection: Selection) -> torch.Tensor:
-        """Mixes hidden (B, L, E) along the selected directions; returns (B, L, E)."""
-        m = self.mixer
-        xz = m.in_proj(hidden)  # (B, L, 2D)
+    def mixed(self, xz: torch.Tensor, selection: Selection | None) -> torch.Tensor:
+        """The branches of x (B, L, D), or of x and its gate (B, L, 2D), added up, or their weighted mixture."""
+        chosen = Selection(tuple(range(len(self.orders)))) if selection is None else selection
         # unbind: one gradient of the stacked parameter, where indexing would build one for each direction.
-        stacked = (m.conv_weight, m.conv_bias, m.x_proj_weight, m.dt_proj_weight, m.dt_proj_bias, m.A_log, m.D)
-        parts = list(zip(*(p.unbind(0) for p in stacked), strict=True))
-        branches = [self._branch(xz, self.orders[i], self.inverses[i], *parts[i]) for i in selection.indices]
-        if selection.weights is None:
-            return m.out_proj(torch.stack(branches).sum(0))
+        rows = list(zip(*(p.unbind(0) for p in self.mixer.stacked.values()), strict=True))
+        branches = [self._branch(xz, self.orders[i], self.inverses[i], *rows[i]) for i in chosen.indices]
+        if chosen.weights is None:
+            return torch.stack(branches).sum(0)
         normed = torch.stack([F.layer_norm(branch, branch.shape[-1:]) for branch in branches])
-        return m.out_proj((normed * selection.weights.view(-1, 1, 1, 1)).sum(0))
+        return (normed * chosen.weights.view(-1, 1, 1, 1)).sum(0)
 
-    def _branch(
-        self,
-        xz: torch.Tensor,
-        order: torch.Tensor,
-        inverse: torch.Tensor,
-        conv_weight: torch.Tensor,
-        conv_bias: torch.Tensor,
-        x_proj_weight: torch.Tensor,
-        dt_proj_weight: torch.Tensor,
-        dt_proj_bias: torch.Tensor,
-        A_log: torch.Tensor,
-        D: torch.Tensor,
-    ) -> torch.Tensor:
-        length, (channels, taps) = xz.shape[1], conv_weight.shape
+    def _branch(self, xz: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor, *own: torch.Tensor) -> torch.Tensor:
+        p = BranchParameters(*own)
+        if bool((order < 0).any()):  # zero tokens
+            xz, order = F.pad(xz, (0, 0, 0, 1)), torch.where(order < 0, xz.shape[1], order)
         # index_select: its backward pass takes half the time of that of xz[:, order].
-        x, z = xz.index_select(1, order).chunk(2, dim=-1)
-        convolved = F.conv1d(x.transpose(1, 2), conv_weight.unsqueeze(1), conv_bias, padding=taps - 1, groups=channels)
-        u = F.silu(convolved[..., :length]).transpose(1, 2)  # (B, L, D)
-        states = A_log.shape[1]
-        dt, B, C = F.linear(u, x_proj_weight).split([dt_proj_weight.shape[1], states, states], dim=-1)
-        panels = (t.unsqueeze(0) for t in (u, F.linear(dt, dt_proj_weight), -torch.exp(A_log), B, C, D, dt_proj_bias))
-        y = self.scan(*panels).squeeze(0) * F.silu(z)
-        y = y.index_select(1, inverse)
+        u, *gate = xz.index_select(1, order).split(self.mixer.inner, dim=-1)
+        if p.conv_weight is not None:
+            channels, taps = p.conv_weight.shape
+            weight = p.conv_weight.unsqueeze(1)
+            convolved = F.conv1d(u.transpose(1, 2), weight, p.conv_bias, padding=taps - 1, groups=channels)
+            u = F.silu(convolved[..., : u.shape[1]]).transpose(1, 2)  # (B, L, D)
+        states = p.A_log.shape[1]
+        dt, B, C = F.linear(u, p.x_proj_weight).split([p.dt_proj_weight.shape[1], states, states], dim=-1)
+        panels = (u, F.linear(dt, p.dt_proj_weight), -torch.exp(p.A_log), B, C, p.D, p.dt_proj_bias)
+        y = self.scan(*(t.unsqueeze(0) for t in panels)).squeeze(0)
+        y = (y * F.silu(gate[0]) if gate else y).index_select(1, inverse)
         return y if self.mixer.attn is None else _attention(self.mixer.attn, y)
+
+
+class LoopedMixer(LoopedBranches):
+    """A ``ScanMixer``; the arguments are those of ``LoopedBranches``."""
+
+    def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
+        """Mixes hidden (B, L, E) along the selected directions; returns (B, L, E)."""
+        mixed: torch.Tensor = self.mixer.out_proj(self.mixed(self.mixer.in_proj(hidden), selection))
+        return mixed
+
+
+class LoopedGridMixer(LoopedBranches):
+    """A ``GridMixer``, likewise."""
+
+    def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
+        """Mixes hidden (B, H, W, E) along the selected directions; returns (B, H, W, E)."""
+        m = self.mixer
+        x, *gate = m.in_proj(hidden).split(m.inner, dim=-1)
+        x = F.silu(m.conv2d(x.permute(0, 3, 1, 2))).flatten(2).transpose(1, 2)
+        y = m.out_norm(self.mixed(x, selection)).view(*hidden.shape[:-1], m.inner)
+        mixed: torch.Tensor = m.out_proj(y * F.silu(gate[0]) if gate else y)
+        return mixed
+
+
+def looped(network: Network, scan: Scan, grids: Sequence[Size]) -> Network:
+    """A copy of a network or supernet whose mixers loop over their directions.
+
+    Args:
+        network: With ``candidates``, those of each mixer.
+        scan: The selective scan.
+        grids: Rows and columns of each mixer's tokens.
+    """
+    copy: Any = deepcopy(network)
+    mixers = [(name, module) for name, module in copy.named_modules() if isinstance(module, BranchMixer)]
+    for (name, mixer), directions, grid in zip(mixers, copy.candidates, grids, strict=True):
+        kind = LoopedMixer if isinstance(mixer, ScanMixer) else LoopedGridMixer
+        copy.set_submodule(name, kind(mixer, directions, grid, scan))
+    changed: Network = copy
+    return changed
 
 
 def _attention(attn: SCAttn, x: torch.Tensor) -> torch.Tensor:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from benchmarks.comparison import Comparison
-from benchmarks.looped import LoopedMixer
-from benchmarks.peers import Scan, absent_peers, available_peers
+from benchmarks.looped import looped
+from benchmarks.peers import absent_peers, available_peers
 from benchmarks.timing import interleaved
 from scansearch.errors import ScansearchError
 from scansearch.models import Selection, Supernet
@@ -31,14 +30,6 @@ def supernet(model: str) -> Supernet:
     candidates = [SEARCH_SPACES.get("default8").candidates] * len(spec.layers(SHAPE))
     made: Supernet = spec.supernet(candidates, SHAPE)
     return made
-
-
-def looped(network: Supernet, scan: Scan) -> Supernet:
-    """A copy of a supernet whose mixers loop over their directions."""
-    copy: Any = deepcopy(network)
-    for layer, names in zip(copy.layers, copy.candidates, strict=True):
-        layer.mixer = LoopedMixer(layer.mixer, names, copy.grid, scan)
-    return copy
 
 
 def selections(network: Supernet) -> list[Selection]:
@@ -71,7 +62,8 @@ def contestants(model: str) -> dict[str, Supernet]:
     """Ours, and its looped copies with the scans that run here."""
     ours = supernet(model)
     scans = {name: scan for name, scan in available_peers().items() if name in LOOPED_SCANS}
-    return {"ours": ours, **{f"looped {name}": looped(ours, scan) for name, scan in scans.items()}}
+    grids = [info.grid for info in MODELS.get(f"local_vim_{model}").layers(SHAPE)]
+    return {"ours": ours, **{f"looped {name}": looped(ours, scan, grids) for name, scan in scans.items()}}
 
 
 def check_same(networks: dict[str, Supernet]) -> None:

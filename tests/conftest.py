@@ -8,6 +8,8 @@ from hypothesis import settings
 
 # Two workers with two OpenMP threads each on two cores wait for each other far longer than they compute.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The kernels for a GPU run on the CPU then, where they are asked for by name: there is no GPU here.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # No deadline: how long an example takes says how busy the machine is.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -120,6 +120,18 @@ class BranchMixer(nn.Module):
             return mixed
         return torch.cat([*passed(x, z, slice(0, block.start)), mixed, *passed(x, z, slice(block.stop, None))], dim=-1)
 
+    @torch.no_grad()
+    def scale_branches(self, factors: torch.Tensor) -> None:
+        """Multiplies what each branch gives by a factor, float (G,): C and D are, in which a branch is linear."""
+        scales = factors.to(self.D)[:, None]
+        self.x_proj_weight[:, self.rank + self.states :].mul_(scales[..., None])
+        self.D.mul_(scales)
+
+    def summed(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
+        """What the layer makes of hidden, up to where it is no longer linear in its branches; by default all that it gives."""
+        summed: torch.Tensor = self.forward(hidden, selection)
+        return summed
+
     def _mix(
         self, scale: float, chunk: Selection, rows: Sequence[torch.Tensor], shared: Sequence[torch.Tensor]
     ) -> torch.Tensor:
@@ -194,13 +206,6 @@ class ScanMixer(BranchMixer):
         self.out_proj.reset_parameters()  # kaiming uniform, a = sqrt(5)
         with torch.no_grad():
             self.out_proj.weight /= math.sqrt(self.config.depth)
-
-    @torch.no_grad()
-    def scale_branches(self, factors: torch.Tensor) -> None:
-        """Multiplies what each branch gives by a factor, float (G,): C and D are, in which a branch is linear."""
-        scales = factors.to(self.D)[:, None]
-        self.x_proj_weight[:, self.rank + self.states :].mul_(scales[..., None])
-        self.D.mul_(scales)
 
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, L, E) along all directions, or those of ``selection``; returns (B, L, E)."""

@@ -45,6 +45,11 @@ def is_backwards(direction: str) -> bool:
     return ScanOrder(ScanOrder(direction).canonical).flipped
 
 
+def is_misplaced(direction: str) -> bool:
+    """Whether LocalMamba's code has a wrong inverse of a direction, on grids that are not square."""
+    return ScanOrder(direction).canonical in ("v", "v_flip")
+
+
 def released_places(
     directions: Sequence[str], grid: tuple[int, int], *, class_token: bool = False
 ) -> torch.Tensor | None:
@@ -61,7 +66,7 @@ def released_places(
         int64 (G, L) on the CPU, or ``None`` where every token has its own.
     """
     tokens = grid[0] * grid[1]
-    wrong = [ScanOrder(name).canonical in ("v", "v_flip") for name in directions]
+    wrong = [is_misplaced(name) for name in directions]
     if grid[0] == grid[1] or not any(wrong):
         return None
     order = ScanOrder("v").indices(*grid)

@@ -46,10 +46,10 @@ def check_weights(weights: Mapping[str, Any], wanted: Mapping[str, torch.Tensor]
     """
     _check_tensors(weights)
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    missing = [_kind(name) for name in wanted if name not in shapes]
-    unexpected = [_kind(name) for name in shapes if name not in wanted]
+    missing = [kind_of(name) for name in wanted if name not in shapes]
+    unexpected = [kind_of(name) for name in shapes if name not in wanted]
     reshaped = [
-        f"{_kind(name)} {shapes[name]} for {tuple(like.shape)}"
+        f"{kind_of(name)} {shapes[name]} for {tuple(like.shape)}"
         for name, like in wanted.items()
         if name in shapes and shapes[name] != tuple(like.shape)
     ]
@@ -74,7 +74,7 @@ def _check_tensors(weights: Mapping[str, Any]) -> None:
             )
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """The name with a star for each number: layers, branches."""
     return re.sub(r"(?<=[._])\d+(?=[._]|$)", "*", name)
 

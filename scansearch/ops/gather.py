@@ -44,3 +44,10 @@ def _take(x: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     if rows.shape[1] > x.shape[2]:  # only then are there more rows than tokens, and so zeros among them
         taken.mul_((rows >= 0)[:, None, :, None])
     return taken
+
+
+def inverse_of(order: torch.Tensor, tokens: int) -> torch.Tensor:
+    """The position (G, tokens) of each token in ``order`` (G, L'), whose zero tokens are -1; -1 where it has none."""
+    positions = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    slots = torch.where(order < 0, tokens, order)  # zero tokens go to a slot that is cut off
+    return order.new_full((order.shape[0], tokens + 1), -1).scatter_(1, slots, positions)[:, :tokens]

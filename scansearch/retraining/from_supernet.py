@@ -1,9 +1,9 @@
 """What a network inherits of a supernet: the branches that it keeps, rescaled from a weighted mixture to a plain sum.
 
-In the search, a layer gives the mixture sum_i w_i LN(branch_i); the derived network adds up the branches as they are. So each kept
-branch is multiplied by the factor with which the sum comes nearest to the mixture, by least squares over the tokens of some training
-images. No factor is negative: attention over channels does not see the scale of a branch, but its sign. Where a strategy has trained
-plain sums, nothing has to be rescaled.
+In the search, a layer gives the mixture sum_i w_i LN(branch_i); the derived network adds up the branches as they are, or takes their
+mean. So each kept branch is multiplied by the factor with which that comes nearest to the mixture, by least squares over the tokens of
+some training images; in a layer that normalises the sum, before it does. No factor is negative: attention over channels does not see the
+scale of a branch, but its sign. Where a strategy has trained plain sums, nothing has to be rescaled.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from scansearch.strategy.step import Plan
 from scansearch.strategy.strategy import Strategy
 from scansearch.training.events import Listener
 
-IMAGES = 128
-"""Training images of the search over whose tokens the factors are fitted."""
+IMAGES, TOGETHER = 128, 16
+"""Training images of the search over whose tokens the factors are fitted, and how many run at a time."""
 
 
 def kept_of_supernet(
@@ -101,10 +101,10 @@ def _some_images(data: ImageData) -> torch.Tensor:
 
 @torch.no_grad()
 def fitted_factors(supernet: Supernet, selections: Sequence[Selection], images: torch.Tensor) -> list[torch.Tensor]:
-    """The factor of every selected branch with which their plain sum comes nearest to the layer's mixture.
+    """The factor of every selected branch with which the derived network's layer comes nearest to the mixture.
 
     Args:
-        supernet: In evaluation mode; its mixers take ``(hidden, selection)`` and have ``scale_branches``.
+        supernet: In evaluation mode; its mixers take ``(hidden, selection)`` and have ``summed``, ``scale_branches`` and ``mean``.
         selections: One a layer.
         images: Normalised, (B, C, H, W).
 
@@ -115,6 +115,18 @@ def fitted_factors(supernet: Supernet, selections: Sequence[Selection], images: 
         UnsupportedError: If its mixers are others.
     """
     mixers = _mixers(supernet, type(supernet).__name__, len(selections))
+    triangles: list[torch.Tensor | None] = [None] * len(mixers)
+    for batch in images.split(TOGETHER):
+        inputs = _inputs(supernet, selections, mixers, batch)
+        for number, (mixer, selection) in enumerate(zip(mixers, selections, strict=True)):
+            triangles[number] = _triangle(triangles[number], mixer, inputs[number], selection)
+    return [_factors(mixer, triangle) for mixer, triangle in zip(mixers, triangles, strict=True)]
+
+
+def _inputs(
+    supernet: Supernet, selections: Sequence[Selection], mixers: Sequence[Any], images: torch.Tensor
+) -> dict[int, torch.Tensor]:
+    """What every mixer is given."""
     inputs: dict[int, torch.Tensor] = {}
     hooks = [
         mixer.register_forward_pre_hook(lambda _, given, number=number: inputs.__setitem__(number, given[0]))
@@ -125,20 +137,23 @@ def fitted_factors(supernet: Supernet, selections: Sequence[Selection], images: 
     finally:
         for hook in hooks:
             hook.remove()
-    return [
-        _factors(mixer, inputs[i], selection)
-        for i, (mixer, selection) in enumerate(zip(mixers, selections, strict=True))
-    ]
+    return inputs
 
 
-def _factors(mixer: Any, hidden: torch.Tensor, selection: Selection) -> torch.Tensor:
+def _triangle(before: torch.Tensor | None, mixer: Any, hidden: torch.Tensor, selection: Selection) -> torch.Tensor:
+    """The triangle of a QR decomposition, which holds all that least squares need in a few rows: of ``before``, and of these tokens."""
+    wanted = mixer.summed(hidden, selection).double().flatten()
+    branches = [mixer.summed(hidden, Selection((index,))).double().flatten() for index in selection.indices]
+    rows = torch.stack([*branches, wanted], dim=1)
+    return torch.linalg.qr(rows if before is None else torch.cat([before, rows]), mode="r").R
+
+
+def _factors(mixer: Any, triangle: torch.Tensor | None) -> torch.Tensor:
     from scipy.optimize import nnls  # imported here: few trainings inherit
 
-    wanted = mixer(hidden, selection).double().flatten()
-    branches = [mixer(hidden, Selection((index,))).double().flatten() for index in selection.indices]
-    # The triangle of a QR decomposition holds all that least squares need, in a few rows.
-    triangle = torch.linalg.qr(torch.stack([*branches, wanted], dim=1), mode="r").R.cpu().numpy()
-    return torch.from_numpy(nnls(triangle[:, :-1], triangle[:, -1])[0]).float()
+    assert triangle is not None  # there is an image
+    found = torch.from_numpy(nnls(triangle[:, :-1].cpu().numpy(), triangle[:, -1].cpu().numpy())[0]).float()
+    return found * len(found) if mixer.mean else found  # where a derived network takes the mean, not the sum
 
 
 def _mixers(network: nn.Module, name: str, layers: int) -> list[Any]:

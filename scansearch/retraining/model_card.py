@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scansearch.files import write_text
+from scansearch.lazy import torch
 from scansearch.machine.environment import versions
+from scansearch.models.weight_check import kind_of
 from scansearch.runs.evaluation_json import Evaluation, Evaluations
 from scansearch.runs.run import Run
+from scansearch.runs.settings import TrainSettings
 from scansearch.runs.tables import EPOCHS
 from scansearch.runs.weights_file import NetworkFacts, read_network_file
 from scansearch.text import one_line
+from scansearch.training.parameter_groups import spared_weights
 
 CARD = "model_card.md"
 WORST = 3
@@ -32,7 +36,7 @@ def write_card(folder: str | Path) -> Path:
         f"# {_said(facts.model)} trained on {_said(run.config.data.name)}",
         "",
         *_network(facts, parameters),
-        *_training(run),
+        *_training(run, facts),
         *_result(run),
         *_tests(Evaluations.of(run.path).evaluations),
         *_loading(run.path, facts),
@@ -56,7 +60,7 @@ def _network(facts: NetworkFacts, parameters: int) -> list[str]:
     ]
 
 
-def _training(run: Run) -> list[str]:
+def _training(run: Run, facts: NetworkFacts) -> list[str]:
     config, train = run.config, run.config.train
     assert config.genotype is not None  # of a training
     begun = f"weights of {Path(config.inherit.source).name}" if config.inherit else "fresh weights"
@@ -67,7 +71,8 @@ def _training(run: Run) -> list[str]:
         f"- Genotype: {_said(Path(config.genotype.source).name)}; seed {config.seed}; begun with {_said(begun)}.",
         f"- Data: {_said(config.data.name)}, fingerprint {run.environment['data']['fingerprint'][:16]}. Test images were not touched.",
         f"- Recipe: {_said(Path(config.preset or '').name)}; {train.epochs} epochs, batch {train.batch_size}, {train.optimizer}, "
-        f"peak learning rate {train.lr:g}, weight decay {train.weight_decay:g}. All settings are in `config.toml`.",
+        f"peak learning rate {train.lr:g}. All settings are in `config.toml`.",
+        *_by_weight(train, facts),
         f"- Kept: {kept}, after the last epoch; no epoch was picked.",
         f"- Device: {_said(run.environment['device'])}; {run.environment['precision']}; "
         + ", ".join(
@@ -78,6 +83,19 @@ def _training(run: Run) -> list[str]:
         + ".",
         "",
     ]
+
+
+def _by_weight(train: TrainSettings, facts: NetworkFacts) -> list[str]:
+    """What not all weights have alike."""
+    with torch.device("meta"):
+        network = facts.spec.network(facts.directions, facts.shape)
+    kinds = dict.fromkeys(kind_of(name) for name in sorted(spared_weights(network, train)))
+    lines = [
+        f"- Weight decay {train.weight_decay:g}, without it: {', '.join(f'`{kind}`' for kind in kinds) or 'none'}."
+    ]
+    if train.layer_decay < 1:
+        lines.append(f"- Each layer learns at {train.layer_decay:g} of the rate of the layer after it.")
+    return lines
 
 
 def _result(run: Run) -> list[str]:

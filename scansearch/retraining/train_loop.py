@@ -104,7 +104,7 @@ class TrainLoop:
     def _log_epoch(self, seconds: float, images_per_second: float) -> None:
         val_loss, val_accuracy = evaluate(self.kept, self.data.validation, self.feed)
         loss, accuracy = self.meter.total()
-        epoch, lr = self.step // self.weights.steps_per_epoch, float(self.weights.optimizer.param_groups[0]["lr"])
+        epoch, lr = self.step // self.weights.steps_per_epoch, self.weights.rate
         row = EpochRow(epoch, self.step, loss, accuracy, val_loss, val_accuracy, lr)
         if self.processes.is_first:
             self.folder.append(EPOCHS, [row])

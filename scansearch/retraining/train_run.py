@@ -31,6 +31,7 @@ from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
 from scansearch.training.join import join
 from scansearch.training.log import Logged
+from scansearch.training.parameter_groups import parameter_groups
 from scansearch.training.processes import Processes
 
 
@@ -133,6 +134,8 @@ def assemble_training(config: RunConfig, genotype: Genotype, fabric: Fabric, lis
     data = images_of(config.data, listener)
     check_model(genotype, spec, data.shape)
     check_fits(lambda: spec.network(genotype.directions, data.shape), fabric.device)
+    with torch.device("meta"):
+        parameter_groups(spec.network(genotype.directions, data.shape), config.train)
     facts = environment_of(config.machine, data, backend, fabric)
     return TrainParts(spec, data, genotype, fabric, facts)
 

@@ -88,9 +88,10 @@ class RunConfig(BaseModel):
             raise ValueError("a run of kind search has the sections space and strategy")
         if self.kind == "train" and self.genotype is None:
             raise ValueError("a run of kind train has the section genotype")
-        if self.kind != "train" and self.train.ema:
+        if self.kind != "train" and (told := self.train.of_trainings()):
+            name, value = told[0]
             raise ValueError(
-                f"ema is of a training (`scansearch train`), but this is a {self.kind} with ema={self.train.ema}; leave it out"
+                f"{name} is of a training (`scansearch train`), but this is a {self.kind} with {name}={value}; leave it out"
             )
         return self
 

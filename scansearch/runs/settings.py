@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from scansearch.runs.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
 
 THREADS_A_CPU = 4
+MOST_PATTERNS = 100
+Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Settings(BaseModel):
@@ -95,6 +97,20 @@ class TrainSettings(Settings):
     weight_decay: float = Field(
         0.04, ge=0, le=100, description="Weight decay; biases, norms and other 1-D parameters have none."
     )
+    without_decay: list[Pattern] = Field(
+        [],
+        max_length=MOST_PATTERNS,
+        description="Of a training: more weights without decay, by patterns of their names such as *.A_log.",
+    )
+    with_decay: list[Pattern] = Field(
+        [], max_length=MOST_PATTERNS, description="Of a training: weights with decay that would have none, likewise."
+    )
+    layer_decay: float = Field(
+        1.0,
+        ge=0.01,
+        le=1,
+        description="Of a training: the learning rate of a layer, as a share of that of the layer after it; 1 is off.",
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     clip_norm: float = Field(1.0, ge=0, le=1e6, description="Largest norm of the weights' gradient; 0 does not clip.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Label smoothing.")
@@ -110,6 +126,11 @@ class TrainSettings(Settings):
         if self.min_lr > self.lr:
             raise ValueError(f"min_lr <= lr must hold, but got {self.min_lr} and {self.lr}")
         return self
+
+    def of_trainings(self) -> list[tuple[str, Any]]:
+        """The settings that only trainings of final networks have, as far as they are not their defaults."""
+        names = ("ema", "without_decay", "with_decay", "layer_decay")
+        return [(n, getattr(self, n)) for n in names if getattr(self, n) != TrainSettings.model_fields[n].default]
 
     def notes(self) -> list[str]:
         """What the user should know about these settings, a line each."""

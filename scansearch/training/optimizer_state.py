@@ -11,9 +11,9 @@ LARGEST_RATE = 1e6
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Sets the learning rate of every parameter group."""
+    """Sets the learning rate of every parameter group: its ``lr_scale`` of ``lr``, if it has one."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("lr_scale", 1.0)
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: object) -> None:

@@ -16,8 +16,9 @@ from scansearch.training.batch import Batch
 from scansearch.training.branch_optimizers import RanBranches
 from scansearch.training.loss import cross_entropy
 from scansearch.training.meter import Meter
-from scansearch.training.optimizer import schedule, trained_parameters, weight_optimizer
+from scansearch.training.optimizer import schedule, weight_optimizer
 from scansearch.training.optimizer_state import set_lr
+from scansearch.training.parameter_groups import trained_parameters
 
 TUNING_RATE = 0.1
 """Fine-tuning begins at this share of the training's learning rate (DARTS-PT's published code)."""
@@ -61,6 +62,11 @@ class Weights:
         """Takes the weights of another network of this kind, alpha too, and forgets what the optimiser remembers."""
         self.network.load_state_dict(fresh.state_dict())
         self.optimizer.state.clear()
+
+    @property
+    def rate(self) -> float:
+        """The learning rate; with ``layer_decay``, that of the last layer, which is the highest."""
+        return max(float(group["lr"]) for group in self.optimizer.param_groups)
 
     def set_rate(self, step: int) -> None:
         """Sets the learning rate of a step."""

@@ -9,36 +9,12 @@ import types
 
 import pytest
 import torch
+from plain_files import check_same, derived, exported, load
 
-from scansearch.errors import ScansearchError, UnsupportedError
+from scansearch.errors import ScansearchError
 from scansearch.export.derived import DerivedNetwork
 from scansearch.export.plain_torch import PLAIN
 from scansearch.genotype import Genotype, published
-
-DIRECTIONS = [["h", "v_flip", "w2"], ["h_flip", "w3", "w3_flip", "v"]]
-TINY = {"embed_dim": 8, "depth": 2, "d_state": 3}
-
-
-def derived(size=(6, 6), directions=DIRECTIONS, seed=0, **options):
-    torch.manual_seed(seed)
-    shape = {"height": size[0], "width": size[1], "channels": 2, "classes": 5}
-    options = {**TINY, "patch_size": 1, **options, "depth": len(directions)}
-    genotype = Genotype.from_directions(directions, model="local_vim_nano", options=options, shape=shape)
-    network = DerivedNetwork(genotype, title="a run")
-    weights = {name: value + 0.1 * torch.randn_like(value) for name, value in network.build().state_dict().items()}
-    rotary = {name: value for name, value in network.build().state_dict().items() if name.startswith("rope.")}
-    return DerivedNetwork(genotype, weights={**weights, **rotary}, title="a run")
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def exported(network, folder):
-    return load(PLAIN.write(network, folder)[0])
 
 
 @pytest.mark.parametrize(
@@ -57,23 +33,7 @@ def exported(network, folder):
     ids=str,
 )
 def test_logits_and_gradients_are_ours(size, options, tmp_path):
-    network = derived(size, **options)
-    ours, theirs = network.build().double(), exported(network, tmp_path).build().double()
-    images = torch.randn(3, 2, *size, dtype=torch.float64, requires_grad=True)
-    logits = [net(images) for net in (ours, theirs)]
-    torch.testing.assert_close(logits[1], logits[0], rtol=1e-5, atol=1e-9)
-    gradients = [
-        torch.autograd.grad(found.square().sum(), [images, *net.parameters()])
-        for found, net in zip(logits, (ours, theirs), strict=True)
-    ]
-    torch.testing.assert_close(gradients[1][0], gradients[0][0], rtol=1e-5, atol=1e-9)
-    named = dict(zip([name for name, _ in theirs.named_parameters()], gradients[1][1:], strict=True))
-    with torch.no_grad():
-        for p, gradient in zip(ours.parameters(), gradients[0][1:], strict=True):
-            p.copy_(gradient)
-    wanted = network.spec.official_state_dict(ours)
-    for name, gradient in named.items():
-        torch.testing.assert_close(gradient, wanted[name], rtol=1e-5, atol=1e-8, msg=name)
+    check_same(derived(size, **options), tmp_path)
 
 
 def test_in_float32_as_well(tmp_path):
@@ -90,7 +50,7 @@ def test_orders_that_it_does_not_compute_are_tables(windows, tmp_path):
     network = derived((4, 6), [["hilbert", "snake_flip", "w2x3"]], windows=windows)
     images = torch.randn(2, 2, 4, 6)
     module = exported(network, tmp_path)
-    assert set(module.ORDERS) == set(network.genotype.layers[0].directions)
+    assert set(module.ORDERS) == {(name, (4, 6)) for name in network.genotype.layers[0].directions}
     with torch.no_grad():
         torch.testing.assert_close(module.build()(images), network.build()(images), rtol=1e-5, atol=1e-6)
 
@@ -182,13 +142,6 @@ def test_on_a_gpu_it_takes_the_scan_of_mamba_ssm(tmp_path, monkeypatch):
     assert module.selective_scan(*inputs).shape == (2, 16, 9)
 
 
-def test_the_published_network(tmp_path):
-    network = DerivedNetwork(published("local_vim_tiny"), title="local_vim_tiny")
-    (path,) = PLAIN.write(network, tmp_path)
-    assert path.name == "local_vim_tiny.py"
-    assert sum(p.numel() for p in load(path).build().parameters()) == 7_994_152
-
-
 @pytest.mark.parametrize(
     ("genotype", "says"),
     [
@@ -209,14 +162,6 @@ def test_what_cannot_be_written_is_one_line(genotype, says, tmp_path):
         PLAIN.write(DerivedNetwork(genotype), tmp_path / "out")
     assert str(caught.value) == reason
     assert not (tmp_path / "out").exists()
-
-
-def test_a_network_without_such_a_file_is_refused(monkeypatch):
-    from scansearch.models.local_vim import LocalVimSpec
-
-    monkeypatch.setattr(LocalVimSpec, "official", lambda self, shape: None)
-    with pytest.raises(UnsupportedError, match="there is no plain PyTorch file for 'local_vim_nano'"):
-        PLAIN.write(derived(), None)
 
 
 @pytest.mark.parametrize("title", ['x"""\nimport os', "'; import os #", "..", "9 lives", "класс", "m" * 500])

@@ -112,6 +112,8 @@ def test_a_bad_recipe_is_refused_in_one_line(recipe, says, searched, tmp_path):
     [
         ("alpha_lr=1", "unknown setting 'alpha_lr'"),
         ("ema=1", "train setting ema: input should be less than 1"),
+        ("layer_decay=0", "train setting layer_decay: input should be greater than or equal to 0.01"),
+        ("with_decay=[3]", "train setting with_decay.0: input should be a valid string"),
         ("seed=1", "it is given by --seed"),
         ("space=1", "unknown setting 'space'"),
         ("patch_size=0", "patch_size takes an integer from 1"),
@@ -125,10 +127,12 @@ def test_a_bad_setting_is_refused_in_one_line(assignment, says, searched):
     assert says in str(caught.value)
 
 
-def test_only_trainings_average_weights():
-    with pytest.raises(ScansearchError, match=r"ema is of a training \(`scansearch train`\), but this is a search"):
+@pytest.mark.parametrize("setting", [{"ema": 0.9}, {"layer_decay": 0.7}, {"without_decay": ["*.D"]}], ids=str)
+def test_some_settings_are_of_trainings_only(setting):
+    (name,) = setting
+    with pytest.raises(ScansearchError, match=rf"{name} is of a training \(`scansearch train`\), but this is a search"):
         make_config(
-            space=find_space("default8"), strategy="darts", model="local_vim_nano", data="digits", settings={"ema": 0.9}
+            space=find_space("default8"), strategy="darts", model="local_vim_nano", data="digits", settings=setting
         )
 
 

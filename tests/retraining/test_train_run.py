@@ -106,9 +106,9 @@ def test_resume_of_one_that_is_done_returns_its_network(trained):
     [
         (
             "config.toml",
-            "lr = 0.003",
-            "lr = 0.004",
-            "config.toml says train.lr = 0.004, but the checkpoint was made with",
+            "momentum = 0.9",
+            "momentum = 0.8",
+            "config.toml says train.momentum = 0.8, but the checkpoint was made with",
         ),
         ("config.toml", '"v_flip"', '"v"', "config.toml says genotype.directions = "),
         ("genotype.json", '"v_flip"', '"v"', "genotype.json says directions = "),

@@ -10,7 +10,8 @@ from toy_search import ToySupernet
 from scansearch.errors import DivergenceError
 from scansearch.runs.config import TrainSettings
 from scansearch.training.meter import Meter
-from scansearch.training.optimizer import trained_parameters, weight_optimizer
+from scansearch.training.optimizer import weight_optimizer
+from scansearch.training.parameter_groups import trained_parameters
 from scansearch.training.weights import TUNING_RATE
 
 

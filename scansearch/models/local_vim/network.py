@@ -128,6 +128,12 @@ class LocalVim(nn.Module):
         Raises:
             ScansearchError: If the number of selections is not that of the layers.
         """
+        if self.shape.dense:
+            return self.dense_head(images, self.feature_maps(images, selections))
+        return self.forward_head(self.forward_features(images, selections))
+
+    def forward_features(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
+        """Tokens (B, L, E) after the last norm, in float32, the class token among them; errors as ``forward``."""
         chosen = one_a_layer(selections, len(self.layers))
         hidden = self.embed(images)
         residual: torch.Tensor | None = None
@@ -136,17 +142,21 @@ class LocalVim(nn.Module):
                 hidden = self.rope(hidden)
                 residual = None if residual is None else self.rope(residual)
             hidden, residual = layer(hidden, residual, selection)
-        final = self.norm_f(add(residual, drop_path(hidden, self.last_drop, self.training)))
-        if self.shape.dense:
-            return self.dense_head(images, [self._map(final.to(hidden.dtype))])
-        pooled = final.mean(1) if self.class_place is None else final[:, self.class_place]
-        return self.head(pooled.to(hidden.dtype))
+        final: torch.Tensor = self.norm_f(add(residual, drop_path(hidden, self.last_drop, self.training)))
+        return final
 
-    def _map(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, L, E) without the class token as a map (B, E, rows, columns)."""
+    def forward_head(self, features: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        """Logits (B, classes) of tokens (B, L, E), or before the last map (B, E)."""
+        pooled = features.mean(1) if self.class_place is None else features[:, self.class_place]
+        narrow = pooled.to(self.pos_embed.dtype)
+        return narrow if pre_logits else self.head(narrow)
+
+    def feature_maps(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> list[torch.Tensor]:
+        """The one map (B, E, rows, columns), without the class token; errors as ``forward``."""
+        tokens = self.forward_features(images, selections).to(self.pos_embed.dtype)
         if self.class_place is not None:
             tokens = torch.cat([tokens[:, : self.class_place], tokens[:, self.class_place + 1 :]], dim=1)
-        return tokens.transpose(1, 2).unflatten(2, self.grid)
+        return [tokens.transpose(1, 2).unflatten(2, self.grid)]
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Tokens (B, L, E) of the images, with their positions and the class token.
@@ -198,6 +208,17 @@ class LocalVim(nn.Module):
             for name, p in self.named_parameters()
             if p.ndim <= 1 or name.rpartition(".")[2] in VECTORS or name in positions
         }
+
+    def layer_numbers(self) -> dict[str, int]:
+        """In which layer each parameter stands: 0 is before the first, one more than there are layers after the last."""
+        before = ("patch_embed.", "pos_embed", "cls_token")
+
+        def number(name: str) -> int:
+            if name.startswith(before):
+                return 0
+            return int(name.split(".")[1]) + 1 if name.startswith("layers.") else self.options.depth + 1
+
+        return {name: number(name) for name, _ in self.named_parameters()}
 
 
 class LocalVimSupernet(LocalVim, MixerSupernet):

@@ -45,9 +45,16 @@ class GridMixer(BranchMixer):
     def forward(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
         """Mixes hidden (B, H, W, E) along all directions, or those of ``selection``; returns (B, H, W, E)."""
         x, *gate = self.in_proj(hidden).split(self.inner, dim=-1)
-        x = F.silu(self.conv2d(x.permute(0, 3, 1, 2)))
-        mixed = self.mixed(x.flatten(2).transpose(1, 2).contiguous(), None, selection)
+        mixed = self._scanned(x, selection)
         scale, shift = self.out_norm.weight.to(mixed), self.out_norm.bias.to(mixed)
         y = F.layer_norm(mixed, (self.inner,), scale, shift, self.out_norm.eps).to(x.dtype)
         y = y.view(*hidden.shape[:-1], self.inner)
         return self.out_proj(y * F.silu(gate[0]) if gate else y)
+
+    def summed(self, hidden: torch.Tensor, selection: Selection | None = None) -> torch.Tensor:
+        """The branches of hidden (B, H, W, E), added up and not yet normalised: (B, L, D)."""
+        return self._scanned(self.in_proj(hidden)[..., : self.inner], selection)
+
+    def _scanned(self, x: torch.Tensor, selection: Selection | None) -> torch.Tensor:
+        convolved = F.silu(self.conv2d(x.permute(0, 3, 1, 2)))
+        return self.mixed(convolved.flatten(2).transpose(1, 2).contiguous(), None, selection)

@@ -74,16 +74,12 @@ class Stage(nn.Module):
 
 
 class Classifier(nn.Module):
-    """The mean of the normalised tokens, mapped to classes: (B, H, W, E) to (B, classes)."""
+    """The last norm, and the map to classes of the mean of the normalised tokens."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits."""
-        return self.head(self.norm(x).mean((1, 2)))
 
 
 class LocalVMamba(nn.Module):
@@ -139,15 +135,33 @@ class LocalVMamba(nn.Module):
             ScansearchError: If the number of selections is not that of the layers, or the images are not of the size, channels
                 and type that the network is for.
         """
+        if self.shape.dense:
+            return self.dense_head(images, self.feature_maps(images, selections))
+        return self.forward_head(self.forward_features(images, selections))
+
+    def forward_features(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> torch.Tensor:
+        """Tokens (B, H', W', E) of the last stage, normalised; errors as ``forward``."""
+        normed: torch.Tensor = self.classifier.norm(self._stages(images, selections)[-1])
+        return normed
+
+    def feature_maps(self, images: torch.Tensor, selections: Sequence[Selection] | None = None) -> list[torch.Tensor]:
+        """A map (B, E, rows, columns) of each stage, finest first; errors as ``forward``."""
+        return [tokens.permute(0, 3, 1, 2) for tokens in self._stages(images, selections)]
+
+    def _stages(self, images: torch.Tensor, selections: Sequence[Selection] | None) -> list[torch.Tensor]:
+        """What the blocks of each stage give, (B, rows, columns, E)."""
         chosen = iter(one_a_layer(selections, self.options.depth))
         check_images(images, self.shape, self._like.dtype)
-        x, maps = self.patch_embed(images), []
+        x, given = self.patch_embed(images), []
         for stage, depth in zip(self.layers, self.options.depths, strict=True):
-            features, x = stage(x, list(islice(chosen, depth)))
-            maps.append(features.permute(0, 3, 1, 2))
-        if self.shape.dense:
-            return self.dense_head(images, maps)
-        return self.classifier(x)
+            tokens, x = stage(x, list(islice(chosen, depth)))
+            given.append(tokens)
+        return given
+
+    def forward_head(self, features: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        """Logits (B, classes) of tokens (B, H', W', E), or before the last map (B, E)."""
+        pooled = features.mean((1, 2))
+        return pooled if pre_logits else self.classifier.head(pooled)
 
     @property
     def _like(self) -> torch.Tensor:
@@ -168,6 +182,24 @@ class LocalVMamba(nn.Module):
     def no_weight_decay(self) -> set[str]:
         """Parameters that are 1-D in the published layout: biases, norms and D, but not the biases of the step sizes."""
         return {name for name, p in self.named_parameters() if p.ndim <= 1 or name.endswith(".D")}
+
+    def layer_numbers(self) -> dict[str, int]:
+        """In which layer each parameter stands: 0 is before the first, one more than there are layers after the last.
+
+        The way from one stage to the next is part of the layer before it.
+        """
+        depths = self.options.depths
+
+        def number(name: str) -> int:
+            if name.startswith("patch_embed."):
+                return 0
+            part, *place = name.split(".")
+            if part != "layers":
+                return self.options.depth + 1
+            stage = int(place[0])
+            return sum(depths[:stage]) + (int(place[2]) + 1 if place[1] == "blocks" else depths[stage])
+
+        return {name: number(name) for name, _ in self.named_parameters()}
 
 
 class LocalVMambaSupernet(LocalVMamba, MixerSupernet):

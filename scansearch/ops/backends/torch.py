@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from scansearch.ops.backends.base import EPS, Backend
 from scansearch.ops.backends.time_major import kept_shape
-from scansearch.ops.gather import gather_rows
+from scansearch.ops.gather import gather_rows, inverse_of
 from scansearch.ops.operator import Operator, needs_gradient
 from scansearch.ops.shapes import ScanInputs
 
@@ -60,7 +60,7 @@ class Torch(Backend):
     ) -> torch.Tensor:
         """See ``scansearch.ops.reorder_conv_silu``."""
         groups, length, taps = order.shape[0], order.shape[1], weight.shape[2]
-        tokens = gather_rows(x.expand(groups, *x.shape), order, _inverse(order, x.shape[1]))
+        tokens = gather_rows(x.expand(groups, *x.shape), order, inverse_of(order, x.shape[1]))
         padded = F.pad(tokens, (0, 0, taps - 1, 0))
         total = bias[:, None, None].expand_as(tokens)
         for k in range(taps):
@@ -93,12 +93,6 @@ class Torch(Backend):
 def _precision(u: torch.Tensor, A: torch.Tensor) -> torch.dtype:
     # Half precision cannot hold a product of hundreds of decays.
     return torch.promote_types(torch.promote_types(u.dtype, A.dtype), torch.float32)
-
-
-def _inverse(order: torch.Tensor, tokens: int) -> torch.Tensor:
-    positions = torch.arange(order.shape[1], device=order.device).expand_as(order)
-    slots = torch.where(order < 0, tokens, order)  # zero tokens go to a slot that is cut off
-    return order.new_full((order.shape[0], tokens + 1), -1).scatter_(1, slots, positions)[:, :tokens]
 
 
 TORCH = Torch()

@@ -1,0 +1,67 @@
+"""The kernels of the ``triton`` backend as operators of torch. None of these is imported before it runs."""
+
+from __future__ import annotations
+
+import torch
+
+from scansearch.ops.operator import Operator
+
+Tensor = torch.Tensor
+HOME = "scansearch.ops.backends.triton"
+ANY_DEVICE = "CompositeExplicitAutograd"
+"""The GPU's tensors, and in the interpreter the CPU's."""
+
+
+def _scan(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, softplus: bool
+) -> tuple[Tensor, Tensor]:
+    from scansearch.ops.backends.triton.launch_scan import kept_shape
+
+    return u.new_empty(u.shape), u.new_empty(kept_shape(u.shape, A.shape[2]), dtype=torch.float32)
+
+
+def _visit(x: Tensor, weight: Tensor, bias: Tensor, order: Tensor) -> Tensor:
+    return x.new_empty(order.shape[0], x.shape[0], order.shape[1], x.shape[2])
+
+
+def _gate(y: Tensor, z: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+    return y.new_empty(*y.shape[:2], inverse.shape[1], y.shape[3])
+
+
+def _mixture(branches: Tensor, weights: Tensor) -> Tensor:
+    return branches.new_empty(branches.shape[1:])
+
+
+SCAN = Operator(
+    "triton_scan",
+    "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D, Tensor bias, bool softplus",
+    _scan,
+    f"{HOME}.launch_scan",
+    gradients=7,
+    kept=1,
+    key=ANY_DEVICE,
+)
+VISIT = Operator(
+    "triton_reorder_conv_silu",
+    "Tensor x, Tensor weight, Tensor bias, Tensor order",
+    _visit,
+    f"{HOME}.launch_visit",
+    gradients=3,
+    key=ANY_DEVICE,
+)
+GATE = Operator(
+    "triton_restore_gate",
+    "Tensor y, Tensor z, Tensor order, Tensor inverse",
+    _gate,
+    f"{HOME}.launch_gate",
+    gradients=2,
+    key=ANY_DEVICE,
+)
+MIXTURE = Operator(
+    "triton_mixture",
+    "Tensor branches, Tensor weights",
+    _mixture,
+    f"{HOME}.launch_mixture",
+    gradients=2,
+    key=ANY_DEVICE,
+)

@@ -1,0 +1,77 @@
+"""Whether the kernels give right numbers on this GPU, asked once before they are used: a compiler or a driver may be at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from scansearch.ops.backends.reference import REFERENCE
+from scansearch.ops.backends.triton.launches import GATE, MIXTURE, SCAN, VISIT
+from scansearch.ops.gather import inverse_of
+from scansearch.ops.shapes import ScanInputs
+
+Tensor = torch.Tensor
+TOLERANCE = 1e-4
+"""Of the largest value, in float32; matrix products are none of the kernels', so TensorFloat-32 does not count."""
+GROUPS, BATCH, LENGTH, WIDTH, STATES, TAPS = 2, 1, 37, 20, 2, 4
+
+
+def differences(device: str) -> str | None:
+    """``None`` if values and gradients of every kernel agree with float64; otherwise which do not, in one line."""
+    wrong = []
+    for name, (kernel, formula, tensors) in _cases().items():
+        try:
+            found = _outcome(kernel, [t.to(device) for t in tensors])
+        except Exception as error:  # a compiler's, of any kind
+            return f"its kernel {name} does not run here: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        wanted = _outcome(formula, [t.double() if t.is_floating_point() else t for t in tensors])
+        worst = max(
+            float((a.cpu().double() - b).abs().max() / b.abs().max()) for a, b in zip(found, wanted, strict=True)
+        )
+        if not worst < TOLERANCE:
+            wrong.append(f"{name} by {worst:.1e}")
+    return f"its numbers are wrong here: {', '.join(wrong)}, of the largest" if wrong else None
+
+
+def _scan_by_formula(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> Tensor:
+    return REFERENCE.scan(ScanInputs(u, delta, A, B, C, D, None, bias), True)
+
+
+def _outcome(operation: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+    leaves = [t.detach().requires_grad_() if t.is_floating_point() else t for t in tensors]
+    with torch.enable_grad(), torch.autocast(leaves[0].device.type, enabled=False):
+        result = operation(*leaves)
+        weights = torch.linspace(-1, 1, result.numel(), dtype=torch.float64).view(result.shape).to(result)
+        return [result.detach(), *torch.autograd.grad((result * weights).sum(), [t for t in leaves if t.requires_grad])]
+
+
+def _cases() -> dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Tensor]]]:
+    random = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random)
+
+    panel, maps = (GROUPS, BATCH, LENGTH, WIDTH), (GROUPS, BATCH, LENGTH, STATES)
+    order = torch.stack([torch.randperm(LENGTH, generator=random) for _ in range(GROUPS)])
+    inverse, constants = inverse_of(order, LENGTH), (GROUPS, WIDTH)
+    scan = [
+        draw(*panel),
+        draw(*panel),
+        -draw(*constants, STATES).exp(),
+        draw(*maps),
+        draw(*maps),
+        draw(*constants),
+        draw(*constants),
+    ]
+    return {
+        "scan": (lambda *t: SCAN(*t, True), _scan_by_formula, scan),
+        "reorder_conv_silu": (
+            lambda x, order, weight, bias: VISIT(x, weight, bias, order),
+            REFERENCE.reorder_conv_silu,
+            [draw(BATCH, LENGTH, WIDTH), order, draw(*constants, TAPS), draw(*constants)],
+        ),
+        "restore_gate": (GATE, REFERENCE.restore_gate, [draw(*panel), draw(BATCH, LENGTH, WIDTH), order, inverse]),
+        "mixture": (MIXTURE, REFERENCE.mixture, [draw(*panel), draw(GROUPS)]),
+    }

@@ -1,0 +1,177 @@
+"""The scan in tiles of steps and channels, on the GPU: a tile's recurrence is an associative scan, state by state.
+
+With a_t = exp(delta'_t A) and x_t = delta'_t B_t u_t, h_t = a_t h_(t-1) + x_t; maps x -> a x + b compose, so a tile is scanned as
+a whole (Blelloch 1990; Gu and Dao, arXiv 2312.00752, section 3.3.2). What a tile hands on lies in memory, a row a state: only the
+program that wrote it reads it. The backward pass recomputes a tile's states from the one before it; its own recurrence,
+g_t = C_t dy_t + a_(t+1) g_(t+1), runs the other way. Sums over samples and blocks of channels are left to the caller, in parts:
+atomic additions would come in another order every time.
+"""
+
+# mypy: ignore-errors
+
+import triton
+import triton.language as tl
+
+LOG2_E = tl.constexpr(1.4426950408889634)
+STEEP = tl.constexpr(20.0)
+
+
+@triton.jit
+def _compose(a, x, b, y):
+    return a * b, b * x + y
+
+
+@triton.jit
+def _softplus(raw):
+    """log(1 + e^raw); of a small power all digits, by Kahan's quotient, for Triton has no log1p everywhere."""
+    power = tl.exp(tl.minimum(raw, STEEP))
+    whole = 1.0 + power
+    lost = whole - 1.0
+    return tl.where(
+        raw > STEEP, raw, tl.where(lost == 0.0, power, tl.log(whole) * power / tl.where(lost == 0.0, 1.0, lost))
+    )
+
+
+@triton.jit
+def _steps(delta, bias, rows, channels, mask, width, SOFTPLUS: tl.constexpr):
+    """Step sizes of a tile before and after softplus; 0 where there is no step, so that a state stays as it is."""
+    raw = tl.load(delta + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32) + bias[None]
+    step = _softplus(raw) if SOFTPLUS else raw
+    return raw, tl.where(mask, step, 0.0)
+
+
+@triton.jit
+def scan_forward(
+    u, delta, A, B, C, D, bias, y, kept, length, width, batch, tiles,
+    STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """y, and the state before every tile: ``kept`` (panels, tiles, STATES, width); with one tile more for the last state."""
+    panel, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    group = panel // batch
+    channels = block * CHANNELS + tl.arange(0, CHANNELS)
+    inside = channels < width
+    step = tl.arange(0, STEPS)
+    last = (step == STEPS - 1)[:, None] & inside[None]
+    u += panel * length * width
+    delta += panel * length * width
+    y += panel * length * width
+    B += panel * length * STATES
+    C += panel * length * STATES
+    A += group * width * STATES
+    kept += panel * tiles * STATES * width
+    skip = tl.load(D + group * width + channels, mask=inside, other=0.0).to(tl.float32)
+    offset = tl.load(bias + group * width + channels, mask=inside, other=0.0).to(tl.float32)
+    for tile in range(0, tl.cdiv(length, STEPS)):
+        rows = tile * STEPS + step
+        valid = rows < length
+        mask = valid[:, None] & inside[None]
+        value = tl.load(u + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32)
+        _, size = _steps(delta, offset, rows, channels, mask, width, SOFTPLUS)
+        inflow = size * value
+        result = skip[None] * value
+        for state in range(0, STATES):
+            rate = tl.load(A + channels * STATES + state, mask=inside, other=0.0).to(tl.float32) * LOG2_E
+            into = tl.load(B + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
+            out = tl.load(C + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
+            total, h = tl.associative_scan((tl.exp2(size * rate[None]), inflow * into[:, None]), 0, _compose)
+            place = kept + (tile * STATES + state) * width + channels
+            h += total * tl.load(place, mask=inside, other=0.0)[None]
+            result += h * out[:, None]
+            after = place + STATES * width
+            tl.store(after[None] + 0 * step[:, None], h, mask=last)
+        tl.store(y + rows[:, None] * width + channels[None], result.to(y.dtype.element_ty), mask=mask)
+        tl.debug_barrier()
+
+
+@triton.jit
+def scan_backward(
+    dy, u, delta, A, B, C, D, bias, kept, du, ddelta, dA, dB, dC, dD, dbias, carry, length, width, batch, tiles,
+    STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """All gradients: dD and dbias (panels, width), dB and dC (blocks, panels, length, STATES), in parts.
+
+    What goes from tile to tile, ``carry`` and dA, is (2, panels, STATES, width), read from one half and written to the other: in
+    one place, a thread could read what another has just written. dA ends in the half of the parity of the number of tiles.
+    """
+    panel, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    group = panel // batch
+    channels = block * CHANNELS + tl.arange(0, CHANNELS)
+    inside = channels < width
+    step = tl.arange(0, STEPS)
+    first = (step == 0)[:, None] & inside[None]
+    for_panel = panel * length * width
+    u += for_panel
+    delta += for_panel
+    dy += for_panel
+    du += for_panel
+    ddelta += for_panel
+    B += panel * length * STATES
+    C += panel * length * STATES
+    dB += (block * tl.num_programs(0) + panel) * length * STATES
+    dC += (block * tl.num_programs(0) + panel) * length * STATES
+    A += group * width * STATES
+    kept += panel * tiles * STATES * width
+    dA += panel * STATES * width
+    carry += panel * STATES * width
+    half = tl.num_programs(0).to(tl.int64) * STATES * width
+    skip = tl.load(D + group * width + channels, mask=inside, other=0.0).to(tl.float32)
+    offset = tl.load(bias + group * width + channels, mask=inside, other=0.0).to(tl.float32)
+    dskip = tl.zeros([CHANNELS], tl.float32)
+    doffset = tl.zeros([CHANNELS], tl.float32)
+    count = tl.cdiv(length, STEPS)
+    for back in range(0, count):
+        tile = count - 1 - back
+        rows = tile * STEPS + step
+        valid = rows < length
+        mask = valid[:, None] & inside[None]
+        value = tl.load(u + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32)
+        given = tl.load(dy + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32)
+        raw, size = _steps(delta, offset, rows, channels, mask, width, SOFTPLUS)
+        earlier = mask & (step > 0)[:, None]
+        _, size_before = _steps(delta, offset, rows - 1, channels, earlier, width, SOFTPLUS)
+        value_before = tl.load(u + (rows - 1)[:, None] * width + channels[None], mask=earlier, other=0.0).to(tl.float32)
+        inflow_before = size_before * value_before
+        later = (rows + 1 < length)[:, None] & inside[None]
+        _, size_after = _steps(delta, offset, rows + 1, channels, later, width, SOFTPLUS)
+        inflow = size * value
+        dvalue = skip[None] * given
+        dsize = tl.zeros([STEPS, CHANNELS], tl.float32)
+        dskip += tl.sum(given * value, 0)
+        for state in range(0, STATES):
+            rate = tl.load(A + channels * STATES + state, mask=inside, other=0.0).to(tl.float32)
+            into = tl.load(B + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
+            out = tl.load(C + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
+            power = rate[None] * LOG2_E
+            into_before = tl.load(B + (rows - 1) * STATES + state, mask=valid & (step > 0), other=0.0).to(tl.float32)
+            total, h = tl.associative_scan(
+                (tl.exp2(size_before * power), inflow_before * into_before[:, None]), 0, _compose
+            )
+            h += total * tl.load(kept + (tile * STATES + state) * width + channels, mask=inside, other=0.0)[None]
+            total, g = tl.associative_scan(
+                (tl.exp2(size_after * power), given * out[:, None]), 0, _compose, reverse=True
+            )
+            here = (back % 2) * half + state * width + channels
+            there = ((back + 1) % 2) * half + state * width + channels
+            g += total * tl.load(carry + here, mask=inside, other=0.0)[None]
+            tl.store(carry + there[None] + 0 * step[:, None], g, mask=first)
+            left = tl.exp2(size * power) * h  # a_t h_(t-1)
+            exponent = g * left
+            through = g * into[:, None]
+            dvalue += through * size
+            dsize += exponent * rate[None] + through * value
+            tl.store(dA + there, tl.load(dA + here, mask=inside, other=0.0) + tl.sum(exponent * size, 0), mask=inside)
+            tl.store(dB + rows * STATES + state, tl.sum(tl.where(mask, g * inflow, 0.0), 1), mask=valid)
+            tl.store(
+                dC + rows * STATES + state,
+                tl.sum(tl.where(mask, given * (left + inflow * into[:, None]), 0.0), 1),
+                mask=valid,
+            )
+        if SOFTPLUS:
+            dsize *= tl.sigmoid(raw)
+        dsize = tl.where(mask, dsize, 0.0)
+        doffset += tl.sum(dsize, 0)
+        tl.store(du + rows[:, None] * width + channels[None], dvalue.to(du.dtype.element_ty), mask=mask)
+        tl.store(ddelta + rows[:, None] * width + channels[None], dsize.to(ddelta.dtype.element_ty), mask=mask)
+        tl.debug_barrier()
+    tl.store(dD + panel * width + channels, dskip, mask=inside)
+    tl.store(dbias + panel * width + channels, doffset, mask=inside)

@@ -1,0 +1,85 @@
+"""The backend ``triton``: what it takes, and its operations, each a call of an operator."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+import torch
+from torch.nn import functional as F
+from typing_extensions import override
+
+from scansearch.ops.backends.base import Backend
+from scansearch.ops.backends.triton.launches import GATE, MIXTURE, SCAN, VISIT
+from scansearch.ops.gather import gather_rows
+from scansearch.ops.shapes import ScanInputs
+
+Tensor = torch.Tensor
+INTERPRETED = os.environ.get("TRITON_INTERPRET", "") in ("1", "true", "on", "yes")
+"""Whether kernels run in Triton's interpreter, on the CPU: to check them, for nothing is slower."""
+MOST_STATES, MOST_CHANNELS = 64, 4096
+OLDEST = (7, 0)
+"""Compute capability of the oldest GPU that Triton compiles for."""
+
+
+class Triton(Backend):
+    """Kernels that Triton compiles when they are first needed."""
+
+    name, priority = "triton", 1 if INTERPRETED else 30
+    devices = ("cpu", "cuda") if INTERPRETED else ("cuda",)
+    dtypes = (torch.float32, torch.float16, torch.bfloat16)
+
+    @override
+    def available(self) -> str | None:
+        if find_spec("triton") is None:
+            return "the package triton is not installed; CUDA builds of PyTorch bring it"
+        if INTERPRETED:
+            return None
+        if not torch.cuda.is_available():
+            return "it computes on a CUDA GPU, but torch finds none here"
+        if (found := torch.cuda.get_device_capability()) < OLDEST:
+            return f"Triton needs a GPU of compute capability {OLDEST[0]}.{OLDEST[1]} or newer, but this one has {found[0]}.{found[1]}"
+        from scansearch.ops.backends.triton.self_check import differences
+
+        return differences("cuda")
+
+    @override
+    def describe(self) -> str:
+        import triton
+
+        where = "in its interpreter, to check kernels" if INTERPRETED else f"on {torch.cuda.get_device_name()}"
+        return f"triton {triton.__version__} {where}; float32, float16, bfloat16; its numbers agree with the reference"
+
+    @override
+    def supports(self, op: str, *tensors: Tensor | None) -> str | None:
+        if op == "scan" and (A := tensors[2]) is not None and A.shape[2] > MOST_STATES:
+            return f"it has up to {MOST_STATES} states, but got {A.shape[2]}"
+        if op == "mixture" and (branches := tensors[0]) is not None and branches.shape[3] > MOST_CHANNELS:
+            return f"it normalises up to {MOST_CHANNELS} channels, but got {branches.shape[3]}"
+        return super().supports(op, *tensors)
+
+    def scan(self, inputs: ScanInputs, delta_softplus: bool) -> Tensor:
+        """See ``selective_scan_grouped``."""
+        u, delta, A, B, C, D, z, delta_bias = inputs
+        zeros = A.new_zeros(A.shape[:2])
+        given = (u, delta, A, B, C, zeros if D is None else D, zeros if delta_bias is None else delta_bias)
+        y: Tensor = SCAN(*given, delta_softplus)
+        return y if z is None else y * F.silu(z)
+
+    def reorder_conv_silu(self, x: Tensor, order: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """See ``scansearch.ops.reorder_conv_silu``."""
+        result: Tensor = VISIT(x, weight, bias, order)
+        return result
+
+    def restore_gate(self, y: Tensor, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
+        """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
+        result: Tensor = gather_rows(y, inverse, order) if z is None else GATE(y, z, order, inverse)
+        return result
+
+    def mixture(self, branches: Tensor, weights: Tensor) -> Tensor:
+        """See ``scansearch.ops.mixture``."""
+        result: Tensor = MIXTURE(branches, weights)
+        return result
+
+
+TRITON = Triton()
