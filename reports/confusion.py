@@ -27,7 +27,7 @@ TEXT = 5.0  # points
 
 
 def draw(source: RunSource) -> Figure:
-    """A row for each class: what share of its images is taken for which class; of the latest evaluation."""
+    """A row for each class: what share of its images, or pixels, is taken for which class; of the latest evaluation."""
     found = source.evaluations[-1]
     count = len(found.classes)
     width = min(SIDE, max(LEAST, 1.2 + 0.3 * count))
@@ -48,7 +48,7 @@ def draw(source: RunSource) -> Figure:
 
 
 def matrix(found: Evaluation) -> np.ndarray:
-    """Images of class i that are taken for class j, int64 (classes, classes)."""
+    """Images, or pixels, of class i that are taken for class j, int64 (classes, classes)."""
     counts = np.zeros((len(found.classes), len(found.classes)), dtype=np.int64)
     for true, predicted, images in found.confusions:
         counts[true, predicted] = images
@@ -77,7 +77,8 @@ def _write(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
 def _lines(found: Evaluation) -> list[str]:
     return [
         f"{found.images:,} test images of {found.data}",
-        f"top-1 {percent_text(found.top1)}",
+        f"{'top-1' if found.mean_iou is None else 'pixels right'} {percent_text(found.top1)}",
+        *([] if found.mean_iou is None else [f"mean IoU {percent_text(found.mean_iou)}"]),
         *([] if found.top5 is None else [f"top-5 {percent_text(found.top5)}"]),
         f"calibration error {found.ece:.3f}",
     ]

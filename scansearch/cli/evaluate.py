@@ -46,9 +46,10 @@ def command(
 ) -> None:
     """Say what a trained network is worth on test images.
 
-    Top-1 and top-5 accuracy, every class, the confusions (a figure), calibration, throughput, and the accuracy at other image
-    sizes. Test images are for the end: who looks at them while choosing learns from them. So a run records every time that it
-    is evaluated in evaluation.json, and shows the first result again unless --again is given.
+    Top-1 and top-5 accuracy (with masks, the share of pixels that are right, and the mean IoU), every class, the
+    confusions (a figure), calibration, throughput, and the accuracy at other image sizes. Test images are for the end:
+    who looks at them while choosing learns from them. So a run records every time that it is evaluated in
+    evaluation.json, and shows the first result again unless --again is given.
 
     Examples:
       scansearch evaluate runs/first-trained
@@ -77,20 +78,30 @@ def command(
         complain(line, 0)
 
 
+def _worst(found: Evaluation) -> list[str]:
+    """The classes that are classified worst; of pixels, by their IoU."""
+    if found.mean_iou is not None:
+        ious = sorted((c.iou, c.name) for c in found.classes if c.iou is not None)
+        return [f"{plain(name)} IoU {iou:.1%}" for iou, name in ious[:WORST]]
+    seen = sorted((c for c in found.classes if c.accuracy is not None), key=lambda c: (c.accuracy or 0.0, c.name))
+    return [f"{plain(c.name)} {c.accuracy:.1%} of {c.images:,}" for c in seen[:WORST]]
+
+
 def _show(found: Evaluation) -> None:
     height, width = found.image_size
     five = "" if found.top5 is None else f", top-5 {found.top5:.2%}"
-    speed = found.speed
+    first = f"[bold]top-1 {found.top1:.2%}[/]{five}"
+    if found.mean_iou is not None:
+        first = f"[bold]mean IoU {found.mean_iou:.2%}[/], pixels right {found.top1:.2%}"
+    speed, right = found.speed, "top-1" if found.mean_iou is None else "pixels right"
     lines = [
-        f"[bold]top-1 {found.top1:.2%}[/]{five}, of {found.images:,} test images of {plain(found.data)}, {height} x {width}",
+        f"{first}, of {found.images:,} test images of {plain(found.data)}, {height} x {width}",
         f"loss {found.loss:.4f}, calibration error {found.ece:.3f} (15 bins of confidence)",
         f"{speed.images_per_second:,.0f} images a second ({plain(speed.device)}, batches of {speed.batch_size}, "
         f"{speed.threads} thread{'s' * (speed.threads != 1)})",
-        *(f"at {other.size} x {other.size}: top-1 {other.top1:.2%}" for other in found.resolutions),
+        *(f"at {other.size} x {other.size}: {right} {other.top1:.2%}" for other in found.resolutions),
     ]
-    seen = sorted((c for c in found.classes if c.accuracy is not None), key=lambda c: (c.accuracy or 0.0, c.name))
-    worst = ", ".join(f"{plain(c.name)} {c.accuracy:.1%} of {c.images:,}" for c in seen[:WORST])
-    for line in [*lines, f"worst classes: {worst}"]:
+    for line in [*lines, f"worst classes: {', '.join(_worst(found))}"]:
         out.print(line, soft_wrap=True)
     for note in found.notes:
         out.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)

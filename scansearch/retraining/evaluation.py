@@ -13,11 +13,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from scansearch.data import AugmentSettings, DenseSplit, ImageData
+from scansearch.data import AugmentSettings, ImageData
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
 from scansearch.retraining.final_source import FinalNetwork, open_final
+from scansearch.retraining.pixel_predictions import PixelPredictions
 from scansearch.retraining.predictions import FIVE, Predictions, calibration_error
 from scansearch.runs.config import validated
 from scansearch.runs.evaluation_json import EVALUATION, AtSize, Evaluation, Evaluations, Speed
@@ -126,9 +127,10 @@ def _prepared(data: ImageData, facts: NetworkFacts) -> ImageData:
 
 
 def _check_images(data: ImageData, facts: NetworkFacts) -> None:
-    if isinstance(data.test, DenseSplit):
+    if data.shape.dense != facts.shape.dense:
+        has, takes = ("a class for each pixel" if s.dense else "one class an image" for s in (data.shape, facts.shape))
         raise ScansearchError(
-            f"test images with one class each are evaluated, but those of {data.name} have a class a pixel"
+            f"the network gives {takes}, but the images of {data.name} have {has}; choose other --data"
         )
     if data.shape != facts.shape:
         has, takes = (
@@ -159,24 +161,29 @@ def _evaluated(
         fingerprint=data.fingerprints.get("test", ""),
         images=len(data.test),
         image_size=data.image_size,
-        loss=float(found.loss.mean()),
-        top1=float(found.right.double().mean()),
-        top5=float(found.among_five.double().mean()) if data.num_classes > FIVE else None,
+        loss=found.mean_loss,
+        top1=found.accuracy,
+        top5=found.top5 if data.num_classes > FIVE else None,
         ece=calibration_error(bins),
         bins=bins,
         classes=found.classes(names),
         confusions=found.confusions(),
         speed=_speed(network, next(iter(feed.over(data.test))), fabric),
+        pixels=found.pixels if isinstance(found, PixelPredictions) else None,
+        mean_iou=found.mean_iou if isinstance(found, PixelPredictions) else None,
         resolutions=resolutions,
         notes=tuple(notes),
     )
 
 
 @torch.no_grad()
-def predictions(network: nn.Module, feed: Feed) -> Predictions:
-    """What a network in evaluation mode says of all test images."""
+def predictions(network: nn.Module, feed: Feed) -> Predictions | PixelPredictions:
+    """What a network in evaluation mode says of all test images, or of all their pixels."""
+    batches, pixels = feed.over(feed.data.test), feed.data.shape.dense
     with feed.fabric.autocast():
-        return Predictions.joined([Predictions.of(network(b.images), b.targets) for b in feed.over(feed.data.test)])
+        if pixels:
+            return PixelPredictions.joined(PixelPredictions.of(network(b.images), b.targets) for b in batches)
+        return Predictions.joined([Predictions.of(network(b.images), b.targets) for b in batches])
 
 
 @torch.no_grad()
@@ -212,7 +219,7 @@ def _at_other_sizes(
             network: Any = at((size, size)).to(fabric.device).eval()
             data = _prepared(images_of(settings.model_copy(update={"image_size": size}), told), final.facts)
             scores = predictions(network, Feed(data, AugmentSettings(), wanted.batch_size, 0, fabric))
-            found.append(AtSize(size=size, top1=float(scores.right.double().mean())))
+            found.append(AtSize(size=size, top1=scores.accuracy))
         except ScansearchError as error:
             notes.append(f"no accuracy at {size} x {size}: {error}")
     return tuple(found), notes

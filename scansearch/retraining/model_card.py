@@ -50,7 +50,8 @@ def _network(facts: NetworkFacts, parameters: int) -> list[str]:
     shape = facts.shape
     options = ", ".join(f"{name}={value}" for name, value in facts.options.items()) or "none"
     return [
-        f"An image classifier: {shape.channels} x {shape.height} x {shape.width} pixels to {shape.classes} classes, "
+        f"{'A class for every pixel' if shape.dense else 'An image classifier'}: {shape.channels} x {shape.height} x {shape.width} "
+        f"pixels to {shape.classes} classes, "
         f"{parameters:,} parameters. Options that differ from the model's own: {_said(options)}.",
         "",
         "| layer | scan orders |",
@@ -114,18 +115,20 @@ def _result(run: Run) -> list[str]:
 def _tests(evaluations: Sequence[Evaluation]) -> list[str]:
     if not evaluations:
         return ["No test image was looked at yet: `scansearch evaluate` does, once.", ""]
+    measures = "top-1 | top-5" if evaluations[0].mean_iou is None else "pixels right | mean IoU"
     lines = [
-        "| test images | looked at | top-1 | top-5 | calibration error | worst classes |",
+        f"| test images | looked at | {measures} | calibration error | worst classes |",
         "|---|---|---|---|---|---|",
     ]
     for number, found in enumerate(evaluations):
         again = sum(other.fingerprint == found.fingerprint for other in evaluations[:number])
-        top5 = "" if found.top5 is None else f"{found.top5:.2%}"
-        worst = sorted((c for c in found.classes if c.accuracy is not None), key=lambda c: (c.accuracy, c.name))[:WORST]
-        named = ", ".join(f"{_said(c.name)} {c.accuracy:.1%}" for c in worst)
+        second = found.top5 if found.mean_iou is None else found.mean_iou
+        shares = [(c.accuracy if found.mean_iou is None else c.iou, c.name) for c in found.classes]
+        worst = sorted((share, name) for share, name in shares if share is not None)[:WORST]
+        named = ", ".join(f"{_said(name)} {share:.1%}" for share, name in worst)
         lines.append(
             f"| {found.images:,} of {_said(found.data)} | {found.time}{f', time {again + 1}' if again else ''} | {found.top1:.2%} | "
-            f"{top5} | {found.ece:.3f} | {named} |"
+            f"{'' if second is None else f'{second:.2%}'} | {found.ece:.3f} | {named} |"
         )
     return [*lines, ""]
 
@@ -139,7 +142,7 @@ def _loading(folder: Path, facts: NetworkFacts) -> list[str]:
         "from scansearch.runs.run import Run",
         "",
         f"network = Run.open({folder.resolve().name!r}).network()  # images (B, {facts.shape.channels}, {facts.shape.height}, "
-        f"{facts.shape.width}) to logits (B, {facts.shape.classes})",
+        f"{facts.shape.width}) to logits (B, {facts.shape.classes}{', H, W' if facts.shape.dense else ''})",
         "```",
         "",
         f"Input: pixels from 0 to 1 if they were bytes, minus {mean}, divided by {std}, a number a channel.",

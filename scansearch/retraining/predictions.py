@@ -57,6 +57,21 @@ class Predictions(NamedTuple):
         """Whether each image is classified right, bool (N,)."""
         return self.predicted == self.targets
 
+    @property
+    def mean_loss(self) -> float:
+        """Mean cross-entropy."""
+        return float(self.loss.mean())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images that are classified right."""
+        return float(self.right.double().mean())
+
+    @property
+    def top5(self) -> float:
+        """Share of images whose class is among the five largest."""
+        return float(self.among_five.double().mean())
+
     def classes(self, names: Sequence[str]) -> tuple[ClassScore, ...]:
         """The accuracy of each class."""
         counts = torch.bincount(self.targets, minlength=len(names)).tolist()
@@ -73,7 +88,7 @@ class Predictions(NamedTuple):
 
     def bins(self) -> tuple[Bin, ...]:
         """Images by their confidence, in equal intervals of which each holds its upper end."""
-        place = (self.confidence * BINS).ceil().long().sub(1).clamp(0, BINS - 1)
+        place = interval_of(self.confidence)
         found = []
         for number in range(BINS):
             inside = place == number
@@ -82,6 +97,11 @@ class Predictions(NamedTuple):
             accuracy = float(self.right[inside].double().mean()) if some else 0.0
             found.append(Bin(images=int(inside.sum()), confidence=confidence, accuracy=accuracy))
         return tuple(found)
+
+
+def interval_of(confidence: torch.Tensor) -> torch.Tensor:
+    """The interval that each probability lies in, int64; an interval holds its upper end."""
+    return (confidence * BINS).ceil().long().sub(1).clamp(0, BINS - 1)
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:

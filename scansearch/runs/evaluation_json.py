@@ -28,17 +28,19 @@ class ClassScore(Told):
 
     Args:
         name: Its name.
-        images: How many test images are of it.
+        images: How many test images are of it; in a dense task, pixels.
         accuracy: Share of them that is classified right (its recall); ``None`` if there are none.
+        iou: In a dense task, the pixels that are right over those that are of it, taken for it, or both; ``None`` if there are none.
     """
 
     name: str
     images: Count
     accuracy: Share | None
+    iou: Share | None = None
 
 
 class Bin(Told):
-    """The images whose largest probability lies in one interval.
+    """The images, in a dense task pixels, whose largest probability lies in one interval.
 
     Args:
         images: How many there are.
@@ -72,7 +74,7 @@ class AtSize(Told):
 
     Args:
         size: Pixels of a side.
-        top1: Accuracy there.
+        top1: Accuracy there, in a dense task of pixels.
     """
 
     size: Side
@@ -80,7 +82,7 @@ class AtSize(Told):
 
 
 class Evaluation(Told):
-    """One evaluation on all test images of a data set.
+    """One evaluation on all test images of a data set; in a dense task their pixels are counted, and not the images.
 
     Args:
         time: When, in UTC.
@@ -94,7 +96,9 @@ class Evaluation(Told):
         ece: Expected calibration error over the bins.
         bins: Equal intervals of the largest probability, from 0 to 1 (Guo et al., arXiv 1706.04599).
         classes: One entry a class.
-        confusions: ``(class, predicted class, images)``, where there are any, by number from 0.
+        confusions: ``(class, predicted class, images)``, where there are any, by number from 0; in a dense task, pixels.
+        pixels: In a dense task, how many are counted: all that are not ignored.
+        mean_iou: In a dense task, the mean of the classes' IoU, of those that have one.
         speed: Throughput.
         resolutions: The accuracy at other sizes, if the network can be rebuilt for them.
         notes: What could not be measured and why, a line each.
@@ -113,6 +117,8 @@ class Evaluation(Told):
     classes: Annotated[tuple[ClassScore, ...], Field(max_length=MAX_CLASSES)]
     confusions: tuple[tuple[Count, Count, Count], ...]
     speed: Speed
+    pixels: Count | None = None
+    mean_iou: Share | None = None
     resolutions: tuple[AtSize, ...] = ()
     notes: tuple[str, ...] = ()
 
