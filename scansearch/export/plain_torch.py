@@ -76,6 +76,8 @@ def _template(network: DerivedNetwork) -> str:
         raise UnsupportedError(
             f"there is no plain PyTorch file for {spec.name!r}, only for LocalVim, Vim, LocalVMamba and VMamba; {instead}"
         )
+    if shape.dense:
+        raise UnsupportedError(f"the plain PyTorch file has no head for a class of every pixel; {instead}")
     fields = type(spec.options).model_fields
     values = {name: value for name, value in spec.options if name not in KNOWN and value != fields[name].default}
     if values:

@@ -25,7 +25,14 @@ from scansearch.runs.folder import RunFolder
 from scansearch.runs.origin import compare
 from scansearch.runs.weights_file import WEIGHTS, NetworkFacts, load_network, save_weights
 from scansearch.searching.configure import model_of
-from scansearch.searching.run_parts import check_environment, environment_of, images_of, machine_of, started_facts
+from scansearch.searching.run_parts import (
+    check_augmentation,
+    check_environment,
+    environment_of,
+    images_of,
+    machine_of,
+    started_facts,
+)
 from scansearch.searching.shared_folder import Past, new_run, old_run
 from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
@@ -132,6 +139,7 @@ def assemble_training(config: RunConfig, genotype: Genotype, fabric: Fabric, lis
     check_shares(config.train.batch_size, fabric.world_size)
     spec, backend = model_of(config), resolve_backend(machine.scan_backend, torch.empty(0, device=fabric.device))
     data = images_of(config.data, listener)
+    check_augmentation(config.augment, data)
     check_model(genotype, spec, data.shape)
     check_fits(lambda: spec.network(genotype.directions, data.shape), fabric.device)
     with torch.device("meta"):

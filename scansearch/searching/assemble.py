@@ -28,7 +28,14 @@ from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.searching.judge import SearchJudge
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
-from scansearch.searching.run_parts import check_environment, environment_of, images_of, machine_of, started_facts
+from scansearch.searching.run_parts import (
+    check_augmentation,
+    check_environment,
+    environment_of,
+    images_of,
+    machine_of,
+    started_facts,
+)
 from scansearch.searching.shared_folder import Past, new_run, old_run
 from scansearch.space import BoundSpace, Costs, SearchSpace
 from scansearch.strategy.strategy import Strategy
@@ -141,6 +148,7 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
     check_processes(config, fabric.world_size)
     spec, space, strategy, backend = _named(config, fabric)
     data = images_of(config.data, listener)
+    check_augmentation(config.augment, data)
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
     check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     facts = environment_of(config.machine, data, backend, fabric)

@@ -8,7 +8,8 @@ from typing import Any
 from lightning_fabric import Fabric
 from torch import nn
 
-from scansearch.data import ImageData
+from scansearch.data import AugmentSettings, ImageData
+from scansearch.data.augment import check_dense
 from scansearch.data.division import Half
 from scansearch.machine.environment import describe
 from scansearch.machine.launched import launched
@@ -40,6 +41,12 @@ def images_of(settings: DataSettings, listener: Listener) -> ImageData:
         progress=listener.checked,
     )
     return data
+
+
+def check_augmentation(augment: AugmentSettings, data: ImageData) -> None:
+    """Checks, before anything is written, that masks can follow what is done to their images; errors as ``check_dense``."""
+    if data.shape.dense:
+        check_dense(augment)
 
 
 def environment_of(machine: MachineSettings, data: ImageData, backend: str, fabric: Fabric) -> dict[str, Any]:
