@@ -110,22 +110,24 @@ def test_dense_targets_are_learned_and_counted_by_the_pixel(named, masked, tmp_p
     assert 0.8 < genotype.search["supernet_accuracy"] <= 1
 
 
-def test_geometric_augmentation_of_dense_targets_is_refused(named, masked, tmp_path):
+def test_mixed_masks_are_refused_before_anything_is_written(named, masked, tmp_path):
+    with pytest.raises(ScansearchError, match="a mask follows its image .* but not through mixup; use --set mixup=0"):
+        scansearch.search(tmp_path / "run", model="pixels", data="masked", space="global4", epochs=1, mixup=0.5)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_of_classes_for_images_is_refused(named, masked, tmp_path):
     with pytest.raises(
-        ScansearchError,
-        match="with a target for each pixel only brightness, contrast and jitter can be augmented, but flip",
+        ScansearchError, match=r"images with a class for each pixel need a network that gives \(B, classes, H, W\)"
     ):
-        scansearch.search(tmp_path / "run", model="pixels", data="masked", space="global4", epochs=1, flip=0.5)
+        scansearch.search(tmp_path / "run", model="mine", data="masked", space="global4", epochs=1, channels=3)
 
 
 def test_dense_splits_keep_images_and_targets_together():
     split = masks(None).train
     images, targets = split.subset(torch.tensor([3, 5])).batch(torch.tensor([1]))
     assert torch.equal(targets, (images[:, 0] > 128).long())
-    assert split.resized(4, 6) is split
     assert split.digest() != DenseSplit(split.images, split.labels, 1 - split.targets).digest()
-    with pytest.raises(ScansearchError, match="keep their size, 4 x 6, but image_size asks for 8 x 8"):
-        split.resized(8, 8)
     with pytest.raises(ScansearchError, match=r"int64 of shape \(n, H, W\) like the images, here \(60, 4, 6\)"):
         DenseSplit(split.images, split.labels, split.labels)
 

@@ -140,11 +140,11 @@ def test_what_is_for_bytes_is_refused_before_the_first_step(feed, data):
             feed(settings, train=numbers)
 
 
-def test_dense_targets_are_not_moved(feed, data):
+def test_dense_targets_come_with_their_images(feed, data):
     dense = Dense(data.train.images, data.train.labels)
-    assert feed(AugmentSettings(brightness=0.5), train=dense).train(0).targets.shape == (8, 6, 6)
-    with pytest.raises(ScansearchError, match="use --set shift=0"):
-        feed(AugmentSettings(shift=0.2), train=dense).train(0)
+    assert feed(AugmentSettings(shift=0.2, flip=0.5), train=dense).train(0).targets.shape == (8, 6, 6)
+    with pytest.raises(ScansearchError, match="use --set rand_augment=0"):
+        feed(AugmentSettings(rand_augment=9), train=dense).train(0)
 
 
 @pytest.mark.parametrize("processes", [2, 4])
