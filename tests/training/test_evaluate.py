@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from scansearch.data import normalise
-from scansearch.training.evaluate import correct, evaluate
+from scansearch.training.evaluate import evaluate
 
 
 @pytest.mark.parametrize("limit", [None, 1, 8, 9, 23, 50])
@@ -40,11 +40,3 @@ def test_more_than_images_goes_to_the_network(feed, data):
             return images.flatten(1)[:, :3] * scale
 
     assert evaluate(Scaled(), data.test, feed(), 0.0).loss == pytest.approx(1.0986123)
-
-
-def test_right_answers_of_classes_shares_and_pixels():
-    logits = torch.tensor([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0]])
-    assert float(correct(logits, torch.tensor([1, 1, 1]))) == 2
-    assert float(correct(logits, torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8]]))) == 2
-    dense = torch.stack([logits, logits], 2)[..., None]  # (3, 2, 2, 1)
-    assert float(correct(dense, torch.tensor([[[1], [1]], [[1], [0]], [[0], [0]]]))) == 1.5
