@@ -49,3 +49,10 @@ def test_a_run_that_was_not_evaluated_says_so(tmp_path):
     Genotype.from_directions([["h", "v"]]).save(tmp_path / "genotype.json")
     with pytest.raises(ScansearchError, match="cannot draw confusion: no trained network was evaluated here"):
         draw(RunSource.open(tmp_path), "confusion")
+
+
+def test_of_pixels_the_heading_tells_the_mean_iou(source):
+    figure = draw(source(evaluation().model_copy(update={"mean_iou": 0.4, "pixels": 11})), "confusion")
+    told = " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    assert "mean IoU 40" in told
+    assert "pixels right 45" in told

@@ -1,0 +1,171 @@
+"""Images with masks from the search to the file: run, train, evaluate, export; stopped and resumed; between the two kinds of task."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import scansearch
+from scansearch.data.mask_folder import MASK_FOLDER
+from scansearch.errors import InterruptedRunError, ScansearchError
+from scansearch.export.derived import DerivedNetwork, trained_weights
+from scansearch.export.onnx_file import ONNX
+from scansearch.export.plain_torch import PLAIN
+from scansearch.finish import finish_evaluation
+from scansearch.runs.evaluation_json import Evaluations
+from scansearch.runs.run import Run
+from scansearch.training.events import Silent
+from tests.mask_images import DISC, IGNORED, SQUARE, write_masked
+
+QUICK = {"epochs": 1, "batch_size": 8, "patch_size": 4, "warmup_epochs": 0}
+VIM = {"model": "local_vim_nano", **QUICK}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shapes")
+    write_masked(folder, 30)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searched(root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("searched") / "run"
+    scansearch.search(out, data="maskfolder", data_root=str(root), space="global4", **VIM)
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(searched, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained") / "run"
+    scansearch.train(out, genotype=str(searched), **QUICK)
+    return out
+
+
+class StopAt(Silent):
+    def __init__(self, step):
+        self.step = step
+
+    def stepped(self, progress):
+        if progress.step == self.step:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_the_genotype_tells_that_pixels_have_classes(searched):
+    genotype = Run.open(searched).genotype
+    assert genotype.shape.dense
+    assert (genotype.shape.size, genotype.shape.classes) == ((16, 16), 3)
+
+
+def test_a_trained_network_is_evaluated_once_on_the_pixels_of_test_images(trained, root):
+    found = scansearch.evaluate(trained)
+    data = MASK_FOLDER.load(root)
+    network = Run.open(trained).network()
+    images, targets = data.test.batch(torch.arange(len(data.test)))
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (data.mean, data.std))
+    with torch.no_grad():
+        predicted = network((images / 255 - mean) / std).argmax(1)
+    counted = targets != IGNORED
+    assert found.pixels == int(counted.sum()) == len(data.test) * 15 * 16
+    assert found.top1 == pytest.approx(float((predicted == targets)[counted].double().mean()))
+    assert 0 < found.mean_iou <= 1
+    assert [c.name for c in found.classes] == ["0", "1", "2"]
+    assert sum(c.images for c in found.classes) == sum(n for _, _, n in found.confusions) == found.pixels
+    assert [r.size for r in found.resolutions] == [12, 20]
+    assert scansearch.evaluate(trained) == found
+    assert Evaluations.of(trained).evaluations == (found,)
+
+
+def test_its_files_say_what_it_is(trained):
+    scansearch.evaluate(trained)
+    done = finish_evaluation(trained)
+    assert done.failures == []
+    card = (trained / "model_card.md").read_text()
+    assert "A class for every pixel: 3 x 16 x 16 pixels to 3 classes" in card
+    assert "| pixels right | mean IoU |" in card
+
+
+def test_a_search_and_a_training_resume_byte_for_byte(root, searched, trained, tmp_path):
+    more = {"data": "maskfolder", "data_root": str(root), "space": "global4", "checkpoint_steps": 1}
+    with pytest.raises(InterruptedRunError):
+        scansearch.search(tmp_path / "search", listener=StopAt(2), **VIM, **more)
+    scansearch.resume(tmp_path / "search")
+    for name in ("metrics.csv", "scores.csv"):
+        assert (tmp_path / "search" / name).read_bytes() == (searched / name).read_bytes()
+    with pytest.raises(InterruptedRunError):
+        scansearch.train(tmp_path / "train", genotype=str(searched), listener=StopAt(1), checkpoint_steps=1, **QUICK)
+    scansearch.resume(tmp_path / "train")
+    assert (tmp_path / "train" / "weights.safetensors").read_bytes() == (trained / "weights.safetensors").read_bytes()
+    assert (tmp_path / "train" / "epochs.csv").read_bytes() == (trained / "epochs.csv").read_bytes()
+
+
+def test_a_genotype_goes_from_pixels_to_images_and_back(root, searched, tmp_path):
+    genotype = Run.open(searched).genotype
+    network = scansearch.train(
+        tmp_path / "digits", genotype=genotype, data="digits", limit=64, image_size=8, **{**QUICK, "patch_size": 2}
+    )
+    assert network(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+    there = Run.open(tmp_path / "digits").genotype
+    assert not there.shape.dense
+    network = scansearch.train(
+        tmp_path / "back", genotype=there, data="maskfolder", data_root=str(root), image_size=16, **QUICK
+    )
+    assert network(torch.zeros(2, 3, 16, 16)).shape == (2, 3, 16, 16)
+    with pytest.raises(
+        ScansearchError, match="gives one class an image, but the images of maskfolder have a class for each pixel"
+    ):
+        scansearch.evaluate(tmp_path / "digits", data="maskfolder", data_root=str(root))
+
+
+def test_what_masks_cannot_follow_is_refused_before_anything_is_written(searched, tmp_path):
+    with pytest.raises(ScansearchError, match="not through cutmix; use --set cutmix=0"):
+        scansearch.train(tmp_path / "run", genotype=str(searched), cutmix=1.0, **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_it_is_not_written_as_plain_pytorch(trained):
+    network = DerivedNetwork(Run.open(trained).genotype, trained_weights(trained), "shapes")
+    assert "no head for a class of every pixel" in PLAIN.applies(network)
+
+
+@pytest.mark.slow
+def test_it_is_written_as_onnx(trained, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    run = Run.open(trained)
+    (path,) = ONNX.write(DerivedNetwork(run.genotype, trained_weights(trained), "shapes"), tmp_path)
+    images = torch.randn(3, 3, 16, 16)
+    (logits,) = onnxruntime.InferenceSession(str(path)).run(None, {"images": images.numpy()})
+    with torch.no_grad():
+        wanted = run.network()(images)
+    np.testing.assert_allclose(logits, wanted.numpy(), atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["local_vim_nano", "local_vmamba_nano"])
+def test_it_learns_shapes_that_no_pixel_tells(model, tmp_path):
+    write_masked(tmp_path / "data", 300)
+    options = {} if model == "local_vmamba_nano" else {"patch_size": 2}
+    scansearch.search(
+        tmp_path / "run", model=model, data="maskfolder", data_root=str(tmp_path / "data"), space="global4",
+        epochs=2, batch_size=32, **options,
+    )  # fmt: skip
+    scansearch.train(tmp_path / "trained", genotype=str(tmp_path / "run"), epochs=15, batch_size=16)
+    found = scansearch.evaluate(tmp_path / "trained", sizes=[])
+    masks = [np.asarray(Image.open(path)) for path in (tmp_path / "data" / "masks").iterdir()]
+    shapes = np.isin(masks, (SQUARE, DISC)).mean()
+    majority = (1 - shapes) / 3  # of IoU, for who says background everywhere
+    assert majority < 0.3
+    assert found.mean_iou > 0.75
+    assert min(c.iou for c in found.classes) > 0.6
