@@ -26,6 +26,7 @@ from scansearch.searching.check_result import check_result
 from scansearch.searching.configure import model_of
 from scansearch.searching.from_scratch import TrainedFromScratch
 from scansearch.searching.judge import SearchJudge
+from scansearch.searching.length import length_notes
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.result import Result
 from scansearch.searching.run_parts import (
@@ -216,7 +217,9 @@ def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: List
 def notes_of(parts: Parts, config: RunConfig) -> list[str]:
     """What the user should know about this search, a line each; of a loop that is made."""
     presets = [preset.notes(name) for name, preset in parts.strategy.presets.items() if name == config.preset]
-    return [*parts.data.notes, *parts.bound.notes(), *parts.strategy.notes(), *config.train.notes(), *chain(*presets)]
+    length = length_notes(parts.strategy.plan, parts.strategy.traits)
+    found = (parts.data.notes, parts.bound.notes(), parts.strategy.notes(), length, config.train.notes(), *presets)
+    return list(chain(*found))
 
 
 def _run(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener, past: Past) -> Genotype:

@@ -1,0 +1,106 @@
+"""The table of `curves`: what was found, beside what the same time buys without a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+from scipy.stats import bootstrap, wilcoxon
+
+from benchmarks.comparison import not_run, plain_table
+from benchmarks.planted import CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Row:
+    """Searches of one strategy with one budget, a number for each task and seed.
+
+    Args:
+        strategy: Its name.
+        budget: Time, in trainings.
+        epochs: Epochs of its supernet.
+        judged: Genotypes judged after it.
+        found: Test accuracy in [0, 1] of what it found, trained alone.
+        chance: Expected test accuracy of the best of so many random genotypes, on the same task.
+        regret: Share of the way from a random genotype to the best known that is missing.
+        right: Share of the layers that scan along the order of the layout.
+        seconds: Processor seconds of the searches.
+    """
+
+    strategy: str
+    budget: int
+    epochs: int
+    judged: int
+    found: list[float]
+    chance: list[float]
+    regret: list[float]
+    right: list[float]
+    seconds: list[float]
+
+    @cached_property
+    def gain(self) -> tuple[float, float, float]:
+        """Mean of found minus chance, in points, and where it lies with 95 % confidence (bootstrap, BCa)."""
+        differences = 100 * (np.array(self.found) - np.array(self.chance))
+        if len(differences) < 2 or np.ptp(differences) == 0:
+            return float(differences.mean()), float("nan"), float("nan")
+        interval = bootstrap((differences,), np.mean, confidence_level=CONFIDENCE, rng=0).confidence_interval
+        return float(differences.mean()), float(interval.low), float(interval.high)
+
+    @cached_property
+    def p(self) -> float:
+        """How probable such gains would be without any (Wilcoxon's signed ranks, exact, one-sided)."""
+        differences = np.array(self.found) - np.array(self.chance)
+        return float(wilcoxon(differences, alternative="greater", method="exact").pvalue) if differences.any() else 1.0
+
+
+@dataclass(frozen=True)
+class Worth:
+    """The table.
+
+    Args:
+        rows: A row a strategy and budget.
+        absent: Strategies that could not run, each with the reason.
+        known: For each layout: test accuracy of a random genotype, of the answer in every layer, and the best known.
+        title: The line above the table.
+    """
+
+    rows: list[Row]
+    absent: dict[str, str]
+    known: dict[str, tuple[float, float, float]]
+    title: str
+
+    def table(self) -> Table:
+        """Accuracy of what was found, of chance at the same time, the gain with its interval and p, and the regret."""
+        made = plain_table(["", "time", "epochs", "judged", "found", "chance", "gain", "95 %", "p", "regret", "right"])
+        for row in self.rows:
+            gain, low, high = row.gain
+            made.add_row(
+                row.strategy, str(row.budget), str(row.epochs), str(row.judged), f"{fmean(row.found):.1%}",
+                f"{fmean(row.chance):.1%}", f"{gain:+.1f}", "" if isnan(low) else f"{low:+.1f} to {high:+.1f}", f"{row.p:.2g}",
+                "" if isnan(fmean(row.regret)) else f"{fmean(row.regret):.0%}", f"{fmean(row.right):.0%}",
+            )  # fmt: skip
+        lines = [
+            f"{name}: random {random:.1%}, answer everywhere {answer:.1%}, best known {best:.1%}"
+            for name, (random, answer, best) in self.known.items()
+        ]
+        notes = [Text(line, style="dim") for line in lines]
+        if (missing := not_run(self.absent)) is not None:
+            notes.append(missing)
+        made.caption, made.caption_justify = Text("\n").join(notes), "left"
+        return made
+
+    def missed(self) -> list[str]:
+        """Nothing is promised: the table says which strategies are worth their time."""
+        return []
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as JSON data, with every search."""
+        rows = [{**vars(row), "gain": row.gain, "p": row.p} for row in self.rows]
+        facts = {"benchmark": "curves", "title": self.title, "known": self.known}
+        return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}
