@@ -14,6 +14,6 @@ def length_notes(plan: Plan, traits: Traits) -> list[str]:
     if not traits.trains_supernet or plan.steps >= FEW:
         return []
     return [
-        f"{plan.steps:,} update{'s' * (plan.steps > 1)} of the weights {'are' if plan.steps > 1 else 'is'} few: where the answer is known, no search of fewer than {FEW} was reliable "
+        f"few updates of the weights, {plan.steps:,}: where the answer is known, no search of fewer than {FEW} was reliable "
         "(docs/evidence.md); more epochs or more images make it one that means something"
     ]
