@@ -156,7 +156,12 @@ def _shrunk(part: Box, whole: tuple[int, int], size: tuple[int, int]) -> Box:
 def _scaled(image: Image.Image, height: int, width: int, part: Box | None) -> Image.Image:
     if part is None:
         return image.resize((width, height), Image.Resampling.BILINEAR, box=crop_box(*image.size, width, height))
-    return image.resize((width, height), Image.Resampling.BICUBIC, box=part)
+    left, top, right, bottom = part
+    first, above = math.floor(left), math.floor(top)
+    # Cut out before: the scaling would look at pixels beside its box.
+    image = image.crop((first, above, math.ceil(right), math.ceil(bottom)))
+    box = left - first, top - above, right - first, bottom - above
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 
 
 def _plain(image: Image.Image, read: Numbers | None) -> Image.Image:
