@@ -15,6 +15,7 @@ from benchmarks import (
     curves,
     decoys,
     image_check,
+    loader,
     machine,
     many_directions,
     memory,
@@ -61,6 +62,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
         options.seeds or ranks.SEEDS, options.strategy, options.genotypes, root=options.data_root, tiny=options.tiny
     ),
     "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
+    "loader": lambda options: loader.run(options.repeats, tiny=options.tiny),
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""

@@ -73,7 +73,7 @@ def worker_count(setting: int, device: torch.device) -> int:
     """
     sharing = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if setting < 0:
-        setting = 0 if device.type == "cpu" else _usable_cpus()
+        setting = 0 if device.type == "cpu" else usable_cpus()
     return -(-setting // sharing)
 
 
@@ -83,7 +83,8 @@ def workers_of(count: int, process: int) -> Workers:
     return Workers(count)
 
 
-def _usable_cpus() -> int:
+def usable_cpus() -> int:
+    """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
