@@ -84,8 +84,10 @@ class EncodedSplit:
         Raises:
             ScansearchError: If an image is missing, damaged or of another kind; the message names it.
         """
-        images = np.stack(each(self._decode, indices.tolist()))
-        return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), self.labels[indices]
+        images = np.empty((len(indices), *self.image_shape), dtype=np.uint8)
+        for place, image in enumerate(each(self._decode, indices.tolist())):
+            images[place] = image.transpose(2, 0, 1)
+        return torch.from_numpy(images), self.labels[indices]
 
     def subset(self, indices: torch.Tensor) -> EncodedSplit:
         """The split that holds only ``indices``."""
