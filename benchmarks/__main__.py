@@ -16,6 +16,7 @@ from benchmarks import (
     decoys,
     derived,
     image_check,
+    loader,
     machine,
     many_directions,
     memory,
@@ -63,6 +64,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
         options.seeds or ranks.SEEDS, options.strategy, options.genotypes, root=options.data_root, tiny=options.tiny
     ),
     "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
+    "loader": lambda options: loader.run(options.repeats, tiny=options.tiny),
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""

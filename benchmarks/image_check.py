@@ -29,7 +29,7 @@ def _compare(kind: str, width: int, height: int, count: int, repeats: int) -> Co
     with TemporaryDirectory() as folder:
         files = [f"{number}.{kind}" for number in range(count)]
         for number, file in enumerate(files):
-            _picture(width, height, number).save(Path(folder) / file)
+            picture(width, height, number).save(Path(folder) / file)
         for repeat in range(repeats):
             # As if the files had been there for a while: findings about those that are newer are not kept.
             with patch.dict(os.environ, {"XDG_CACHE_HOME": str(Path(folder) / f"cache{repeat}")}), SETTLED:
@@ -41,7 +41,7 @@ def _compare(kind: str, width: int, height: int, count: int, repeats: int) -> Co
     return Comparison("images", kind, title, "ms", samples, {})
 
 
-def _picture(width: int, height: int, seed: int) -> Image.Image:
+def picture(width: int, height: int, seed: int) -> Image.Image:
     """Smooth, with a little noise, as photographs are."""
     random = np.random.default_rng(seed)
     rough = random.integers(0, 256, (max(height // 16, 1), max(width // 16, 1), 3), dtype=np.uint8)

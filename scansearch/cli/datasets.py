@@ -39,7 +39,9 @@ def command(
         show_listing("dataset", [_facts(DATASETS.get(n)) for n in DATASETS.names()], cells, json=json, more=more)
         return
     spec = DATASETS.get(name)
-    read = _contents(spec.load(data_root or None, skip_damaged=True)) if data_root or not _missing(spec) else {}
+    read = (
+        _contents(spec.load(data_root or None, skip_damaged=not spec.large)) if data_root or not _missing(spec) else {}
+    )
     facts = {**_facts(spec), **({"found": True, "missing": None, **read} if read else {})}
     if json:
         print_json(facts)

@@ -84,6 +84,7 @@ class DatasetSpec:
         augment: The augmentation that suits these images.
         bundled: Whether the data come with an installed package: then they are there without a data root, and listings need
             not read them to find that out.
+        large: Whether a run does not look at every image before its first step: damaged ones and copies are looked for if asked.
         find: Finds the files without reading them, for listings; errors as ``read``. ``None``: they are read.
     """
 
@@ -93,6 +94,7 @@ class DatasetSpec:
     where: str
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     bundled: bool = False
+    large: bool = False
     find: Callable[[Path | None], object] | None = None
 
     def load(
@@ -142,7 +144,8 @@ class DatasetSpec:
             splits, more = parts.check(splits, skip_damaged, progress)
             check_splits(self.name, parts.class_names, splits)
             notes += more
-        notes += describe_shared(splits, portions, refuse_duplicates)
+        if refuse_duplicates or not self.large:
+            notes += describe_shared(splits, portions, refuse_duplicates)
         fingerprints = {role: split.digest() for role, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
         check_memory(splits, *size)

@@ -65,9 +65,11 @@ def divide(parts: Parts, seed: int, limits: Mapping[str, int | None], half: Half
     portions = {role: Portion(role, torch.arange(len(split))) for role, split in given.items()}
     missing = [role for role in ("test", "validation") if role not in given]
     share = SHARE_OF_ONE_PILE if len(missing) == 2 else SHARE_OF_TRAINING
+    size = round(share * len(parts.train))
+    size = size if parts.most_held_out is None else min(size, parts.most_held_out)
     for role in missing:
         left = portions["train"].indices
-        stay, aside = hold_out(parts.train.labels[left], round(share * len(parts.train)), seed, names)
+        stay, aside = hold_out(parts.train.labels[left], size, seed, names)
         portions["train"], portions[role] = Portion("train", left[stay]), Portion("train", left[aside])
     for role, most in limits.items():
         if most is not None:

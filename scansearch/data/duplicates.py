@@ -60,8 +60,11 @@ def describe_shared(splits: Mapping[str, Split], portions: Mapping[str, Portion]
 
 
 def _name(split: Split, portion: Portion, index: int) -> str:
-    from scansearch.data.file_split import FileSplit  # imported here: it needs pillow, and most data sets do not
+    from scansearch.data.encoded import EncodedSplit  # imported here: they need pillow, and most data sets do not
+    from scansearch.data.file_split import FileSplit
 
     if isinstance(split, FileSplit):
         return str(split.root / split.files[index])
+    if isinstance(split, EncodedSplit):
+        return str(split.source.name(index))
     return f"image {int(portion.indices[index])} of the {portion.part} part"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -22,6 +24,11 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")
 """Whatever a file is called. Pillow would also start another program, for PostScript."""
 BACKGROUND = (255, 255, 255, 255)
 """What shows through transparent pixels, in whose colour programs leave anything: white."""
+
+Box = tuple[float, float, float, float]
+"""A part of an image: left, top, right, bottom."""
+Cut = Callable[[int, int], Box]
+"""From the width and height of an upright image to the part that is taken of it."""
 
 _large = threading.Lock()
 
@@ -69,13 +76,14 @@ def read_file(path: Path) -> bytes:
         raise DamagedImageError(path, (error.strerror or str(error)).lower()) from None
 
 
-def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None) -> np.ndarray:
+def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None, cut: Cut | None = None) -> np.ndarray:
     """The pixels of an image file, turned as its EXIF orientation says; transparent ones lie on white.
 
     Args:
         path: The file, for messages.
         data: Its bytes.
         size: (height, width) to scale and crop to; by default the whole image.
+        cut: The part that is scaled to ``size``, bicubic; by default the largest about the centre, bilinear.
 
     Returns:
         As ``decode``.
@@ -86,14 +94,14 @@ def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None) -> n
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image, _turn(image):
             read = number_reader(image)
+            whole = _upright(image, *image.size)
+            part = None if cut is None else cut(*whole)
             if size is not None:
-                _shrink(image, *size)
+                _shrink(image, *size, part)
             ImageOps.exif_transpose(image, in_place=True)
             plain = _plain(image, read)
             if size is not None:
-                height, width = size
-                box = crop_box(*plain.size, width, height)
-                plain = plain.resize((width, height), Image.Resampling.BILINEAR, box=box)
+                plain = _scaled(plain, *size, None if part is None else _shrunk(part, whole, plain.size))
             return np.atleast_3d(np.asarray(plain))
     except Image.DecompressionBombError:
         raise DamagedImageError(path, f"more than {MOST_PIXELS // 10**6} million pixels") from None
@@ -103,7 +111,7 @@ def pixels_of(path: Path, data: bytes, size: tuple[int, int] | None = None) -> n
         raise DamagedImageError(path, _reason(error)) from None
 
 
-def crop_box(width: int, height: int, target_width: int, target_height: int) -> tuple[float, float, float, float]:
+def crop_box(width: int, height: int, target_width: int, target_height: int) -> Box:
     """The largest centred part of an image that has the target's proportions: (left, top, right, bottom).
 
     It is cropped before it is scaled: a picture of 10,000 x 1 would otherwise be scaled up whole.
@@ -123,11 +131,37 @@ def _turn(image: Image.Image) -> AbstractContextManager[object]:
     return _large if area > LARGE else nullcontext()
 
 
-def _shrink(image: Image.Image, height: int, width: int) -> None:
+def _upright(image: Image.Image, width: int, height: int) -> tuple[int, int]:
+    return (height, width) if image.getexif().get(0x0112, 1) in (5, 6, 7, 8) else (width, height)
+
+
+def _shrink(image: Image.Image, height: int, width: int, part: Box | None) -> None:
     # A JPEG can be decoded at a half, a quarter or an eighth of its size, at a fraction of the time.
-    lying = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    rows, columns = covering(image.height, image.width, *((width, height) if lying else (height, width)))
-    image.draft("RGB", (columns, rows))
+    columns, rows = _upright(image, *image.size)
+    if part is None:
+        rows, columns = covering(rows, columns, height, width)
+    else:
+        left, top, right, bottom = part
+        rows, columns = math.ceil(rows * height / (bottom - top)), math.ceil(columns * width / (right - left))
+    image.draft("RGB", _upright(image, columns, rows))
+
+
+def _shrunk(part: Box, whole: tuple[int, int], size: tuple[int, int]) -> Box:
+    """The same part of the image as it was decoded."""
+    across, down = size[0] / whole[0], size[1] / whole[1]
+    left, top, right, bottom = part
+    return left * across, top * down, min(right * across, size[0]), min(bottom * down, size[1])
+
+
+def _scaled(image: Image.Image, height: int, width: int, part: Box | None) -> Image.Image:
+    if part is None:
+        return image.resize((width, height), Image.Resampling.BILINEAR, box=crop_box(*image.size, width, height))
+    left, top, right, bottom = part
+    first, above = math.floor(left), math.floor(top)
+    # Cut out before: the scaling would look at pixels beside its box.
+    image = image.crop((first, above, math.ceil(right), math.ceil(bottom)))
+    box = left - first, top - above, right - first, bottom - above
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 
 
 def _plain(image: Image.Image, read: Numbers | None) -> Image.Image:
@@ -139,7 +173,7 @@ def _plain(image: Image.Image, read: Numbers | None) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
 
 
 def _reason(error: Exception) -> str:

@@ -36,17 +36,17 @@ def read_image_folder(root: Path | None) -> Parts:
     if root is None:
         raise ScansearchError(f"imagefolder needs --data-root: {LAYOUT}")
     folders = _split_folders(check_root(root, "imagefolder"))
-    class_names = tuple(path.name for path in _class_folders(folders["train"]))
+    class_names = tuple(path.name for path in class_folders(folders["train"]))
     left: Counter[str] = Counter()
-    splits: dict[str, Any] = {role: _list_split(folder, class_names, left) for role, folder in folders.items()}
+    splits: dict[str, Any] = {role: list_split(folder, class_names, left) for role, folder in folders.items()}
     return Parts(class_names=class_names, **splits, check=examine, notes=_notes(root, folders, left))
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    named = {role: [path for path in _class_folders(root) if part_of(path.name) == role] for role in FOLDERS}
+    named = {role: [path for path in class_folders(root) if part_of(path.name) == role] for role in FOLDERS}
     folders = {role: paths[0] for role, paths in named.items() if paths}
     # A class may be called "train": it holds images, not folders.
-    if "train" in folders and any(_class_folders(path) for path in named["train"]):
+    if "train" in folders and any(class_folders(path) for path in named["train"]):
         for role, paths in named.items():
             if len(paths) > 1:
                 raise ScansearchError(
@@ -55,7 +55,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
                 )
         return folders
     _refuse_parts_without_training(root, named)
-    if {path.name for path in _class_folders(root)} <= {path.name for paths in named.values() for path in paths}:
+    if {path.name for path in class_folders(root)} <= {path.name for paths in named.values() for path in paths}:
         raise ScansearchError(f"imagefolder: {root} must hold a folder of images a class, but has none; give {LAYOUT}")
     return {"train": root}
 
@@ -63,7 +63,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
 def _refuse_parts_without_training(root: Path, named: dict[str, list[Path]]) -> None:
     for role in ("validation", "test"):
         for path in named[role]:
-            if any(_is_image(inner.name) for held in _class_folders(path) for inner in list_folder(held)):
+            if any(is_image(inner.name) for held in class_folders(path) for inner in list_folder(held)):
                 raise ScansearchError(
                     f"imagefolder: {root} holds folders of {role} images in {path.name}, but no folder train of such folders; "
                     f"move the training classes into {root / 'train'}, or rename {path.name} if it is a class"
@@ -88,7 +88,7 @@ def _notes(root: Path, folders: dict[str, Path], left: Counter[str]) -> tuple[st
 
 
 def _unused(root: Path, folders: dict[str, Path]) -> Iterator[str]:
-    if others := [path.name for path in _class_folders(root) if path not in folders.values()]:
+    if others := [path.name for path in class_folders(root) if path not in folders.values()]:
         used = " and ".join(path.name for path in folders.values())
         yield f"imagefolder: of {root}, {used} are used, but not {', '.join(others)}"
 
@@ -96,7 +96,7 @@ def _unused(root: Path, folders: dict[str, Path]) -> Iterator[str]:
 def _like_parts(root: Path) -> Iterator[str]:
     """Folders that hold the same folders and nothing else may be parts, whatever they are called."""
     holders: dict[tuple[str, ...], str] = {}
-    for path in _class_folders(root):
+    for path in class_folders(root):
         inside = list_folder(path)
         names = tuple(inner.name for inner in inside if os.path.isdir(inner))
         if len(names) < max(2, len(inside)):
@@ -110,13 +110,13 @@ def _like_parts(root: Path) -> Iterator[str]:
         holders[names] = path.name
 
 
-def _class_folders(folder: Path) -> list[Path]:
+def class_folders(folder: Path) -> list[Path]:
     return [path for path in list_folder(folder) if os.path.isdir(path)]
 
 
-def _list_split(folder: Path, class_names: Sequence[str], left: Counter[str]) -> FileSplit:
+def list_split(folder: Path, class_names: Sequence[str], left: Counter[str]) -> FileSplit:
     """The images of a part; ``left`` counts the files that are none, or have no class."""
-    classes = _class_folders(folder)
+    classes = class_folders(folder)
     unknown = sorted({path.name for path in classes} - set(class_names))
     if unknown:
         raise ScansearchError(f"every class must be in the training images, but {unknown[0]!r} is in {folder} only")
@@ -128,12 +128,12 @@ def _list_split(folder: Path, class_names: Sequence[str], left: Counter[str]) ->
         found = _list_images(path, folder, left)
         files += found
         labels += [class_names.index(path.name)] * len(found)
-    if loose := [path for path in list_folder(folder) if _is_image(path.name) and not os.path.isdir(path)]:
+    if loose := [path for path in list_folder(folder) if is_image(path.name) and not os.path.isdir(path)]:
         left["in no class folder"] += len(loose)
     return FileSplit(folder, tuple(files), torch.tensor(labels, dtype=torch.int64))
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
     return name.lower().endswith(EXTENSIONS)
 
 
@@ -147,12 +147,11 @@ def _list_images(class_folder: Path, folder: Path, left: Counter[str]) -> list[s
         visited.add(place)
         inside[:] = sorted(name for name in inside if not is_hidden(name))
         shown = [name for name in names if not is_hidden(name)]
-        found += [os.path.relpath(os.path.join(parent, name), folder) for name in shown if _is_image(name)]
-        left.update(os.path.splitext(name)[1].lower() or "without an ending" for name in shown if not _is_image(name))
+        found += [os.path.relpath(os.path.join(parent, name), folder) for name in shown if is_image(name)]
+        left.update(os.path.splitext(name)[1].lower() or "without an ending" for name in shown if not is_image(name))
     if not found:
         raise ScansearchError(
-            f"imagefolder: the class folder {class_folder} holds no image ({', '.join(EXTENSIONS)}); "
-            "add some or remove it"
+            f"the class folder {class_folder} holds no image ({', '.join(EXTENSIONS)}); add some or remove it"
         )
     return sorted(found)
 

@@ -28,6 +28,7 @@ class Parts:
         notes: What the user should know, such as what was found and is not used, a line each.
         check: Images that were not read yet are checked here, once it is known which ones are used. Takes the splits by
             role, whether damaged images are left out, and whom to tell about progress; returns the splits and notes.
+        most_held_out: At most so many training images are set aside for a part that is missing.
     """
 
     train: Split
@@ -36,6 +37,7 @@ class Parts:
     test: Split | None = None
     notes: tuple[str, ...] = ()
     check: Check | None = None
+    most_held_out: int | None = None
 
     def splits(self) -> dict[str, Split]:
         """The parts there are, by role."""

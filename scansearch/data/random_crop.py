@@ -28,18 +28,30 @@ def crop_draws(batch: int, height: int, width: int, smallest: float, generator: 
     Returns:
         Top, left, height and width in pixels, int64 (B, 4).
     """
-    area = uniform((batch, ATTEMPTS), generator, smallest, 1.0) * (height * width)
+    return fit_crops(crop_numbers(batch, smallest, generator), height, width)
+
+
+def crop_numbers(batch: int, smallest: float, generator: torch.Generator) -> torch.Tensor:
+    """The random numbers of ``crop_draws``, (B, 22), before it is known how large each image is."""
+    area = uniform((batch, ATTEMPTS), generator, smallest, 1.0)
     bound = math.log(LARGEST_ASPECT)
     aspect = uniform((batch, ATTEMPTS), generator, -bound, bound).exp()
+    return torch.cat([area, aspect, uniform((batch, 2), generator)], dim=1)
+
+
+def fit_crops(numbers: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """The parts that ``crop_numbers`` (B, 22) mean in images of height x width: as ``crop_draws``."""
+    share, aspect, place = numbers.split([ATTEMPTS, ATTEMPTS, 2], dim=1)
+    area = share * (height * width)
     sides = torch.stack([(area / aspect).sqrt(), (area * aspect).sqrt()], dim=2).round()
     size = torch.tensor([height, width])
     fits = ((sides >= 1) & (sides <= size)).all(dim=2)
-    first = sides[torch.arange(batch), fits.int().argmax(dim=1)]
+    first = sides[torch.arange(len(numbers)), fits.int().argmax(dim=1)]
     middle = size.minimum(size.flip(0) * LARGEST_ASPECT).round()
     fit = fits.any(dim=1, keepdim=True)
     sides = torch.where(fit, first, middle)
     free = size - sides
-    corner = torch.where(fit, (uniform((batch, 2), generator) * (free + 1)).floor().minimum(free), (free / 2).floor())
+    corner = torch.where(fit, (place * (free + 1)).floor().minimum(free), (free / 2).floor())
     return torch.cat([corner, sides], dim=1).long()
 
 

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 MOST_THREADS = 8
 
+_serial = False
+
 # Without a handler of the program's own, Python would print what pillow logs beside the exception that it raises.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -27,7 +29,13 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
     """
     process = os.getpid()  # neither threads nor what they hold survive a fork
     with _quiet(process):
-        return list(_pool(process).map(function, items))
+        return [function(item) for item in items] if _serial else list(_pool(process).map(function, items))
+
+
+def serially() -> None:
+    """From now on this process does such work in no other threads: it is one of many that share the machine."""
+    global _serial
+    _serial = True
 
 
 class _Quiet:

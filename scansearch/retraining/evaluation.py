@@ -151,7 +151,7 @@ def _evaluated(
     final: FinalNetwork, data: ImageData, settings: DataSettings, wanted: Examination, fabric: Fabric, told: Listener
 ) -> Evaluation:
     network = final.network.to(fabric.device)
-    feed = Feed(data, AugmentSettings(), wanted.batch_size, 0, fabric)
+    feed = _feed(final, data, wanted, fabric)
     found = predictions(network, feed)
     bins, names = found.bins(), data.class_names
     resolutions, notes = _at_other_sizes(final, settings, wanted, fabric, told)
@@ -174,6 +174,10 @@ def _evaluated(
         resolutions=resolutions,
         notes=tuple(notes),
     )
+
+
+def _feed(final: FinalNetwork, data: ImageData, wanted: Examination, fabric: Fabric) -> Feed:
+    return Feed(data, AugmentSettings(), wanted.batch_size, 0, fabric, workers=final.machine.workers)
 
 
 @torch.no_grad()
@@ -218,7 +222,7 @@ def _at_other_sizes(
         try:
             network: Any = at((size, size)).to(fabric.device).eval()
             data = _prepared(images_of(settings.model_copy(update={"image_size": size}), told), final.facts)
-            scores = predictions(network, Feed(data, AugmentSettings(), wanted.batch_size, 0, fabric))
+            scores = predictions(network, _feed(final, data, wanted, fabric))
             found.append(AtSize(size=size, top1=scores.accuracy))
         except ScansearchError as error:
             notes.append(f"no accuracy at {size} x {size}: {error}")

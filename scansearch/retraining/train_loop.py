@@ -53,7 +53,8 @@ class TrainLoop:
     ) -> None:
         self.network, self.data, self.folder, self.listener = network, data, folder, listener
         self.settings, self.checkpoint_steps = config.train, config.machine.checkpoint_steps
-        self.feed = Feed(data, config.augment, self.settings.batch_size, config.seed, fabric)
+        workers = config.machine.workers
+        self.feed = Feed(data, config.augment, self.settings.batch_size, config.seed, fabric, workers=workers)
         self.processes = self.feed.processes
         steps = self.settings.epochs * self.feed.steps_per_epoch
         check_amount(steps, MOST_STEPS, "updates of the weights", "take fewer epochs, or larger batches")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from scansearch.runs.limits import MOST_EPOCHS, MOST_IMAGES, MOST_SIDE, MOST_STEPS
 
@@ -32,6 +32,12 @@ class MachineSettings(Settings):
         ge=0,
         description=f"CPU threads of all processes of a node together, at most {THREADS_A_CPU} a CPU; 0 leaves PyTorch's choice.",
     )
+    workers: int = Field(
+        -1,
+        ge=-1,
+        description="Processes of a node that read and decode images in files; 0 does it in threads of the run's own. -1: one a CPU if "
+        "the images go to a GPU, otherwise 0.",
+    )
     precision: Literal["auto", "32", "bf16"] = Field(
         "auto", description="Number format: auto is 32 on a CPU and bf16 mixed precision on a GPU."
     )
@@ -52,11 +58,11 @@ class MachineSettings(Settings):
     def _number_as_name(cls, value: Any) -> Any:
         return str(value) if value in (16, 32) else value  # --set precision=32 is a number to TOML
 
-    @field_validator("threads")
+    @field_validator("threads", "workers")
     @classmethod
-    def _fit_the_machine(cls, value: int) -> int:
+    def _fit_the_machine(cls, value: int, info: ValidationInfo) -> int:
         if value > most_threads():
-            raise ValueError(f"at most {most_threads()} threads run on this machine, {THREADS_A_CPU} a CPU")
+            raise ValueError(f"at most {most_threads()} {info.field_name} run on this machine, {THREADS_A_CPU} a CPU")
         return value
 
 

@@ -137,7 +137,8 @@ class TrainedFromScratch:
             report: Told the accuracy after every epoch, and asked whether to end there; ``None`` measures it in the end alone.
         """
         config = shortened(self.config, epochs).model_copy(update={"seed": (self.config.seed + seed) % MOST_SEEDS})
-        feed = Feed(self.data, config.augment, config.train.batch_size, config.seed, self.fabric)
+        workers = config.machine.workers
+        feed = Feed(self.data, config.augment, config.train.batch_size, config.seed, self.fabric, workers=workers)
         with torch.random.fork_rng():
             network = _untrained(self.spec, self.space.directions(choice), config, feed)
             measure = partial(self._accuracy, network, feed)

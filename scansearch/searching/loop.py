@@ -93,7 +93,9 @@ class SearchLoop:
         self.checkpoint_steps = config.machine.checkpoint_steps
         self.settings, self.folder, self.listener, self.judge = config.train, folder, listener, judge
         share = strategy.traits.held_out_share
-        self.feed = Feed(data, config.augment, self.settings.batch_size, config.seed, fabric, share)
+        self.feed = Feed(
+            data, config.augment, self.settings.batch_size, config.seed, fabric, share, config.machine.workers
+        )
         self.processes = self.feed.processes
         subject = {**config.subject(), "images": data.fingerprint}
         self.plan = Plan(self.settings.epochs, self.feed.steps_per_epoch, config.seed, subject)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -10,12 +10,17 @@ from lightning_fabric import Fabric
 
 from scansearch.data import Augmentation, AugmentSettings, ImageData, Split, TensorSplit, normalise
 from scansearch.data.augment import Draws
+from scansearch.data.encoded import EncodedSplit
 from scansearch.data.rand_augment import check_bytes
+from scansearch.data.random_crop import crop_numbers
 from scansearch.training.ahead import Ahead
 from scansearch.training.batch import Batch
 from scansearch.training.batches import AUGMENT, HELD_OUT, HELD_OUT_AUGMENT, TRAIN, Batches, generator, split_off
+from scansearch.training.begun import Begun
 from scansearch.training.processes import Processes
+from scansearch.training.reading import Reader
 from scansearch.training.share import share_of
+from scansearch.training.workers import worker_count
 
 
 class _Raw(NamedTuple):
@@ -33,7 +38,8 @@ class Feed:
 
     The images go to the device as they are stored, and are normalised and augmented there; the random numbers of the augmentation
     are drawn on the CPU. While a step runs, the next batch is read where that helps: if the images lie in files or have a way to
-    go. Where they only have to be copied from memory to memory, a second thread would take longer than the copy.
+    go. Where they only have to be copied from memory to memory, a second thread would take longer than the copy. Images in files may
+    be read by other processes, several batches ahead. Random parts of encoded images are cut out as they are decoded.
 
     Args:
         data: The images.
@@ -42,25 +48,37 @@ class Feed:
         seed: Seed of the run.
         fabric: The device, and the processes that share the batches.
         held_out_share: Share of the training images that ``train`` never gives and ``held_out`` does.
+        workers: Processes of a node that read images in files; as ``worker_count``. What is read does not depend on it.
 
     Raises:
         ScansearchError: If the augmentation is not defined for these images.
     """
 
     def __init__(
-        self, data: ImageData, augment: AugmentSettings, batch_size: int, seed: int, fabric: Fabric, held_out_share: float = 0.0
-    ) -> None:  # fmt: skip
+        self,
+        data: ImageData,
+        augment: AugmentSettings,
+        batch_size: int,
+        seed: int,
+        fabric: Fabric,
+        held_out_share: float = 0.0,
+        workers: int = 0,
+    ) -> None:
         self.data, self.batch_size, self.seed, self.fabric = data, batch_size, seed, fabric
         self.processes = Processes(fabric)
         if augment.for_bytes:
             check_bytes(data.train.batch(torch.tensor([0]))[0])
+        self.smallest_part = augment.crop_min if isinstance(data.train, EncodedSplit) else 1.0
+        if self.smallest_part < 1:
+            augment = augment.replace(crop_min=1.0)
         self.augment = Augmentation(augment, data.num_classes, data.mean)
+        self.reader = Reader(worker_count(workers, fabric.device))
         weights_part, held_out_part = split_off(len(data.train), held_out_share, seed)
         size, ranks = batch_size, self.processes.size
         self.batches = Batches(weights_part, size, seed, TRAIN, ranks)
         self.held_out_batches = Batches(held_out_part, size, seed, HELD_OUT, ranks) if len(held_out_part) else None
-        self._train = Ahead(self._read_train, self._reads_ahead(data.train))
-        self._held_out = Ahead(self._read_held_out, self._reads_ahead(data.train))
+        self._train = self._ahead(self._begin_train, data.train)
+        self._held_out = self._ahead(self._begin_held_out, data.train)
         self.mean, self.std = (fabric.to_device(torch.tensor(values)) for values in (data.mean, data.std))
 
     @property
@@ -86,33 +104,49 @@ class Feed:
         images = min(limit or len(split), len(split))
         spaced = (torch.arange(images) * len(split) // images).split(self.batch_size)
         parts = [mine for mine in map(self._share, spaced) if len(mine)]
-        read = Ahead(lambda number: self._read(split, parts[number]), self._reads_ahead(split))
+        read = self._ahead(lambda number: self._begin(split, parts[number]), split, len(parts))
         return (self._batch(read(number)) for number in range(len(parts)))
 
-    def _reads_ahead(self, split: Split) -> bool:
-        return self.fabric.device.type != "cpu" or not isinstance(split, TensorSplit)
+    def _ahead(self, begin: Callable[[int], Callable[[], _Raw]], split: Split, count: int | None = None) -> Ahead[_Raw]:
+        depth = self.reader.depth(split, max(1, self.batch_size // self.processes.size))
+        active = self.fabric.device.type != "cpu" or not isinstance(split, TensorSplit)
+        return Ahead(Begun(begin, depth, count), active)
 
     def _share(self, samples: torch.Tensor) -> torch.Tensor:
         return samples[self.processes.rank :: self.processes.size]
 
-    def _read_train(self, number: int) -> _Raw:
-        return self._read_augmented(self.batches[number], AUGMENT, number)
+    def _begin_train(self, number: int) -> Callable[[], _Raw]:
+        return self._begin_augmented(self.batches[number], AUGMENT, number)
 
-    def _read_held_out(self, number: int) -> _Raw:
+    def _begin_held_out(self, number: int) -> Callable[[], _Raw]:
         assert self.held_out_batches is not None
-        return self._read_augmented(self.held_out_batches[number], HELD_OUT_AUGMENT, number)
+        return self._begin_augmented(self.held_out_batches[number], HELD_OUT_AUGMENT, number)
 
-    def _read_augmented(self, samples: torch.Tensor, stream: int, number: int) -> _Raw:
+    def _begin_augmented(self, samples: torch.Tensor, stream: int, number: int) -> Callable[[], _Raw]:
         """This process's share, with the random numbers that it would have in a single process."""
         shape = (len(samples), *self.data.train.image_shape)
         draws = self.augment.draw(shape, generator(self.seed, stream, number, 0))
         share = share_of(draws, len(samples), self.processes.rank, self.processes.size)
-        images, targets = self.data.train.batch(samples[share.rows])
-        self.augment.check_targets(targets)
-        return self._pinned(_Raw(images, targets, share.draws, share.size))
+        read = self.reader.begin(
+            self.data.train, samples[share.rows], self._parts(share.rows, len(samples), stream, number)
+        )
 
-    def _read(self, split: Split, samples: torch.Tensor) -> _Raw:
-        return self._pinned(_Raw(*split.batch(samples)))
+        def finish() -> _Raw:
+            images, targets = read()
+            self.augment.check_targets(targets)
+            return self._pinned(_Raw(images, targets, share.draws, share.size))
+
+        return finish
+
+    def _parts(self, rows: torch.Tensor, batch: int, stream: int, number: int) -> torch.Tensor | None:
+        """The random numbers of the parts that are cut out while images are decoded."""
+        if self.smallest_part == 1:
+            return None
+        return crop_numbers(batch, self.smallest_part, generator(self.seed, stream, number, 1))[rows]
+
+    def _begin(self, split: Split, samples: torch.Tensor) -> Callable[[], _Raw]:
+        read = self.reader.begin(split, samples)
+        return lambda: self._pinned(_Raw(*read()))
 
     def _pinned(self, raw: _Raw) -> _Raw:
         """In memory that a GPU reads by itself, so that nobody waits for the copy."""
