@@ -70,7 +70,7 @@ def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(feed, weig
     fed, seen = feed(batch_size=2), []
     found = weights(fed, epochs=2)  # 20 steps each
     monkeypatch.setattr(fed, "_train", lambda number: made[number])
-    made = [fed._read_train(number) for number in range(40)]  # drawn and read on the CPU, whatever the device is
+    made = [fed._begin_train(number)() for number in range(40)]  # drawn and read on the CPU, whatever the device is
     waits.clear()
 
     class Watch(Silent):
