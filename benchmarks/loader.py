@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from rich.table import Table
 
-from benchmarks.comparison import plain_table
+from benchmarks.comparison import Comparison, Result, plain_table
 from benchmarks.image_check import picture
-from benchmarks.loader_peer import peer
+from benchmarks.loader_peer import peer, reading
 from benchmarks.timing import milliseconds
 from scansearch.data.encoded import EncodedSplit
 from scansearch.data.imagenet import ImageFiles
@@ -59,20 +61,43 @@ class Rates:
         return {"benchmark": "loader", "title": self.title, "rates": self.rates}
 
 
-def run(repeats: int, *, tiny: bool = False) -> list[Rates]:
-    """Images a second in the same rounds, from a start with empty queues; the processes have started before."""
+def run(repeats: int, *, tiny: bool = False) -> list[Result]:
+    """Processor time of an image, and images a second in the same rounds, from empty queues; the processes have started before."""
     width, height, files, side, batches = (24, 18, 8, 16, 1) if tiny else (WIDTH, HEIGHT, FILES, SIDE, BATCHES)
     with TemporaryDirectory() as folder:
         paths = tuple(_write(Path(folder), files, width, height))
         split = EncodedSplit(ImageFiles(Path(folder), paths), torch.zeros(files, dtype=torch.int64), (side, side))
+        alone = _alone(split, Path(folder), repeats)
         rates: dict[int, dict[str, list[float]]] = {}
         for workers in range(1, 2 if tiny else usable_cpus() + 1):
             order = torch.arange(workers * batches * BATCH).remainder(files)
-            name, theirs = peer(Path(folder), order.tolist(), side, BATCH, SMALLEST, workers)
-            with theirs as read:
-                rates[workers] = _rates({OURS: _ours(split, order, workers), name: read}, len(order), repeats)
-    title = f"loader: JPEG files of {width} x {height}, a random part of each scaled to {side} x {side}, batches of {BATCH}; images a second"
-    return [Rates(title, rates)]
+            name, images = peer(Path(folder), side, SMALLEST)
+            readers = {OURS: _ours(split, order, workers), name: reading(images, order.tolist(), BATCH, workers)}
+            rates[workers] = _rates(readers, len(order), repeats)
+    what = f"JPEG files of {width} x {height}, a random part of each scaled to {side} x {side}"
+    title = f"loader: {what}; images a second by worker processes, batches of {BATCH}"
+    return [
+        Comparison("loader", "image", f"loader: {what}; processor time an image", "ms", alone, {}),
+        Rates(title, rates),
+    ]
+
+
+def _alone(split: EncodedSplit, folder: Path, repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of processor time an image in one process, which other programs change little."""
+    name, images = peer(folder, split.size[0], SMALLEST)
+    split = split.cropped(crop_numbers(len(split), SMALLEST, torch.Generator().manual_seed(0)))
+    readers = {
+        OURS: lambda: split.batch(torch.arange(len(split))),
+        name: lambda: [images[i] for i in range(len(split))],
+    }
+    samples: dict[str, list[float]] = {name: [] for name in readers}
+    with patch("scansearch.data.threads._serial", True):  # as in a worker
+        for _ in range(repeats):
+            for reader, read in readers.items():
+                before = time.process_time()
+                read()
+                samples[reader].append(1000 * (time.process_time() - before) / len(split))
+    return samples
 
 
 def _write(folder: Path, files: int, width: int, height: int) -> Iterator[str]:
@@ -82,7 +107,7 @@ def _write(folder: Path, files: int, width: int, height: int) -> Iterator[str]:
         yield f"class/{number:03}.jpg"
 
 
-def _rates(readers: dict[str, Callable[[], object]], images: int, repeats: int) -> dict[str, list[float]]:
+def _rates(readers: Mapping[str, Callable[[], object]], images: int, repeats: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in readers}
     for number in range(repeats + 1):
         for name, read in readers.items():

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +16,29 @@ from torch.utils.data import DataLoader, Dataset
 from scansearch.data.random_crop import crop_draws
 
 
-def peer(root: Path, order: Sequence[int], side: int, batch: int, smallest: float, workers: int) -> tuple[str, Any]:
-    """The name of the peer, and a context in which its function reads all batches.
+def peer(root: Path, side: int, smallest: float) -> tuple[str, Any]:
+    """The name of the peer, and its images as a data set of torch.
 
     Args:
         root: A folder of one folder of images.
-        order: Which image follows which.
         side: Pixels of an image, high and wide.
-        batch: Images in a batch.
         smallest: Smallest part of an image that is taken.
-        workers: Worker processes.
     """
     torchvision = find_torchvision()
     if torchvision is None:
-        name, images = "Pillow and DataLoader (no torchvision here)", PillowImages(root, side, smallest)
-    else:
-        name, images = f"torchvision {torchvision.__version__}", _torchvision_images(torchvision, root, side, smallest)
-    return name, _reading(images, order, batch, workers)
+        return "Pillow and DataLoader (no torchvision here)", PillowImages(root, side, smallest)
+    return f"torchvision {torchvision.__version__}", _torchvision_images(root, side, smallest)
 
 
-@contextmanager
-def _reading(images: Any, order: Sequence[int], batch: int, workers: int) -> Iterator[Callable[[], None]]:
+def reading(images: Any, order: Sequence[int], batch: int, workers: int) -> Callable[[], None]:
+    """A function that reads all batches by torch's DataLoader, whose workers stay."""
     loader = DataLoader(images, batch, sampler=order, num_workers=workers, persistent_workers=True)
 
     def read() -> None:
         for _ in loader:
             pass
 
-    yield read
+    return read
 
 
 def find_torchvision() -> Any:
@@ -69,7 +63,7 @@ def find_torchvision() -> Any:
             return torchvision
 
 
-def _torchvision_images(torchvision: Any, root: Path, side: int, smallest: float) -> Any:
+def _torchvision_images(root: Path, side: int, smallest: float) -> Any:
     from torchvision import datasets, transforms
 
     part = transforms.RandomResizedCrop(side, (smallest, 1.0), interpolation=transforms.InterpolationMode.BICUBIC)

@@ -111,11 +111,21 @@ def _like_parts(root: Path) -> Iterator[str]:
 
 
 def class_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, by name."""
     return [path for path in list_folder(folder) if os.path.isdir(path)]
 
 
 def list_split(folder: Path, class_names: Sequence[str], left: Counter[str]) -> FileSplit:
-    """The images of a part; ``left`` counts the files that are none, or have no class."""
+    """The images of a part.
+
+    Args:
+        folder: Its folder, which holds one a class.
+        class_names: The classes of the training part.
+        left: Counts the files that are no images, or have no class.
+
+    Raises:
+        ScansearchError: If a class is empty or unknown, or there is none.
+    """
     classes = class_folders(folder)
     unknown = sorted({path.name for path in classes} - set(class_names))
     if unknown:
@@ -134,6 +144,7 @@ def list_split(folder: Path, class_names: Sequence[str], left: Counter[str]) -> 
 
 
 def is_image(name: str) -> bool:
+    """Whether a file is read as an image."""
     return name.lower().endswith(EXTENSIONS)
 
 

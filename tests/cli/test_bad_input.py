@@ -58,6 +58,9 @@ def refused_start(refused, tiny, here):
         ("--nope", "no such option: --nope"),
         ("--data-root somewhere", "take no data root, but got /"),
         ("--data imagefolder", "imagefolder needs --data-root"),
+        ("--data imagenet", "imagenet needs --data-root: a folder with the folders train and val"),
+        ("--set workers=-2", "workers: input should be greater than or equal to -1, got -2"),
+        ("--set workers=100000", "workers run on this machine"),
         (
             "--data imagefolder --data-root nowhere",
             "/nowhere; give another --data-root, or mend root in [data] of the config.toml",
@@ -78,7 +81,9 @@ def test_start_is_refused(refused_start, arguments, says, monkeypatch):
     assert says in refused_start(*arguments.split())
 
 
-@pytest.mark.parametrize("name", ["imagefolder", "npz", "cifar10", "cifar100", "fashion-mnist"])
+@pytest.mark.parametrize(
+    "name", ["imagefolder", "npz", "cifar10", "cifar100", "fashion-mnist", "imagenet", "webdataset", "hf"]
+)
 def test_empty_data_root(refused_start, here, name):
     (here / "empty").mkdir()
     assert "empty" in refused_start("--data", name, "--data-root", "empty")

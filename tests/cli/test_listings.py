@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from encoded_sets import write_imagenet, write_shards
 
 LISTINGS = {
     "spaces": "default8",
@@ -46,3 +47,13 @@ def test_figures_say_what_they_are_of(call):
 def test_exporters_say_whether_a_run_writes_them(call):
     of_run = {fact["name"]: fact["of_run"] for fact in json.loads(call("exporters", "--json").out)}
     assert of_run == {**of_run, "localmamba": True, "json": False}
+
+
+@pytest.mark.parametrize(("name", "write"), [("imagenet", write_imagenet), ("webdataset", write_shards)])
+def test_large_sets_are_read_as_a_run_would(name, write, call, tmp_path):
+    told = call("datasets", name, "--data-root", str(write(tmp_path / "images")), "--json")
+    assert told.status == 0, told.err
+    facts = json.loads(told.out)
+    assert facts["images"] == {"train": 27, "validation": 3, "test": 12}
+    assert facts["image_size"] == [224, 224]
+    assert any("the test images are the 12" in note for note in facts["notes"])
