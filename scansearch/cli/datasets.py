@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from scansearch.errors import ScansearchError
 
 if TYPE_CHECKING:
     from scansearch.data import DatasetSpec, ImageData
+
+LINK = re.compile(r"https?://\S+")
 
 
 @guarded
@@ -34,9 +37,14 @@ def command(
     if name is None:
         if data_root:
             raise ScansearchError(f"--data-root needs the name of a data set; there is: {', '.join(DATASETS.names())}")
-        cells = {"found": lambda fact: "yes" if fact["found"] else "no", "from": lambda fact: fact["where"]}
-        more = "read one before you search: `scansearch datasets NAME --data-root WHERE`"
-        show_listing("dataset", [_facts(DATASETS.get(n)) for n in DATASETS.names()], cells, json=json, more=more)
+        found = [_facts(DATASETS.get(n)) for n in DATASETS.names()]
+        cells = {
+            "found": lambda fact: "yes" if fact["found"] else "no",
+            "from": lambda fact: _without_links(fact["where"]),
+        }
+        links = "".join(f"{fact['name']}: {link}\n" for fact in found for link in LINK.findall(fact["where"]))
+        more = f"{links}\nread one before you search: `scansearch datasets NAME --data-root WHERE`"
+        show_listing("dataset", found, cells, json=json, more=more)
         return
     spec = DATASETS.get(name)
     read = (
@@ -47,6 +55,11 @@ def command(
         print_json(facts)
     else:
         _show(facts)
+
+
+def _without_links(where: str) -> str:
+    """A column would cut a link in pieces: the links stand below the table."""
+    return LINK.sub("the link below", where)
 
 
 def _missing(spec: DatasetSpec) -> str | None:
@@ -90,7 +103,7 @@ def _show(facts: dict[str, Any]) -> None:
             out.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
         out.print(f"{len(facts['classes'])} classes: {plain(', '.join(facts['classes']))}")
     else:
-        out.print(f"not found: {plain(facts['missing'])}")
+        out.print(f"not found: {plain(facts['missing'])}", soft_wrap=True)
     out.print(f"augmentation: {_settings(facts['augment'])}")
 
 
