@@ -86,9 +86,9 @@ def _alone(split: EncodedSplit, folder: Path, repeats: int) -> dict[str, list[fl
     """Milliseconds of processor time an image in one process, which other programs change little."""
     name, images = peer(folder, split.size[0], SMALLEST)
     split = split.cropped(crop_numbers(len(split), SMALLEST, torch.Generator().manual_seed(0)))
-    readers = {
+    readers: dict[str, Callable[[], object]] = {
         OURS: lambda: split.batch(torch.arange(len(split))),
-        name: lambda: [images[i] for i in range(len(split))],
+        name: lambda: torch.stack([images[place][0] for place in range(len(split))]),
     }
     samples: dict[str, list[float]] = {name: [] for name in readers}
     with patch("scansearch.data.threads._serial", True):  # as in a worker

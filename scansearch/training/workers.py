@@ -6,6 +6,7 @@ Which images they read, and which part of each, is decided by who asks; so nothi
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +14,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from multiprocessing import connection, parent_process, resource_tracker
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 
+import numpy as np
 import torch
-from torch import multiprocessing
 
 from scansearch.data import Split, threads
 from scansearch.errors import ScansearchError
@@ -29,6 +30,8 @@ AHEAD = 2
 
 Read = tuple[torch.Tensor, torch.Tensor]
 """Images and targets."""
+Sent = tuple[np.ndarray, np.ndarray]
+"""The same on their way through a pipe: tensors would go through shared memory, of which containers have little, and file handles."""
 
 
 class Workers:
@@ -40,7 +43,7 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _prepare)
+        self._pool = ProcessPoolExecutor(count, get_context("spawn"), _prepare)
 
     def begin(self, split: Split) -> Callable[[], Read]:
         """Begins to read all images of a split, which is sent to the processes in pieces: one batch, not a data set.
@@ -57,11 +60,11 @@ class Workers:
         """How many batches should be begun in advance, so that no process waits."""
         return -(-self.count * AHEAD * CHUNK // batch_size)
 
-    def _submit(self, piece: Split) -> Future[Read]:
+    def _submit(self, piece: Split) -> Future[Sent]:
         try:
-            return self._pool.submit(_read, piece)
-        except BrokenProcessPool:
-            raise _ended() from None
+            return self._pool.submit(_read, pickle.dumps(piece))
+        except BrokenProcessPool as error:
+            raise _ended() from error
 
 
 def worker_count(setting: int, device: torch.device) -> int:
@@ -88,19 +91,18 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _joined(parts: Sequence[Future[Read]]) -> Read:
+def _joined(parts: Sequence[Future[Sent]]) -> Read:
     try:
         images, targets = zip(*(part.result() for part in parts), strict=True)
-    except BrokenProcessPool:
-        raise _ended() from None
-    return torch.cat(images), torch.cat(targets)
+    except BrokenProcessPool as error:
+        raise _ended() from error
+    return torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(targets))
 
 
 def _ended() -> ScansearchError:
     return ScansearchError(
         "a process that reads images ended without a word: it could not be started (a script of your own must start runs under "
-        'if __name__ == "__main__":), or there was no memory or shared memory left (in a container --shm-size); take fewer '
-        "--set workers=, or 0"
+        'if __name__ == "__main__":), or there was no memory left; take fewer --set workers=, or 0'
     )
 
 
@@ -134,9 +136,10 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def _read(piece: Split) -> Read:
+def _read(packed: bytes) -> Sent:
+    piece: Split = pickle.loads(packed)
     try:
         images, targets = piece.batch(torch.arange(len(piece)))
     except ScansearchError as error:
         raise ScansearchError(str(error)) from None  # others may not survive the way back
-    return images, targets
+    return images.numpy(), targets.numpy()
