@@ -115,7 +115,7 @@ class TrainSettings(Settings):
         1.0,
         ge=0.01,
         le=1,
-        description="Of a training: the learning rate of a layer, as a share of that of the layer after it; 1 is off.",
+        description="Of a training: how fast a layer learns, as a share of the layer after it; 1 is off.",
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     clip_norm: float = Field(1.0, ge=0, le=1e6, description="Largest norm of the weights' gradient; 0 does not clip.")

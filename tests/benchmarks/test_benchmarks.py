@@ -133,7 +133,19 @@ def test_whole_searches_run_only_when_they_are_named(monkeypatch):
     for name in command.BENCHMARKS:
         monkeypatch.setitem(command.BENCHMARKS, name, lambda options, name=name: ran.append(name) or [])
     command.main([])
-    assert ran == ["scan", "step", "derived", "update", "many", "orders", "strategies", "subsets", "memory", "images"]
+    assert ran == [
+        "scan",
+        "step",
+        "derived",
+        "update",
+        "many",
+        "orders",
+        "strategies",
+        "subsets",
+        "memory",
+        "images",
+        "loader",
+    ]
     command.main(["decoys", "planted"])
     assert ran[-2:] == ["decoys", "planted"]
 

@@ -63,7 +63,7 @@ def refusal(folder):
 
 CHANGES = {
     "seed": ("seed = 0", "seed = 1"),
-    "train.lr": ("lr = 0.003", "lr = 0.03"),
+    "train.lr": ("lr = 0.024", "lr = 0.03"),
     "train.batch_size": ("batch_size = 32", "batch_size = 16"),
     "data.limit": ("\nlimit = 96", "\nlimit = 64"),
     "augment.shift": ("shift = 0.125", "shift = 0.25"),

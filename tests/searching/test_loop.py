@@ -161,7 +161,7 @@ def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, 
 
         return drawn
 
-    monkeypatch.setattr(Feed, "_read", unseen(Feed._read))
+    monkeypatch.setattr(Feed, "_ahead", lambda *arguments, real=Feed._ahead: unseen(real(*arguments)))
     monkeypatch.setattr(StudentDraws, "draw", unseen(StudentDraws.draw))
     run = {**RUN, "batch_size": 4, "limit": 96, "epochs": 1, "checkpoint_steps": 1000, **settings}
     scansearch.search(tmp_path / "run", listener=Watch(), **run)
