@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -65,7 +66,7 @@ def inputs(shape: tuple[int, ...], dtype: torch.dtype, device: str = "cuda") -> 
     ]
 
 
-def scan(backend: str, tensors: list[torch.Tensor]) -> torch.Tensor:
+def scan(backend: str, *tensors: torch.Tensor) -> torch.Tensor:
     """The selective scan on a backend."""
     from scansearch.ops import selective_scan_grouped
 
@@ -73,29 +74,24 @@ def scan(backend: str, tensors: list[torch.Tensor]) -> torch.Tensor:
     return selective_scan_grouped(u, delta, A, B, C, D, delta_bias=bias, backend=backend)
 
 
-def outcome(backend: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Y and the gradients of all inputs."""
-    y = scan(backend, tensors)
-    weights = torch.linspace(-1, 1, y.numel(), dtype=torch.float64).view(y.shape).to(y)
-    return [y.detach(), *torch.autograd.grad((y * weights).sum(), tensors)]
-
-
 def timed(backend: str, tensors: list[torch.Tensor]) -> tuple[float, float]:
     """Milliseconds of the scan forward, and forward and backward."""
     grad = torch.randn_like(tensors[0])
     with torch.no_grad():
-        forward = milliseconds(lambda: scan(backend, tensors))
-    return forward, milliseconds(lambda: torch.autograd.grad(scan(backend, tensors), tensors, grad))
+        forward = milliseconds(lambda: scan(backend, *tensors))
+    return forward, milliseconds(lambda: torch.autograd.grad(scan(backend, *tensors), tensors, grad))
 
 
 def check() -> list[dict[str, Any]]:
     """Largest error of the scan against float64 on the CPU, by shape and type."""
+    from scansearch.ops.backends.triton.self_check import outcome
+
     rows = []
     for shape in SMALL:
         for dtype, allowed in TOLERANCE.items():
             tensors = inputs(shape, dtype)
-            wanted = outcome("reference", [t.detach().cpu().double().requires_grad_() for t in tensors])
-            found = outcome("triton", tensors)
+            wanted = outcome(partial(scan, "reference"), [t.detach().cpu().double() for t in tensors])
+            found = outcome(partial(scan, "triton"), tensors)
             error = max(
                 float((a.cpu().double() - b).abs().max() / b.abs().max().clamp(min=0.1))
                 for a, b in zip(found, wanted, strict=True)

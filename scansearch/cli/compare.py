@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scansearch.cli.console import err, guarded, out, print_json
-from scansearch.cli.streams import say_line
+from scansearch.cli.one_part import do_one
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
-    from scansearch.comparing.with_random import Against
     from scansearch.runs.comparison_json import Comparison
 
 LEVEL = 0.05
@@ -59,7 +58,7 @@ def command(
 
     wanted = Against(run, random, space, jobs)
     if only is not None:
-        _train_one(wanted, only, json=json)
+        do_one(wanted.one(only), f"random {only} is trained; `{wanted.command}` compares all", json=json)
         return
     with saying(lambda: f"stopped; all that was saved is kept: continue with `{wanted.command}`"):
         with bars("random", err if json else out) as shown:
@@ -68,28 +67,6 @@ def command(
             print_json({"run": str(run), "p": found.p, **found.model_dump(mode="json", by_alias=True)})
         else:
             _show(run, found)
-
-
-def _train_one(wanted: Against, number: int, *, json: bool) -> None:
-    """Trains one genotype; with ``json``, a line on standard output for each event, as ``EventLines`` writes them."""
-    from scansearch.cli.interrupted import resumable
-    from scansearch.cli.launching import launch_command
-    from scansearch.comparing.random_runs import train_random
-    from scansearch.display.lines import TRAINING
-    from scansearch.display.progress import display
-    from scansearch.machine.launched import launched
-    from scansearch.training.event_lines import EventLines
-
-    one = wanted.one(number)
-    with resumable(one.path):
-        if one.config.machine.devices > 1 and not launched():
-            launch_command(one.config.machine, one.path, one.config.train.batch_size)
-        elif json:
-            train_random(one, EventLines(say_line))
-        else:
-            with display(out, TRAINING) as listener:
-                train_random(one, listener)
-            out.print(f"random {number} is trained; `{wanted.command}` compares all", soft_wrap=True)
 
 
 def _show(run: Path, found: Comparison) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scansearch.cli.console import complain, err, guarded, out, print_json
-from scansearch.cli.streams import say_line
+from scansearch.cli.one_part import do_one
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
@@ -65,29 +65,13 @@ def command(
 
 
 def _search_one(wanted: Confirmation, number: int, *, json: bool) -> None:
-    """Searches one half; with ``json``, a line on standard output for each event, as ``EventLines`` writes them."""
-    from scansearch.cli.interrupted import resumable
-    from scansearch.cli.launching import launch_command
     from scansearch.comparing.confirmation import searched_run, space_of
-    from scansearch.comparing.halves import search_half
-    from scansearch.display.progress import display
-    from scansearch.machine.launched import launched
-    from scansearch.training.event_lines import EventLines
     from scansearch.training.events import Silent
 
     run = searched_run(wanted.path)
     half = wanted.half(run, number)
-    with resumable(half.path):
-        if not launched():
-            space_of(run, Silent())  # refuses other images than the run's
-        if half.config.machine.devices > 1 and not launched():
-            launch_command(half.config.machine, half.path, half.config.train.batch_size)
-        elif json:
-            search_half(half, EventLines(say_line))
-        else:
-            with display(out) as listener:
-                search_half(half, listener)
-            out.print(f"half {number} is done; `{wanted.command}` says what both halves agree on", soft_wrap=True)
+    done = f"half {number} is done; `{wanted.command}` says what both halves agree on"
+    do_one(half, done, json=json, before=lambda: space_of(run, Silent()))  # which refuses other images than the run's
 
 
 def _show(run: Path, genotype: Genotype, *, json: bool) -> None:

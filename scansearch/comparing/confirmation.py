@@ -5,16 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import torch
-
-from scansearch.comparing.halves import HalfRun, search_half
-from scansearch.comparing.side_by_side import Job, all_done, usual_jobs
+from scansearch.comparing.halves import HalfRun
+from scansearch.comparing.side_by_side import MOST_JOBS, Part, do_all
 from scansearch.comparing.verdict import Halves, verdict
 from scansearch.confirmed import MOST_PAIRS
-from scansearch.errors import InterruptedRunError, RunFolderError, ScansearchError
+from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
 from scansearch.runs.environment_json import check_images
@@ -26,8 +23,6 @@ from scansearch.shape import check_number
 from scansearch.space import BoundSpace
 from scansearch.training.events import Listener, Silent
 from scansearch.training.join import join
-
-MOST_JOBS = 1024
 
 
 @dataclass(frozen=True)
@@ -137,15 +132,17 @@ def confirm(wanted: Confirmation, listener: Callable[[int], Listener] = lambda n
     run = searched_run(wanted.path)
     space = space_of(run, listener(0))
     halves = [wanted.half(run, number) for number in range(1, 2 * wanted.pairs + 1)]
-    left = [(number, half) for number, half in enumerate(halves, 1) if half.genotype is None]
-    jobs = min(wanted.jobs or usual_jobs(run.config.machine), len(left))
-    if jobs > 1 or run.config.machine.devices > 1:
-        threads = max(1, (run.config.machine.threads or torch.get_num_threads()) // max(1, jobs))
-        starts = [partial(_job, wanted, number, threads, listener(number)) for number, _ in left]
-        all_done(starts, jobs, wanted.command)
-    else:
-        for number, half in left:
-            _here(half, listener(number), wanted.command)
+    epochs = ["--epochs", str(wanted.epochs)] if wanted.epochs else []
+    parts = [
+        Part(
+            half,
+            ["confirm", str(wanted.path), "--half", str(number), "--pairs", str(wanted.pairs), "--json", *epochs],
+            listener(number),
+        )
+        for number, half in enumerate(halves, 1)
+        if half.genotype is None
+    ]
+    do_all(parts, run.config.machine, wanted.jobs, wanted.command)
     return _concluded(run, space, halves, listener(0))
 
 
@@ -156,20 +153,6 @@ def _undecided(genotype: Genotype) -> frozenset[int]:
         for i, layer in enumerate(genotype.layers)
         if len(layer.scores) > len(layer.directions) and len({*layer.scores.values()}) == 1
     )
-
-
-def _job(wanted: Confirmation, number: int, threads: int, listener: Listener) -> Job:
-    epochs = ["--epochs", str(wanted.epochs)] if wanted.epochs else []
-    half = ["--half", str(number), "--pairs", str(wanted.pairs)]
-    return Job(f"half {number}", ["confirm", str(wanted.path), *half, "--json", *epochs], threads, listener)
-
-
-def _here(half: HalfRun, listener: Listener, again: str) -> None:
-    try:
-        search_half(half, listener)
-    except InterruptedRunError as error:
-        where = str(error).partition("; nothing is lost")[0]
-        raise InterruptedRunError(f"{where} of {half.path.name}; nothing is lost: continue with `{again}`") from error
 
 
 def _concluded(run: Run, space: BoundSpace, halves: list[HalfRun], listener: Listener) -> Genotype:

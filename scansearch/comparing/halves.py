@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import override
+
 from scansearch.comparing.sub_run import SEEDS, SubRun, shared_threads
-from scansearch.finish import finish
 from scansearch.genotype import Genotype
-from scansearch.machine.launched import is_first
 from scansearch.runs.run import Run
 from scansearch.searching.assemble import resume, start
 from scansearch.training.events import Listener
@@ -44,12 +44,9 @@ class HalfRun(SubRun):
         """What it has found, once it is done."""
         return Run.open(self.path).genotype if self.begun else None
 
-
-def search_half(half: HalfRun, listener: Listener) -> None:
-    """Searches a half from wherever it stands to its figures; errors as ``start`` and ``resume``."""
-    if is_first():
-        half.wait()
-    genotype = resume(half.path, listener) if half.begun else start(half.config, half.path, listener)
-    if is_first():
-        for line in finish(half.path, genotype).failures:
-            listener.warned(line)
+    @override
+    def go_on(self, listener: Listener) -> None:
+        if self.begun:
+            resume(self.path, listener)
+        else:
+            start(self.config, self.path, listener)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from typing_extensions import override
 
 from scansearch.comparing.drawn import sized_like
 from scansearch.comparing.sub_run import SEEDS, SubRun, shared_threads
 from scansearch.cost import costs_of
 from scansearch.errors import ScansearchError
-from scansearch.finish import finish
 from scansearch.genotype import Genotype
-from scansearch.machine.launched import is_first
 from scansearch.models import bind_to
 from scansearch.retraining.train_run import resume_training, start_training
 from scansearch.runs.config import GenotypePart
@@ -50,6 +49,11 @@ class RandomRun(SubRun):
         return cls(path, config.model_copy(update={**changed, **shared_threads(config)}))
 
     @property
+    @override
+    def title(self) -> str:
+        return f"random {self.path.name}"
+
+    @property
     def done(self) -> bool:
         """Whether it is trained."""
         return (self.path / WEIGHTS).exists()
@@ -59,6 +63,13 @@ class RandomRun(SubRun):
         """What is trained."""
         assert self.config.genotype is not None  # of a training
         return Genotype.from_directions(self.config.genotype.directions)
+
+    @override
+    def go_on(self, listener: Listener) -> None:
+        if self.begun:
+            resume_training(self.path, listener)
+        else:
+            start_training(self.config, self.genotype, self.path, listener)
 
 
 def random_genotypes(run: Run, genotype: Genotype, space: SearchSpace, count: int) -> list[list[list[str]]]:
@@ -98,16 +109,3 @@ def random_genotypes(run: Run, genotype: Genotype, space: SearchSpace, count: in
             else f"space {space.name!r} has no other genotype that keeps as many directions in each layer: nothing can be compared"
         )
     return [bound.directions(choice) for choice in drawn]
-
-
-def train_random(one: RandomRun, listener: Listener) -> None:
-    """Trains one from wherever it stands to its model card; errors as ``start_training`` and ``resume_training``."""
-    if is_first():
-        one.wait()
-    if one.begun:
-        resume_training(one.path, listener)
-    else:
-        start_training(one.config, one.genotype, one.path, listener)
-    if is_first():
-        for line in finish(one.path, Genotype.load(one.path)).failures:
-            listener.warned(line)

@@ -10,11 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Thread
-from typing import IO
+from typing import IO, NamedTuple
 
 import torch
 
+from scansearch.comparing.sub_run import SubRun
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.runs.settings import MachineSettings
 from scansearch.training.event_lines import tell
@@ -25,6 +27,7 @@ from scansearch.training.launch import GRACE_S, LostProcessError
 POLL_S = 0.1
 SIDE_BY_SIDE = 2
 """Runs at a time unless told otherwise, on a CPU; each takes as much memory as one alone."""
+MOST_JOBS = 1024
 
 
 def usual_jobs(machine: MachineSettings) -> int:
@@ -143,3 +146,50 @@ def _with_way_on(error: ScansearchError, again: str) -> ScansearchError:
     if not isinstance(error, LostProcessError):
         return error
     return LostProcessError(f"{error}; all up to its last checkpoint is kept: continue with `{again}`")
+
+
+class Part(NamedTuple):
+    """A run that is part of a larger whole.
+
+    Args:
+        run: The run.
+        arguments: Those of the program that do it alone.
+        listener: Told about its progress.
+    """
+
+    run: SubRun
+    arguments: Sequence[str]
+    listener: Listener
+
+
+def do_all(parts: Sequence[Part], machine: MachineSettings, most: int | None, again: str) -> None:
+    """Does runs, side by side in processes of their own, or one after the other in this one.
+
+    Args:
+        parts: The runs that are not done yet.
+        machine: Where the run goes whose parts they are; its threads are shared.
+        most: How many at a time; ``None`` is two on a CPU with as many cores, else one.
+        again: The command that goes on after an interruption.
+
+    Raises:
+        InterruptedRunError: After Ctrl-C or SIGTERM, once all have saved.
+        ScansearchError: If one failed, once the others have saved.
+    """
+    jobs = min(most or usual_jobs(machine), len(parts))
+    if jobs > 1 or machine.devices > 1:
+        threads = max(1, (machine.threads or torch.get_num_threads()) // max(1, jobs))
+        starts = [
+            partial(Job, part.run.title.replace("-", " "), part.arguments, threads, part.listener) for part in parts
+        ]
+        all_done(starts, jobs, again)
+    else:
+        for part in parts:
+            _here(part, again)
+
+
+def _here(part: Part, again: str) -> None:
+    try:
+        part.run.do(part.listener)
+    except InterruptedRunError as error:
+        where = str(error).partition("; nothing is lost")[0]
+        raise InterruptedRunError(f"{where} of {part.run.title}; nothing is lost: continue with `{again}`") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,20 @@ from filelock import FileLock, Timeout
 
 from scansearch.errors import RunFolderError
 from scansearch.files import own_folder
+from scansearch.finish import finish
+from scansearch.genotype import Genotype
+from scansearch.machine.launched import is_first
 from scansearch.runs.config import RunConfig
 from scansearch.runs.origin import compare
 from scansearch.runs.run import Run
+from scansearch.training.events import Listener
 
 SEEDS = 2**32
 PATIENCE_S = 60
 
 
 @dataclass(frozen=True)
-class SubRun:
+class SubRun(ABC):
     """A run in a folder of another.
 
     Args:
@@ -31,6 +36,11 @@ class SubRun:
 
     path: Path
     config: RunConfig
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.path.name
 
     @property
     def begun(self) -> bool:
@@ -56,7 +66,20 @@ class SubRun:
             reason = str(error).partition("; restore it")[0]
             raise RunFolderError(f"{reason}; take the same settings as before, or remove {self.path.parent}") from error
 
-    def wait(self) -> None:
+    def do(self, listener: Listener) -> None:
+        """Does it from wherever it stands to its figures; errors as ``go_on``."""
+        if is_first():
+            self._wait()
+        self.go_on(listener)
+        if is_first():
+            for line in finish(self.path, Genotype.load(self.path)).failures:
+                listener.warned(line)
+
+    @abstractmethod
+    def go_on(self, listener: Listener) -> None:
+        """Starts it, or resumes it, to its ``genotype.json``; errors as these."""
+
+    def _wait(self) -> None:
         """Waits for the process of an earlier call that was killed: it notices, saves and leaves its folder."""
         if self.path.is_dir():
             with suppress(Timeout), FileLock(self.path / ".lock", timeout=PATIENCE_S):

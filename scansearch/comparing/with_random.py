@@ -5,14 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import torch
-
-from scansearch.comparing.random_runs import RandomRun, random_genotypes, train_random
-from scansearch.comparing.side_by_side import Job, all_done, usual_jobs
-from scansearch.errors import InterruptedRunError, RunFolderError, ScansearchError
+from scansearch.comparing.random_runs import RandomRun, random_genotypes
+from scansearch.comparing.side_by_side import MOST_JOBS, Part, do_all
+from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.finish import finish_evaluation
 from scansearch.genotype import Genotype
 from scansearch.retraining.evaluation import Examination, examine_network
@@ -25,8 +22,6 @@ from scansearch.runs.run import Run
 from scansearch.shape import check_number
 from scansearch.space import SearchSpace, find_space
 from scansearch.training.events import Listener, Silent
-
-MOST_JOBS = 1024
 
 
 @dataclass(frozen=True)
@@ -64,17 +59,17 @@ class Against:
         """The command of these."""
         return shlex.join(["scansearch", *self.words])
 
-    def runs(self, run: Run, genotype: Genotype) -> list[RandomRun]:
+    def runs(self, run: Run, genotype: Genotype, space: SearchSpace) -> list[RandomRun]:
         """The trainings of the random genotypes, checked against what there is of them.
 
         Args:
             run: The training, as ``trained_run`` opens it.
             genotype: Its genotype.
+            space: As ``space_of`` says.
 
         Raises:
             ScansearchError: If there are not so many, or one of them was begun with other settings.
         """
-        space = self.space_of(genotype)
         drawn = random_genotypes(run, genotype, space, self.random)
         runs = [RandomRun.of(run, space.name, number, directions) for number, directions in enumerate(drawn, 1)]
         for one in runs:
@@ -89,7 +84,8 @@ class Against:
         """
         if number > self.random:
             raise ScansearchError(f"--only is 1 to {self.random}, the number of random genotypes, but got {number}")
-        return self.runs(*trained_run(self.path))[number - 1]
+        run, genotype = trained_run(self.path)
+        return self.runs(run, genotype, self.space_of(genotype))[number - 1]
 
     def space_of(self, genotype: Genotype) -> SearchSpace:
         """The space that the random ones are of.
@@ -148,16 +144,14 @@ def compare_with_random(wanted: Against, listener: Callable[[int], Listener] = l
         ScansearchError: For bad input, or what ended a training.
     """
     run, genotype = trained_run(wanted.path)
-    space, runs = wanted.space_of(genotype), wanted.runs(run, genotype)
-    left = [(number, one) for number, one in enumerate(runs, 1) if not one.done]
-    jobs = min(wanted.jobs or usual_jobs(run.config.machine), len(left))
-    if jobs > 1 or run.config.machine.devices > 1:
-        threads = max(1, (run.config.machine.threads or torch.get_num_threads()) // max(1, jobs))
-        starts = [partial(_job, wanted, number, threads, listener(number)) for number, _ in left]
-        all_done(starts, jobs, wanted.command)
-    else:
-        for number, one in left:
-            _here(one, listener(number), wanted.command)
+    space = wanted.space_of(genotype)
+    runs = wanted.runs(run, genotype, space)
+    parts = [
+        Part(one, [*wanted.words, "--only", str(number), "--json"], listener(number))
+        for number, one in enumerate(runs, 1)
+        if not one.done
+    ]
+    do_all(parts, run.config.machine, wanted.jobs, wanted.command)
     evaluations = [_evaluated(path, listener(0)) for path in (run.path, *(one.path for one in runs))]
     for one in runs:
         check_images(run.path, run.environment, Run.open(one.path).environment)
@@ -169,20 +163,6 @@ def compare_with_random(wanted: Against, listener: Callable[[int], Listener] = l
     with RunFolder.open(run.path).locked():
         found.save(run.path / COMPARISON)
     return found
-
-
-def _job(wanted: Against, number: int, threads: int, listener: Listener) -> Job:
-    return Job(f"random {number}", [*wanted.words, "--only", str(number), "--json"], threads, listener)
-
-
-def _here(one: RandomRun, listener: Listener, again: str) -> None:
-    try:
-        train_random(one, listener)
-    except InterruptedRunError as error:
-        where = str(error).partition("; nothing is lost")[0]
-        raise InterruptedRunError(
-            f"{where} of random {one.path.name}; nothing is lost: continue with `{again}`"
-        ) from error
 
 
 def _evaluated(path: Path, listener: Listener) -> Evaluation:

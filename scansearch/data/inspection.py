@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from scansearch.data.image_file import DamagedImageError, pixels_of, read_file
-from scansearch.data.inspection_cache import InspectionCache, stamp_of
+from scansearch.data.inspection_cache import InspectionCache
 from scansearch.data.threads import MOST_THREADS, each
 
 BLOCK = 16 * MOST_THREADS
+Found = TypeVar("Found", bound=tuple[Any, ...])
 
 
 class Inspection(NamedTuple):
@@ -39,36 +40,46 @@ class Inspection(NamedTuple):
 def inspect(
     root: Path, files: Sequence[str], progress: Callable[[int], None] = lambda done: None
 ) -> tuple[tuple[Inspection, ...], tuple[str, ...]]:
-    """Reads, hashes and decodes files, in a few threads; those that did not change since are not read again.
+    """Reads, hashes and decodes files; see ``look_into``."""
+    return look_into(root, files, Inspection, inspect_file, progress=progress)
+
+
+def look_into(
+    root: Path,
+    files: Sequence[str],
+    made: type[Found],
+    look: Callable[[Path], Found],
+    *,
+    kind: str = "",
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+    """Looks into files, in a few threads; those that did not change since are not read again.
 
     Args:
         root: Folder that ``files`` are relative to.
         files: Their paths.
+        made: What is found in a file: a named tuple, whose first field is empty of a file that could not be read.
+        look: Finds it.
+        kind: Before the path in the memory: the same file may be something else to somebody else.
         progress: Called with the number of files done, now and then.
 
     Returns:
-        One inspection a file, and what the user should know, a line each.
+        One finding a file, and what the user should know, a line each.
     """
     cache = InspectionCache(root)
-    found: list[Inspection] = []
+    found: list[Found] = []
+
+    def find(file: str) -> Found:
+        # What could not even be read may be readable tomorrow.
+        return cache.remembered(f"{kind}{file}", root / file, made, look, lambda one: one[0])
+
     try:
         for start in range(0, len(files), BLOCK):
-            found += each(lambda file: _inspect(root, file, cache), files[start : start + BLOCK])
+            found += each(find, files[start : start + BLOCK])
             progress(len(found))
     finally:  # an interrupted check goes on where it was
         notes = cache.save()
     return tuple(found), notes
-
-
-def _inspect(root: Path, file: str, cache: InspectionCache) -> Inspection:
-    stamp = stamp_of(root / file)
-    known = cache.get(file, stamp)
-    if known is not None:
-        return Inspection(*known)
-    found = inspect_file(root / file)
-    if found.data:  # what could not even be read may be readable tomorrow
-        cache.put(file, stamp, found)
-    return found
 
 
 def inspect_file(path: Path) -> Inspection:

@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import PIL
 
@@ -20,6 +21,7 @@ SETTLED_NS = 2 * 10**9
 """A file changed more recently than this may change again without changing its times: these have a resolution."""
 
 Stamp = tuple[int, int, int]
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -61,6 +63,26 @@ class InspectionCache:
         if stamp is not None and max(stamp[1:]) < self._now - SETTLED_NS:
             self._entries[file] = [*stamp, *found]
             self._changed = True
+
+    def remembered(
+        self, key: str, path: Path, made: type[T], look: Callable[[Path], T], lasts: Callable[[T], Any] = bool
+    ) -> T:
+        """What was found in a file; it is looked for if the file changed since, and kept.
+
+        Args:
+            key: What it is kept by.
+            path: The file.
+            made: The kind of tuple that is found.
+            look: Finds it.
+            lasts: Whether it is worth keeping; by default if there is anything.
+        """
+        stamp = stamp_of(path)
+        if (known := self.get(key, stamp)) is not None:
+            return made(*known)
+        found = look(path)
+        if lasts(found):
+            self.put(key, stamp, found)
+        return found
 
     def save(self) -> tuple[str, ...]:
         """Writes the findings in one step; returns why that failed, if it did: the run goes on without."""

@@ -13,8 +13,7 @@ from PIL import Image
 
 from scansearch.data.dense import IGNORED
 from scansearch.data.image_file import DamagedImageError, crop_box, read_file
-from scansearch.data.inspection_cache import InspectionCache, stamp_of
-from scansearch.data.threads import each
+from scansearch.data.inspection import look_into
 
 STRETCHED = {"L;2": 85, "L;4": 17}
 """Pillow makes grey of 2 and 4 bits brighter; the numbers in the file are these parts of it."""
@@ -76,29 +75,9 @@ def mask_of(path: Path, data: bytes) -> np.ndarray:
     return np.asarray(values // STRETCHED.get(stored, 1), np.uint8)
 
 
-def inspect_masks(root: Path, files: Sequence[str]) -> tuple[list[MaskInspection], tuple[str, ...]]:
-    """Reads mask files whole, in a few threads; those that did not change since are not read again.
-
-    Args:
-        root: Folder that ``files`` are relative to.
-        files: Their paths.
-
-    Returns:
-        One inspection a file, and what the user should know, a line each.
-    """
-    cache = InspectionCache(root)
-    found = each(lambda file: _inspect(root, file, cache), files)
-    return found, cache.save()
-
-
-def _inspect(root: Path, file: str, cache: InspectionCache) -> MaskInspection:
-    key, stamp = f"mask {file}", stamp_of(root / file)  # the same file may be an image to somebody else
-    if (known := cache.get(key, stamp)) is not None:
-        return MaskInspection(*known)
-    found = _inspect_file(root / file)
-    if found.data:
-        cache.put(key, stamp, found)
-    return found
+def inspect_masks(root: Path, files: Sequence[str]) -> tuple[tuple[MaskInspection, ...], tuple[str, ...]]:
+    """Reads mask files whole; see ``look_into``."""
+    return look_into(root, files, MaskInspection, _inspect_file, kind="mask ")
 
 
 def _inspect_file(path: Path) -> MaskInspection:

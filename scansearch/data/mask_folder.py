@@ -77,7 +77,7 @@ def _read_split(folder: Path) -> tuple[MaskSplit, tuple[str, ...]]:
     files = tuple(masks[stem] for stem in stems)
     found, notes = inspect_masks(folder, files)
     labels = torch.zeros(len(stems), dtype=torch.int64)
-    split = MaskSplit(folder, tuple(images[stem] for stem in stems), labels, masks=files, found=tuple(found))
+    split = MaskSplit(folder, tuple(images[stem] for stem in stems), labels, masks=files, found=found)
     return split, notes
 
 

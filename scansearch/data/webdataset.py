@@ -16,7 +16,7 @@ from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dataset import DatasetSpec
 from scansearch.data.encoded import EncodedSplit
 from scansearch.data.image_folder import FOLDERS
-from scansearch.data.inspection_cache import InspectionCache, stamp_of
+from scansearch.data.inspection_cache import InspectionCache
 from scansearch.data.large import large_parts
 from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root, list_folder
@@ -88,22 +88,12 @@ def _role(path: Path) -> str:
 
 
 def _split(root: Path, shards: Sequence[str], cache: InspectionCache) -> EncodedSplit:
-    found = [_indexed(root, shard, cache) for shard in shards]
+    found = [cache.remembered(shard, root / shard, Indexed, index_shard) for shard in shards]
     counts = [len(shard.names) for shard in found]
     names = tuple(name for shard in found for name in shard.names)
     shard = np.repeat(np.arange(len(found)), counts)
     offsets, sizes, labels = (np.concatenate([np.array(s[i], dtype=np.int64) for s in found]) for i in (1, 2, 3))
     return EncodedSplit(ShardImages(root, tuple(shards), names, shard, offsets, sizes), torch.from_numpy(labels))
-
-
-def _indexed(root: Path, shard: str, cache: InspectionCache) -> Indexed:
-    stamp = stamp_of(root / shard)
-    known = cache.get(shard, stamp)
-    if known is not None:
-        return Indexed(*known)
-    found = index_shard(root / shard)
-    cache.put(shard, stamp, found)
-    return found
 
 
 def _class_names(root: Path, labels: torch.Tensor) -> tuple[str, ...]:

@@ -180,3 +180,13 @@ def check_branches(
         raise ScansearchError("conv_weight and conv_bias must be given both or neither, but got one of them")
     same_device(x=x, z=z, order=order, inverse=inverse, **parameters)
     floating(x=x, z=z, **parameters)
+
+
+def visited_like(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    """An empty result of ``reorder_conv_silu``, (G, B, L', D)."""
+    return x.new_empty(order.shape[0], x.shape[0], order.shape[1], x.shape[2])
+
+
+def mixed_like(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """An empty result of ``mixture``, (B, L, D)."""
+    return branches.new_empty(branches.shape[1:])

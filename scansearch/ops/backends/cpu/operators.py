@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.operator import Operator
+from scansearch.ops.shapes import mixed_like, visited_like
 
 Tensor = torch.Tensor
 HOME = "scansearch.ops.backends.cpu"
@@ -16,10 +17,6 @@ def _scan(
     from scansearch.ops.backends.cpu.scan import kept_shape
 
     return u.new_empty(u.shape), u.new_empty(kept_shape(u.shape, A.shape[2]) if keep else (0,))
-
-
-def _conv(x: Tensor, weight: Tensor, bias: Tensor, order: Tensor) -> Tensor:
-    return x.new_empty(order.shape[0], x.shape[0], order.shape[1], x.shape[2])
 
 
 def _gate(y: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
@@ -34,10 +31,6 @@ def _weigh(x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
     return x.new_empty(x.shape)
 
 
-def _mixture(branches: Tensor, weights: Tensor) -> Tensor:
-    return branches.new_empty(branches.shape[1:])
-
-
 SCAN = Operator(
     "cpu_scan",
     "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D, Tensor bias, bool softplus, bool keep",
@@ -47,12 +40,16 @@ SCAN = Operator(
     kept=1,
 )
 CONV = Operator(
-    "cpu_reorder_conv_silu", "Tensor x, Tensor weight, Tensor bias, Tensor order", _conv, f"{HOME}.conv", gradients=3
+    "cpu_reorder_conv_silu",
+    "Tensor x, Tensor weight, Tensor bias, Tensor order",
+    visited_like,
+    f"{HOME}.conv",
+    gradients=3,
 )
 GATE = Operator("cpu_restore_gate", "Tensor y, Tensor z, Tensor inverse", _gate, f"{HOME}.gate", gradients=2)
 NORM_REDUCE = Operator(
     "cpu_norm_reduce", "Tensor x, Tensor weight", _norm_reduce, f"{HOME}.reduce", gradients=2, outputs=2, through=True
 )
 WEIGH = Operator("cpu_weigh", "Tensor x, Tensor channel, Tensor token", _weigh, f"{HOME}.weigh", gradients=3)
-MIXTURE = Operator("cpu_mixture", "Tensor branches, Tensor weights", _mixture, f"{HOME}.mixture", gradients=2)
+MIXTURE = Operator("cpu_mixture", "Tensor branches, Tensor weights", mixed_like, f"{HOME}.mixture", gradients=2)
 ALL = (SCAN, CONV, GATE, NORM_REDUCE, WEIGH, MIXTURE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.operator import Operator
+from scansearch.ops.shapes import mixed_like, visited_like
 
 Tensor = torch.Tensor
 HOME = "scansearch.ops.backends.triton"
@@ -20,16 +21,8 @@ def _scan(
     return u.new_empty(u.shape), u.new_empty(kept_shape(u.shape, A.shape[2]), dtype=torch.float32)
 
 
-def _visit(x: Tensor, weight: Tensor, bias: Tensor, order: Tensor) -> Tensor:
-    return x.new_empty(order.shape[0], x.shape[0], order.shape[1], x.shape[2])
-
-
 def _gate(y: Tensor, z: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
     return y.new_empty(*y.shape[:2], inverse.shape[1], y.shape[3])
-
-
-def _mixture(branches: Tensor, weights: Tensor) -> Tensor:
-    return branches.new_empty(branches.shape[1:])
 
 
 SCAN = Operator(
@@ -44,7 +37,7 @@ SCAN = Operator(
 VISIT = Operator(
     "triton_reorder_conv_silu",
     "Tensor x, Tensor weight, Tensor bias, Tensor order",
-    _visit,
+    visited_like,
     f"{HOME}.launch_visit",
     gradients=3,
     key=ANY_DEVICE,
@@ -60,7 +53,7 @@ GATE = Operator(
 MIXTURE = Operator(
     "triton_mixture",
     "Tensor branches, Tensor weights",
-    _mixture,
+    mixed_like,
     f"{HOME}.launch_mixture",
     gradients=2,
     key=ANY_DEVICE,

@@ -23,10 +23,10 @@ def differences(device: str) -> str | None:
     wrong = []
     for name, (kernel, formula, tensors) in _cases().items():
         try:
-            found = _outcome(kernel, [t.to(device) for t in tensors])
+            found = outcome(kernel, [t.to(device) for t in tensors])
         except Exception as error:  # a compiler's, of any kind
             return f"its kernel {name} does not run here: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        wanted = _outcome(formula, [t.double() if t.is_floating_point() else t for t in tensors])
+        wanted = outcome(formula, [t.double() if t.is_floating_point() else t for t in tensors])
         worst = max(
             float((a.cpu().double() - b).abs().max() / b.abs().max()) for a, b in zip(found, wanted, strict=True)
         )
@@ -39,7 +39,8 @@ def _scan_by_formula(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, 
     return REFERENCE.scan(ScanInputs(u, delta, A, B, C, D, None, bias), True)
 
 
-def _outcome(operation: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+def outcome(operation: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+    """What an operation gives, and the gradients of a weighted sum of it."""
     leaves = [t.detach().requires_grad_() if t.is_floating_point() else t for t in tensors]
     with torch.enable_grad(), torch.autocast(leaves[0].device.type, enabled=False):
         result = operation(*leaves)
