@@ -35,6 +35,8 @@ from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
+    # First, as it forks: JAX, once it has run, warns of that.
+    "loader": lambda options: loader.run(options.repeats, tiny=options.tiny),
     "scan": lambda options: scan.run(options.repeats, tiny=options.tiny),
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
     "derived": lambda options: derived.run(options.repeats, tiny=options.tiny),
@@ -64,7 +66,6 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
         options.seeds or ranks.SEEDS, options.strategy, options.genotypes, root=options.data_root, tiny=options.tiny
     ),
     "images": lambda options: image_check.run(options.repeats, tiny=options.tiny),
-    "loader": lambda options: loader.run(options.repeats, tiny=options.tiny),
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""

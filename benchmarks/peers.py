@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import torch
 from torch.nn import functional as F
 
+from benchmarks import jax_scan
 from benchmarks.time_major import recurrence
 from scansearch.ops import selective_scan_grouped
 
@@ -103,12 +104,22 @@ def mambapy(
     return torch.matmul(states, C.unsqueeze(-1)).squeeze(-1) + D[:, None, None] * u
 
 
-PEERS: dict[str, Scan] = {"torch (ours)": fallback, "time-major": time_major, "unbind": unbind, "mambapy": mambapy}
+PEERS: dict[str, Scan] = {
+    "torch (ours)": fallback,
+    "time-major": time_major,
+    "unbind": unbind,
+    "mambapy": mambapy,
+    "JAX lax.scan": jax_scan.in_steps,
+    "JAX associative_scan": jax_scan.associative,
+}
+PACKAGES = {"mambapy": "mambapy", "JAX lax.scan": "jax", "JAX associative_scan": "jax"}
+"""What a peer must find installed."""
 
 
 def absent_peers() -> dict[str, str]:
     """Peers that cannot run here, each with the reason."""
-    return {} if find_spec("mambapy") else {"mambapy": "not installed; pip install mambapy"}
+    missing = {name: package for name, package in PACKAGES.items() if not find_spec(package)}
+    return {name: f"not installed; pip install {package}" for name, package in missing.items()}
 
 
 def available_peers() -> dict[str, Scan]:

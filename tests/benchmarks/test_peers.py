@@ -26,8 +26,8 @@ def results(scan, tensors):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", ["cpu", *peers.PEERS])
 def test_values_and_gradients_are_those_of_the_reference_in_float64(name, shape):
-    if name == "mambapy":
-        pytest.importorskip("mambapy")
+    if name in peers.PACKAGES:
+        pytest.importorskip(peers.PACKAGES[name])
     scan = peers.PEERS.get(name, peers.cpu)
     y, grads = results(scan, inputs(shape))
     expected, expected_grads = results(reference, inputs(shape, torch.float64))
@@ -39,3 +39,4 @@ def test_a_peer_that_is_not_installed_is_left_out_with_a_reason(monkeypatch):
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     assert set(peers.available_peers()) == {"torch (ours)", "time-major", "unbind"}
     assert "pip install mambapy" in peers.absent_peers()["mambapy"]
+    assert "pip install jax" in peers.absent_peers()["JAX lax.scan"]
