@@ -24,6 +24,7 @@ from benchmarks import (
     planted,
     proposals,
     ranks,
+    scale,
     scan,
     strategies,
     subsets,
@@ -31,6 +32,7 @@ from benchmarks import (
     update,
 )
 from benchmarks.comparison import Result
+from benchmarks.growth import Growth, draw
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 
@@ -41,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "step": lambda options: supernet_step.run(options.repeats, tiny=options.tiny),
     "derived": lambda options: derived.run(options.repeats, tiny=options.tiny),
     "update": lambda options: update.run(options.repeats, tiny=options.tiny),
+    "scale": lambda options: scale.run(options.repeats, tiny=options.tiny),
     "many": lambda options: many_directions.run(options.repeats, tiny=options.tiny),
     "orders": lambda options: orders.run(options.repeats, tiny=options.tiny),
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
@@ -69,7 +72,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""
-CHECKED = ("scan", "step", "derived", "update", "planted", "decoys")
+CHECKED = ("scan", "step", "derived", "update", "scale", "planted", "decoys")
 """Those that promise something."""
 
 
@@ -114,6 +117,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--record", type=Path, metavar="FILE", help="results so far, to go on from, in curves")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="jobs at once, in curves (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample to FILE")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="also draw scale, as a PNG")
     parser.add_argument("--check", action="store_true", help="end with status 1 if a promise is missed")
     parser.add_argument(
         "--tiny", action="store_true", help="tiny shapes, to see that it runs; the figures mean nothing"
@@ -126,8 +130,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for flag, least in (("repeats", 1), ("seeds", 1), ("genotypes", 3), ("layouts", 1), ("processes", 1)):
         if (number := getattr(options, flag)) is not None and number < least:
             parser.error(f"--{flag} must be at least {least}, but got {number}")
-    if options.json and not options.json.parent.is_dir():
-        parser.error(f"--json needs an existing folder, but there is no {options.json.parent}")
+    for flag, file in (("json", options.json), ("figure", options.figure)):
+        if file and not file.parent.is_dir():
+            parser.error(f"--{flag} needs an existing folder, but there is no {file.parent}")
     if options.check and (options.tiny or (options.names and not {*CHECKED} & {*options.names})):
         parser.error(f"--check compares at full size: leave --tiny out, and measure some of {', '.join(CHECKED)}")
     return options
@@ -147,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         data = {"machine": facts, "repeats": options.repeats, "results": [comparison.to_dict() for comparison in found]}
         options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    if options.figure and (growths := [result for result in found if isinstance(result, Growth)]):
+        draw(growths, options.figure)
     return _verdict(console, found) if options.check else 0
 
 

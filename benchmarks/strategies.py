@@ -71,8 +71,8 @@ class Clock(Silent):
         return [1e3 * (after - before) for before, after in pairwise(self.times[-STEPS:])]
 
 
-def updates(case: str, batch: int, *, tiny: bool = False) -> list[float]:
-    """Milliseconds of the updates of a search; of those of alpha too, where it moves."""
+def updates(case: str, batch: int, *, tiny: bool = False, **machine: Any) -> list[float]:
+    """Milliseconds of the updates of a search; of those of alpha too, where it moves. ``machine``: settings of this section."""
     name, _, more = case.partition(" ")
     chosen = {"sandwich": SANDWICH} if more == "sandwich" else {"level": more} if more else {}
     kind, settings = STRATEGIES.get(name), {**SETTINGS.get(name, {}), **chosen}
@@ -81,7 +81,7 @@ def updates(case: str, batch: int, *, tiny: bool = False) -> list[float]:
     model, clock = TINY if tiny else {"model": "local_vim_micro"}, Clock()
     search(
         strategy=name, data="digits", listener=clock, epochs=2, batch_size=batch, limit=max(images, CLASSES),
-        validation_limit=max(batch, CLASSES), checkpoint_steps=100_000, **model, **own,
+        validation_limit=max(batch, CLASSES), checkpoint_steps=100_000, **model, **own, **machine,
     )  # fmt: skip
     return clock.updates
 
