@@ -110,7 +110,7 @@ def draw(found: Sequence[Growth], file: Path) -> None:
             for axes, lines, unit in zip(column, rows, ("ms", "MB"), strict=True):
                 for (name, points), colour in zip(lines.items(), (KEPT, GREY), strict=False):
                     slope = growth.exponent(name, memory=unit == "MB")
-                    label = name if math.isnan(slope) else f"{name}, exponent {slope:.2f}"
+                    label = name if math.isnan(slope) else f"{name}: n^{slope:.2f}"
                     axes.plot(
                         *zip(*sorted(points.items()), strict=True),
                         color=colour,
@@ -119,9 +119,9 @@ def draw(found: Sequence[Growth], file: Path) -> None:
                         label=label,
                     )
                 _log_axes(axes, sorted(next(iter(growth.milliseconds.values()))))
-                if lines:
-                    axes.legend(frameon=False, fontsize=5, loc="upper left")
-            column[-1].set_xlabel(growth.axis)
+                axes.set_visible(bool(lines))
+                axes.legend(frameon=False, fontsize=6, loc="upper left")
+            column[1 if growth.megabytes else 0].set_xlabel(growth.axis)
         panels[0][0].set_ylabel("time (ms)")
         panels[1][0].set_ylabel("peak memory (MB)")
         file.write_bytes(picture(figure, "png"))
@@ -132,6 +132,8 @@ def _log_axes(axes: Any, sizes: Sequence[int]) -> None:
     axes.set_yscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes], rotation=45)
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axes.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
 def _cell(value: float | None) -> str:

@@ -24,7 +24,7 @@ from scansearch.models.mixer_options import MixerOptions
 from scansearch.registry import MODELS, SEARCH_SPACES
 
 WIDTH = 32
-OURS, LOOP = "ours", "loop over directions"
+OURS, LOOP = "ours", "loop"
 LAYER: dict[str, int] = {"directions": 8, "side": 8, "batch": 64}
 """A layer of the default supernet, unless an axis says otherwise."""
 SIDES: dict[int, int] = {49: 7, 196: 14, 784: 28, 3136: 56}
