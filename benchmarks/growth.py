@@ -120,8 +120,11 @@ def draw(found: Sequence[Growth], file: Path) -> None:
                     )
                 _log_axes(axes, sorted(next(iter(growth.milliseconds.values()))))
                 axes.set_visible(bool(lines))
-                axes.legend(frameon=False, fontsize=6, loc="upper left")
-            column[1 if growth.megabytes else 0].set_xlabel(growth.axis)
+                if lines:
+                    axes.legend(frameon=False, fontsize=6, loc="upper left")
+            lowest = column[1 if growth.megabytes else 0]
+            lowest.set_xlabel(growth.axis)
+            lowest.tick_params(labelbottom=True)
         panels[0][0].set_ylabel("time (ms)")
         panels[1][0].set_ylabel("peak memory (MB)")
         file.write_bytes(picture(figure, "png"))
