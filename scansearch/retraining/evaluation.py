@@ -170,10 +170,14 @@ def _evaluated(
         confusions=found.confusions(),
         speed=_speed(network, next(iter(feed.over(data.test))), fabric),
         pixels=found.pixels if isinstance(found, PixelPredictions) else None,
-        mean_iou=found.mean_iou if isinstance(found, PixelPredictions) else None,
+        mean_iou=_mean_iou(found),
         resolutions=resolutions,
         notes=tuple(notes),
     )
+
+
+def _mean_iou(found: Predictions | PixelPredictions) -> float | None:
+    return found.mean_iou if isinstance(found, PixelPredictions) else None
 
 
 def _feed(final: FinalNetwork, data: ImageData, wanted: Examination, fabric: Fabric) -> Feed:
@@ -223,7 +227,7 @@ def _at_other_sizes(
             network: Any = at((size, size)).to(fabric.device).eval()
             data = _prepared(images_of(settings.model_copy(update={"image_size": size}), told), final.facts)
             scores = predictions(network, _feed(final, data, wanted, fabric))
-            found.append(AtSize(size=size, top1=scores.accuracy))
+            found.append(AtSize(size=size, top1=scores.accuracy, mean_iou=_mean_iou(scores)))
         except ScansearchError as error:
             notes.append(f"no accuracy at {size} x {size}: {error}")
     return tuple(found), notes

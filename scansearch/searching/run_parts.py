@@ -63,6 +63,7 @@ def started_facts(
         "model": config.model.name,
         "parameters": sum(p.numel() for p in network.parameters()),
         "images": len(data.train),
+        "measure": data.shape.measure,
         "mean": [float(f"{value:.6g}") for value in data.mean],
         "std": [float(f"{value:.6g}") for value in data.std],
         "device": environment["device"],
