@@ -18,7 +18,7 @@ from scansearch.data.dataset import DatasetSpec
 from scansearch.data.encoded import EncodedSplit
 from scansearch.data.image_folder import FOLDERS
 from scansearch.data.inspection_cache import InspectionCache
-from scansearch.data.large import large_parts
+from scansearch.data.large import EVALUATION_CROP, large_parts
 from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root, list_folder
 from scansearch.data.shard import Indexed, ShardImages, index_shard
@@ -103,4 +103,5 @@ WEBDATASET = DatasetSpec(
     where=f"--data-root: {LAYOUT}",
     augment=AugmentSettings(crop_min=0.08, flip=0.5),
     large=True,
+    evaluation_crop=EVALUATION_CROP,
 )

@@ -17,6 +17,7 @@ from scansearch.data import AugmentSettings, ImageData
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
+from scansearch.registry import DATASETS
 from scansearch.retraining.final_source import FinalNetwork, open_final
 from scansearch.retraining.pixel_predictions import PixelPredictions
 from scansearch.retraining.predictions import FIVE, Predictions, calibration_error
@@ -81,7 +82,8 @@ class Examination:
         name = self.data or defaults.get("name")
         if name is None:
             raise ScansearchError(f"{self.path} does not say what it was trained on; choose test images by --data")
-        known = defaults if name == defaults.get("name") else {}
+        usual = {"evaluation_crop": DATASETS.get(name).evaluation_crop}
+        known = defaults if name == defaults.get("name") else usual
         root = known.get("root", "") if self.data_root is None else from_everywhere(self.data_root)
         size = shape.height if shape.height == shape.width else 0
         settings: DataSettings = validated(
