@@ -62,6 +62,20 @@ def test_every_family_takes_all_but_the_head(name, back):
     )
 
 
+def test_images_may_be_larger_than_those_of_the_classifier():
+    spec, larger = spec_of("local_vim_nano"), ImageShape(24, 32, 3, 3, dense=True)
+    _, weights, donor, _ = inherit(spec, larger, OF_IMAGES)
+    assert weights["pos_embed"].shape == (1, 48, 16)
+    shared = {name for name in weights.keys() & donor.keys() if name != "pos_embed" and not name.startswith("rope.")}
+    assert len(shared) > 40
+    assert not [
+        name
+        for name in shared
+        if weights[name].shape != donor[name].shape or not torch.equal(weights[name], donor[name])
+    ]
+    torch.testing.assert_close(weights["pos_embed"].mean(), donor["pos_embed"].mean(), atol=1e-2, rtol=0)
+
+
 def test_a_backbone_of_ones_own_whose_heads_have_one_name():
     class Net(nn.Module):
         def __init__(self, shape):
