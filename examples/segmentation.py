@@ -93,7 +93,7 @@ def main() -> None:
     )
     for layer in genotype.layers:
         print(f"grid {layer.grid}: {', '.join(layer.directions)}")
-    print(f"pixels right on validation images: {genotype.search['supernet_accuracy']:.1%}")
+    print(f"mean IoU on validation images: {genotype.search['supernet_mean_iou']:.1%}")
 
 
 if __name__ == "__main__":

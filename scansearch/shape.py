@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ MAX_CHANNELS = 2**12
 MAX_CLASSES = 10**6
 Size = tuple[int, int]
 """(height, width), or (rows, columns)."""
+Measure = Literal["accuracy", "mean_iou"]
 
 
 def _count(most: int, description: str) -> Any:
@@ -58,6 +59,19 @@ class ImageShape:
     def size(self) -> Size:
         """(height, width) in pixels."""
         return self.height, self.width
+
+    @property
+    def measure(self) -> Measure:
+        """What networks for such images are ranked by, in [0, 1].
+
+        The share of images that are right; or where each pixel has a class, the mean of the classes' intersection over union.
+        """
+        return "mean_iou" if self.dense else "accuracy"
+
+
+def measure_text(measure: str) -> str:
+    """A measure as people write it."""
+    return measure.replace("mean_iou", "mean IoU")
 
 
 def check_number(name: str, value: object, most: int) -> None:

@@ -22,10 +22,11 @@ from scansearch.genotype import Genotype, find_genotype, published, published_na
 from scansearch.models.local_vim.network import LocalVim
 from scansearch.models.local_vmamba.network import LocalVMamba
 from scansearch.models.mixer_spec import MixerSpec
+from scansearch.models.model_spec import Directions
 from scansearch.models.vmamba.network import VMamba
 from scansearch.registry import MODELS
 from scansearch.retraining.final_source import IMAGENET, IMAGENET_SHAPE, open_final
-from scansearch.retraining.inherit import take_over
+from scansearch.retraining.inherit import Donor, head_of, take_over
 from scansearch.shape import ImageShape, shape_from
 
 try:
@@ -187,7 +188,9 @@ def create(
     found.check_layers(len(spec.layers(shape)), model)
     spec.parameters(found.directions, shape)  # checks them
     network = FACES[spec.classes()[0]](spec.options, found.directions, shape)
-    mean, std = _take_weights(network, genotype, shape) if pretrained else _usual(shape.channels)
+    mean, std = (
+        _take_weights(network, spec, found.directions, genotype, shape) if pretrained else _usual(shape.channels)
+    )
     network.pretrained_cfg = {**_facts(spec, shape, mean, std), **(pretrained_cfg_overlay or {})}
     if not classes:
         network.reset_classifier(0)
@@ -206,13 +209,16 @@ def _genotype(model: str, source: str | Path | Genotype | None) -> Genotype:
     return published(model) if source is None else find_genotype(str(source))
 
 
-def _take_weights(network: nn.Module, source: Any, shape: ImageShape) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _take_weights(
+    network: nn.Module, spec: MixerSpec, directions: Directions, source: Any, shape: ImageShape
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if not isinstance(source, (str, Path)) or not Path(source).exists():
         raise ScansearchError(
             "pretrained=True takes the weights of a training, but genotype= names none; name its run folder, or leave pretrained out"
         )
     final = open_final(source)
-    take_over(network, final.network, shape, str(source))
+    donor = Donor(final.network, final.facts.shape, str(source))
+    take_over(network, donor, shape, head_of(spec, directions, shape, donor.shape))
     return final.facts.mean, final.facts.std
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 BACKGROUND, SQUARE, DISC, IGNORED = 0, 1, 2, 255
 SIDE = 16
+NAMES = ("background", "square", "disc")
 
 
 def write_masked(root: Path, count: int, seed: int = 0, side: int = SIDE) -> None:

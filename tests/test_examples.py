@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("segmentation.py", "pixels right on validation images"), ("mamba_block.py", "each layer keeps")],
+    [("segmentation.py", "mean IoU on validation images"), ("mamba_block.py", "each layer keeps")],
 )
 def test_it_runs_and_prints_the_genotype(script, said, tmp_path):
     out = ["--out", str(tmp_path / "run")] if script == "segmentation.py" else []

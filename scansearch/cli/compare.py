@@ -11,6 +11,7 @@ import typer
 from scansearch.cli.console import err, guarded, out, print_json
 from scansearch.cli.one_part import do_one
 from scansearch.display.plain import plain
+from scansearch.shape import measure_text
 
 if TYPE_CHECKING:
     from scansearch.runs.comparison_json import Comparison
@@ -71,12 +72,15 @@ def command(
 
 def _show(run: Path, found: Comparison) -> None:
     rows = [("found", found.found), *((f"random {number}", other) for number, other in enumerate(found.random, 1))]
-    best, width = max(row.top1 for _, row in rows) or 1.0, max(len(name) for name, _ in rows)
-    out.print(f"\n[bold]accuracy on {found.images:,} test images of {plain(found.data)}[/]", soft_wrap=True)
+    best, width = max(row.worth for _, row in rows) or 1.0, max(len(name) for name, _ in rows)
+    out.print(
+        f"\n[bold]{measure_text(found.measure)} on {found.images:,} test images of {plain(found.data)}[/]",
+        soft_wrap=True,
+    )
     for name, row in rows:
         style = "bold" if row is found.found else "dim"
         out.print(
-            f"  [{style}]{name:<{width}}  {row.top1:7.2%}  {'━' * round(BAR * row.top1 / best)}[/]", soft_wrap=True
+            f"  [{style}]{name:<{width}}  {row.worth:7.2%}  {'━' * round(BAR * row.worth / best)}[/]", soft_wrap=True
         )
     count = len(found.random)
     below = count - found.as_good
@@ -89,10 +93,11 @@ def _show(run: Path, found: Comparison) -> None:
         lines += [
             f"{count} random one{'s' * (count > 1)} can show no less than p = {1 / (1 + count):.2g}; --random {needed} reaches {LEVEL}"
         ]
-    error = (found.found.top1 * (1 - found.found.top1) / found.images) ** 0.5 if found.images else 0.0
-    lines += [
-        f"the standard error of the first accuracy is {error:.2%} (so many test images; that of training another seed comes on top)"
-    ]
+    if found.measure == "accuracy":  # pixels of an image are not independent
+        error = (found.found.top1 * (1 - found.found.top1) / found.images) ** 0.5 if found.images else 0.0
+        lines += [
+            f"the standard error of the first accuracy is {error:.2%} (so many test images; that of training another seed comes on top)"
+        ]
     for line in [*lines, f"\n[bold]{plain(run)}[/]"]:
         out.print(line, soft_wrap=True)
     for name in ("comparison.json", "random"):

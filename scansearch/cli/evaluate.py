@@ -13,7 +13,7 @@ from scansearch.cli.program import program
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
-    from scansearch.runs.evaluation_json import Evaluation
+    from scansearch.runs.evaluation_json import AtSize, Evaluation
 
 WORST = 5
 """So many of the classes that are classified worst are shown."""
@@ -87,19 +87,23 @@ def _worst(found: Evaluation) -> list[str]:
     return [f"{plain(c.name)} {c.accuracy:.1%} of {c.images:,}" for c in seen[:WORST]]
 
 
+def _first(other: AtSize) -> str:
+    return f"top-1 {other.top1:.2%}" if other.mean_iou is None else f"mean IoU {other.mean_iou:.2%}"
+
+
 def _show(found: Evaluation) -> None:
     height, width = found.image_size
     five = "" if found.top5 is None else f", top-5 {found.top5:.2%}"
     first = f"[bold]top-1 {found.top1:.2%}[/]{five}"
     if found.mean_iou is not None:
         first = f"[bold]mean IoU {found.mean_iou:.2%}[/], pixels right {found.top1:.2%}"
-    speed, right = found.speed, "top-1" if found.mean_iou is None else "pixels right"
+    speed = found.speed
     lines = [
         f"{first}, of {found.images:,} test images of {plain(found.data)}, {height} x {width}",
         f"loss {found.loss:.4f}, calibration error {found.ece:.3f} (15 bins of confidence)",
         f"{speed.images_per_second:,.0f} images a second ({plain(speed.device)}, batches of {speed.batch_size}, "
         f"{speed.threads} thread{'s' * (speed.threads != 1)})",
-        *(f"at {other.size} x {other.size}: {right} {other.top1:.2%}" for other in found.resolutions),
+        *(f"at {other.size} x {other.size}: {_first(other)}" for other in found.resolutions),
     ]
     for line in [*lines, f"worst classes: {', '.join(_worst(found))}"]:
         out.print(line, soft_wrap=True)

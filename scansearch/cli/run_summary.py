@@ -13,6 +13,7 @@ from scansearch.cli.streams import unread
 from scansearch.display.plain import plain
 from scansearch.display.progress import Shielded
 from scansearch.genotype import Genotype
+from scansearch.shape import Measure, measure_text
 
 if TYPE_CHECKING:
     from scansearch.finish import Finished
@@ -56,36 +57,40 @@ def show_files(done: Finished, folder: Path, first: str) -> None:
 
 def _show(folder: Path, genotype: Genotype, done: Finished) -> None:
     show_genotype(genotype)
-    _show_accuracy(genotype.search)
-    _show_front(folder / "front")
+    measure = genotype.shape.measure if genotype.shape else "accuracy"
+    _show_worth(genotype.search, measure)
+    _show_front(folder / "front", measure)
     warn_unsettled(genotype)
     show_files(done, folder, "genotype.json")
     show_next(folder, genotype, exported=any(path.parent.name == "export" for path in done.files))
 
 
-def _show_accuracy(search: dict[str, Any]) -> None:
-    supernet, derived, trained = (search.get(f"{of}_accuracy") for of in ("supernet", "derived", "trained"))
+def _show_worth(search: dict[str, Any], measure: Measure) -> None:
+    supernet, derived, trained = (search.get(f"{of}_{measure}") for of in ("supernet", "derived", "trained"))
+    said = "" if measure == "accuracy" else f"{measure_text(measure)} "
     if trained is not None:
         out.print(
-            f"\nthis network, trained from scratch, reached {trained:.1%} on validation images: the best that was judged"
+            f"\nthis network, trained from scratch, reached {said}{trained:.1%} on validation images: the best that was judged"
         )
     elif supernet is not None and supernet == derived:
         out.print(
-            f"\nthis sub-network of the supernet reaches {supernet:.1%} on validation images, without further training"
+            f"\nthis sub-network of the supernet reaches {said}{supernet:.1%} on validation images, without further training"
         )
     elif supernet is not None:
         out.print(
-            f"\nsupernet {supernet:.1%} on validation images; the kept directions alone, weighted as the strategy trained them and "
+            f"\nsupernet {said}{supernet:.1%} on validation images; the kept directions alone, weighted as the strategy trained them and "
             f"without further training, {derived:.1%}"
         )
 
 
-def _show_front(folder: Path) -> None:
+def _show_front(folder: Path, measure: Measure) -> None:
     found = []
     for path in folder.glob("*.json"):
         search = Genotype.load(path).search
-        found.append((search.get("derived_accuracy", search.get("trained_accuracy")), search["cost"], path.name))
+        found.append((search.get(f"derived_{measure}", search.get(f"trained_{measure}")), search["cost"], path.name))
     if found:
-        out.print("\n[bold]the front: no other genotype that was judged is as accurate and cheaper[/]")
-    for accuracy, cost, name in sorted(found):
-        out.print(f"  {accuracy:.1%}  {plain(cost):<20}  front/{plain(name)}")
+        out.print(
+            f"\n[bold]the front: no other genotype that was judged has as much {measure_text(measure)} and is cheaper[/]"
+        )
+    for worth, cost, name in sorted(found):
+        out.print(f"  {worth:.1%}  {plain(cost):<20}  front/{plain(name)}")

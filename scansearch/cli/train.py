@@ -145,13 +145,13 @@ def finish_training(folder: Path, progress: Shielded) -> None:
     from scansearch.runs.tables import EPOCHS
     from scansearch.runs.weights_file import WEIGHTS
 
-    done = finish(folder, Genotype.load(folder))
+    genotype = Genotype.load(folder)
+    done = finish(folder, genotype)
     with done.attempt("showing the result", f"scansearch resume {shlex.quote(str(folder))}"):
         rows = Run.open(folder).rows(EPOCHS)
         if rows:
-            out.print(
-                f"\nthe network reaches {rows[-1].val_accuracy:.1%} on validation images, after {rows[-1].epoch} epochs"
-            )
+            images = f"{'the pixels of ' if genotype.shape and genotype.shape.dense else ''}validation images"
+            out.print(f"\nthe network reaches {rows[-1].val_accuracy:.1%} on {images}, after {rows[-1].epoch} epochs")
         show_files(done, folder, WEIGHTS)
         _show_next(folder)
     complain_of(done, folder, progress)

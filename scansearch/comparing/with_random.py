@@ -176,4 +176,6 @@ def _evaluated(path: Path, listener: Listener) -> Evaluation:
 
 def _tested(config: RunConfig, evaluation: Evaluation) -> TrainedGenotype:
     assert config.genotype is not None  # of a training
-    return TrainedGenotype(directions=config.genotype.directions, seed=config.seed, top1=evaluation.top1)
+    return TrainedGenotype(
+        directions=config.genotype.directions, seed=config.seed, top1=evaluation.top1, mean_iou=evaluation.mean_iou
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dense import is_dense
 from scansearch.data.division import Half, divide
 from scansearch.data.duplicates import describe_shared
+from scansearch.data.encoded import EncodedSplit
+from scansearch.data.file_split import FileSplit
 from scansearch.data.holdout import NOUN, SPLIT_SEED
 from scansearch.data.memory_limit import check_memory
 from scansearch.data.parts import Parts, Progress, check_splits
@@ -18,6 +20,8 @@ from scansearch.data.splits import Split, TensorSplit
 from scansearch.data.statistics import SAMPLE, channel_statistics
 from scansearch.errors import ScansearchError
 from scansearch.shape import ImageShape
+
+LEAST_CROP = 0.1
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class DatasetSpec:
         bundled: Whether the data come with an installed package: then they are there without a data root, and listings need
             not read them to find that out.
         large: Whether a run does not look at every image before its first step: damaged ones and copies are looked for if asked.
+        evaluation_crop: What is usual for ``load``.
         find: Finds the files without reading them, for listings; errors as ``read``. ``None``: they are read.
     """
 
@@ -95,6 +100,7 @@ class DatasetSpec:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     bundled: bool = False
     large: bool = False
+    evaluation_crop: float = 1.0
     find: Callable[[Path | None], object] | None = None
 
     def load(
@@ -108,6 +114,7 @@ class DatasetSpec:
         half: Half | None = None,
         skip_damaged: bool = False,
         refuse_duplicates: bool = False,
+        evaluation_crop: float | None = None,
         progress: Progress = lambda done, total: None,
     ) -> ImageData:
         """Reads the data and sets validation and test images aside where the data set has none.
@@ -125,6 +132,8 @@ class DatasetSpec:
             half: Take this half of the training and validation images, rather than all.
             skip_damaged: Leave image files out that cannot be decoded, rather than refuse the data.
             refuse_duplicates: Refuse data in which training, validation and test share an image, rather than warn.
+            evaluation_crop: Of validation and test images, crop the middle after scaling them to cover the image size divided by
+                this, 0.1 to 1; ``None`` is what is usual for the data set. Images that have the size are left whole.
             progress: Told how many image files of how many were checked.
 
         Returns:
@@ -149,12 +158,24 @@ class DatasetSpec:
         fingerprints = {role: split.digest() for role, split in splits.items()}
         size = splits["train"].image_shape[1:] if image_size is None else (image_size, image_size)
         check_memory(splits, *size)
+        crop = self.evaluation_crop if evaluation_crop is None else evaluation_crop
         splits = {name: split.resized(*size) for name, split in splits.items()}
+        splits |= {role: _inner(self.name, splits[role], crop) for role in ("validation", "test") if crop != 1}
         mean, std = channel_statistics(splits["train"], None if isinstance(splits["train"], TensorSplit) else SAMPLE)
         names = parts.class_names
         return ImageData(
             self.name, **splits, class_names=names, mean=mean, std=std, fingerprints=fingerprints, notes=notes
         )
+
+
+def _inner(name: str, split: Split, crop: float) -> Split:
+    if not LEAST_CROP <= crop <= 1:
+        raise ScansearchError(f"evaluation_crop must lie in {LEAST_CROP} ... 1, but got {crop}")
+    if is_dense(split) or not isinstance(split, (FileSplit, EncodedSplit)):
+        raise ScansearchError(
+            f"evaluation_crop={crop:g} is for image files with a class each, but {name} has none; set it to 1"
+        )
+    return replace(split, inner=crop)
 
 
 def _check_arguments(seed: int, image_size: int | None, limits: Mapping[str, int | None]) -> None:

@@ -58,12 +58,14 @@ class EncodedSplit:
         size: (height, width) that every image is scaled to.
         crops: What ``crop_numbers`` drew for each image, (n, 22): the part of it that is scaled. ``None``: the largest part
             about the centre.
+        inner: As of ``pixels_of``.
     """
 
     source: Source
     labels: torch.Tensor
     size: tuple[int, int] = (SIDE, SIDE)
     crops: torch.Tensor | None = None
+    inner: float = 1.0
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -92,7 +94,7 @@ class EncodedSplit:
     def subset(self, indices: torch.Tensor) -> EncodedSplit:
         """The split that holds only ``indices``."""
         crops = None if self.crops is None else self.crops[indices]
-        return EncodedSplit(self.source.select(indices.numpy()), self.labels[indices], self.size, crops)
+        return replace(self, source=self.source.select(indices.numpy()), labels=self.labels[indices], crops=crops)
 
     def resized(self, height: int, width: int) -> EncodedSplit:
         """The split that decodes to another size."""
@@ -142,7 +144,7 @@ class EncodedSplit:
     def _pixels(self, place: int, size: tuple[int, int] | None) -> np.ndarray:
         name = self.source.name(place)
         cut = None if self.crops is None else partial(_part, self.crops[place : place + 1])
-        image = pixels_of(name, self.source.read(place), size, cut)
+        image = pixels_of(name, self.source.read(place), size, cut, self.inner)
         if image.dtype != np.uint8:
             raise DamagedImageError(name, "grey of 16 or 32 bits or of signed numbers, which imagefolder and npz read")
         return image

@@ -29,6 +29,7 @@ class FileSplit:
         deep: Whether the files are grey of 16 or 32 bits or of signed numbers: one channel of float32, where others have
             RGB in bytes.
         seen: What was found in the files; empty if they were not inspected.
+        inner: As of ``pixels_of``.
     """
 
     root: Path
@@ -37,6 +38,7 @@ class FileSplit:
     size: tuple[int, int] = (SIDE, SIDE)
     deep: bool = False
     seen: tuple[Inspection, ...] = ()
+    inner: float = 1.0
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -62,7 +64,7 @@ class FileSplit:
         return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), self.labels[indices]
 
     def _decode(self, file: str) -> np.ndarray:
-        image = decode(self.root / file, *self.size)
+        image = decode(self.root / file, *self.size, self.inner)
         if (image.dtype != np.uint8) != self.deep:
             raise ScansearchError(
                 f"the image {self.root / file} changed its bits a pixel; do not change the data while a run uses them"

@@ -18,7 +18,7 @@ from scansearch.data.encoded import EncodedSplit
 from scansearch.data.image_file import DamagedImageError, read_file
 from scansearch.data.image_folder import FOLDERS
 from scansearch.data.inspection_cache import stamp_of
-from scansearch.data.large import large_parts
+from scansearch.data.large import EVALUATION_CROP, large_parts
 from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root
 from scansearch.errors import ScansearchError
@@ -194,4 +194,5 @@ HUGGING_FACE = DatasetSpec(
     where=f"--data-root: {LAYOUT}",
     augment=AugmentSettings(crop_min=0.08, flip=0.5),
     large=True,
+    evaluation_crop=EVALUATION_CROP,
 )

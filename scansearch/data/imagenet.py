@@ -17,7 +17,7 @@ from scansearch.data.encoded import EncodedSplit
 from scansearch.data.image_file import read_file
 from scansearch.data.image_folder import class_folders, is_image, list_split
 from scansearch.data.inspection_cache import stamp_of
-from scansearch.data.large import large_parts
+from scansearch.data.large import EVALUATION_CROP, large_parts
 from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root, list_folder
 from scansearch.errors import ScansearchError
@@ -114,4 +114,5 @@ IMAGENET = DatasetSpec(
     where=f"--data-root: {LAYOUT}",
     augment=AugmentSettings(crop_min=0.08, flip=0.5),
     large=True,
+    evaluation_crop=EVALUATION_CROP,
 )

@@ -14,6 +14,8 @@ from scansearch.lazy import torch
 
 HELD_OUT = 50
 """Images a class that validate where the data set has no part left for that: 50,000 of ImageNet's, as many as its own val has."""
+EVALUATION_CROP = 0.875
+"""224 out of 256, by which accuracies on ImageNet are published."""
 BLOCK = 1024
 NAMED = 3
 

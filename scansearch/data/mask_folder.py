@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.data.class_names import read_class_names
 from scansearch.data.dataset import DatasetSpec
 from scansearch.data.dense import IGNORED
 from scansearch.data.examine import NAMED, examine
@@ -28,10 +29,10 @@ LAYOUT = (
 def read_mask_folder(root: Path | None) -> Parts:
     """Lists the images and reads the masks; images are checked once it is known which ones are used, and decoded for a batch.
 
-    Classes are the values 0, 1, ... in the masks of the training part; 255 is ignored.
+    Classes are the values 0, 1, ... in the masks of the training part, with names as ``read_class_names``; 255 is ignored.
 
     Raises:
-        ScansearchError: If the folders do not have the layout, or an image has no mask or a mask no image.
+        ScansearchError: If the folders do not have the layout, an image has no mask or a mask no image, or names are wrong.
     """
     if root is None:
         raise ScansearchError(f"maskfolder needs --data-root: {LAYOUT}")
@@ -39,7 +40,7 @@ def read_mask_folder(root: Path | None) -> Parts:
     read = {role: _read_split(folder) for role, folder in folders.items()}
     splits: dict[str, Any] = {role: split for role, (split, _) in read.items()}
     notes = tuple(dict.fromkeys(note for _, more in read.values() for note in more))
-    names = tuple(map(str, range(_count_classes(splits["train"]))))
+    names = read_class_names(root, _count_classes(splits["train"]))
     return Parts(class_names=names, **splits, check=_examine, notes=notes)
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from scansearch.data.augment_settings import AugmentSettings
+from scansearch.data.class_names import read_class_names
 from scansearch.data.dataset import DatasetSpec
 from scansearch.data.encoded import EncodedSplit
 from scansearch.data.image_folder import FOLDERS
 from scansearch.data.inspection_cache import InspectionCache
-from scansearch.data.large import large_parts
+from scansearch.data.large import EVALUATION_CROP, large_parts
 from scansearch.data.parts import Parts
 from scansearch.data.roots import check_root, list_folder
 from scansearch.data.shard import Indexed, ShardImages, index_shard
@@ -28,14 +29,12 @@ LAYOUT = (
     "a folder of .tar shards with an image (.jpg, .png ...) and a class (.cls, or .json with label) a sample, named train-000000.tar, "
     "val-..., test-... or in folders of these names"
 )
-CLASSES = "classes.txt"
 
 
 def read_webdataset(root: Path | None) -> Parts:
     """Lists the samples of all shards; what was found in a shard is remembered until it changes.
 
-    The names of the classes are the lines of ``classes.txt`` beside the shards, or else numbers. Roles as ``large_parts``; a part
-    whose labels are all -1 is not used.
+    The names of the classes are as ``read_class_names``. Roles as ``large_parts``; a part whose labels are all -1 is not used.
 
     Raises:
         ScansearchError: If there are no shards, one is damaged or compressed, or a sample has no image or no class.
@@ -52,7 +51,8 @@ def read_webdataset(root: Path | None) -> Parts:
         else:
             splits[role] = split
     notes += cache.save()
-    return large_parts("webdataset", splits, _class_names(root, splits["train"].labels), tuple(notes))
+    names = read_class_names(root, 1 + max(splits["train"].labels.tolist(), default=-1))
+    return large_parts("webdataset", splits, names, tuple(notes))
 
 
 def _shards(root: Path) -> dict[str, list[str]]:
@@ -96,15 +96,6 @@ def _split(root: Path, shards: Sequence[str], cache: InspectionCache) -> Encoded
     return EncodedSplit(ShardImages(root, tuple(shards), names, shard, offsets, sizes), torch.from_numpy(labels))
 
 
-def _class_names(root: Path, labels: torch.Tensor) -> tuple[str, ...]:
-    path = root / CLASSES
-    if not path.is_file():
-        return tuple(map(str, range(int(labels.max()) + 1))) if len(labels) else ()
-    return tuple(
-        line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
-    )
-
-
 WEBDATASET = DatasetSpec(
     name="webdataset",
     description="your own images in WebDataset shards",
@@ -112,4 +103,5 @@ WEBDATASET = DatasetSpec(
     where=f"--data-root: {LAYOUT}",
     augment=AugmentSettings(crop_min=0.08, flip=0.5),
     large=True,
+    evaluation_crop=EVALUATION_CROP,
 )

@@ -16,6 +16,7 @@ from typing_extensions import override
 from scansearch.display.lines import SEARCH, Lines
 from scansearch.display.plain import plain
 from scansearch.errors import explained
+from scansearch.shape import measure_text
 from scansearch.training.events import Listener
 from scansearch.training.events import Progress as Standing
 
@@ -104,12 +105,12 @@ class RichListener(Listener):
 
     def __init__(self, console: Console, lines: Lines = SEARCH) -> None:
         self.console, self.lines = console, lines
-        self.best = 0.0
+        self.best, self.measure = 0.0, "accuracy"
         self.bar = self.kind(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=28),
             TextColumn("{task.percentage:3.0f} %"),
-            TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[accuracy]:.1%}"),
+            TextColumn("loss {task.fields[loss]:.3f}  {task.fields[measure]} {task.fields[accuracy]:.1%}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -117,7 +118,8 @@ class RichListener(Listener):
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("search", total=None, epoch="", loss=0.0, accuracy=0.0, start=False)
+        begun: dict[str, Any] = {"epoch": "", "loss": 0.0, "measure": "accuracy", "accuracy": 0.0}
+        self.task = self.bar.add_task("search", total=None, start=False, **begun)
 
     def __enter__(self) -> RichListener:
         self.bar.start()
@@ -134,6 +136,7 @@ class RichListener(Listener):
 
     @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
+        self.measure = measure_text(facts["measure"])
         self.console.print(self.lines.beginning(facts, progress))
         self.console.print(self.lines.header, style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
@@ -149,19 +152,24 @@ class RichListener(Listener):
     @override
     def judged(self, done: int, most: int, accuracy: float) -> None:
         self.best = max(self.best, accuracy)
-        self.bar.update(self.task, total=most, completed=done, epoch="choosing", loss=0.0, accuracy=self.best)
+        self._chose("choosing", done, most)
 
     @override
     def tuned(self, done: int, most: int) -> None:
-        self.bar.update(self.task, total=most, completed=done, epoch="fine-tuning", loss=0.0, accuracy=self.best)
+        self._chose("fine-tuning", done, most)
 
     @override
     def warned(self, message: str) -> None:
         self.console.print(f"[yellow]note:[/] {plain(message)}")
 
+    def _chose(self, what: str, done: int, most: int) -> None:
+        best: dict[str, Any] = {"epoch": what, "loss": 0.0, "measure": self.measure, "accuracy": self.best}
+        self.bar.update(self.task, total=most, completed=done, **best)
+
     @staticmethod
     def _fields(progress: Standing) -> dict[str, Any]:
-        return {"epoch": f"{progress.epoch}/{progress.epochs}", "loss": progress.loss, "accuracy": progress.accuracy}
+        standing = {"loss": progress.loss, "measure": "accuracy", "accuracy": progress.accuracy}
+        return {"epoch": f"{progress.epoch}/{progress.epochs}", **standing}
 
 
 class NotebookBar(Progress):

@@ -17,6 +17,7 @@ from scansearch.data import AugmentSettings, ImageData
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.numerics import run_numerics
+from scansearch.registry import DATASETS
 from scansearch.retraining.final_source import FinalNetwork, open_final
 from scansearch.retraining.pixel_predictions import PixelPredictions
 from scansearch.retraining.predictions import FIVE, Predictions, calibration_error
@@ -81,7 +82,8 @@ class Examination:
         name = self.data or defaults.get("name")
         if name is None:
             raise ScansearchError(f"{self.path} does not say what it was trained on; choose test images by --data")
-        known = defaults if name == defaults.get("name") else {}
+        usual = {"evaluation_crop": DATASETS.get(name).evaluation_crop}
+        known = defaults if name == defaults.get("name") else usual
         root = known.get("root", "") if self.data_root is None else from_everywhere(self.data_root)
         size = shape.height if shape.height == shape.width else 0
         settings: DataSettings = validated(
@@ -170,10 +172,14 @@ def _evaluated(
         confusions=found.confusions(),
         speed=_speed(network, next(iter(feed.over(data.test))), fabric),
         pixels=found.pixels if isinstance(found, PixelPredictions) else None,
-        mean_iou=found.mean_iou if isinstance(found, PixelPredictions) else None,
+        mean_iou=_mean_iou(found),
         resolutions=resolutions,
         notes=tuple(notes),
     )
+
+
+def _mean_iou(found: Predictions | PixelPredictions) -> float | None:
+    return found.mean_iou if isinstance(found, PixelPredictions) else None
 
 
 def _feed(final: FinalNetwork, data: ImageData, wanted: Examination, fabric: Fabric) -> Feed:
@@ -223,7 +229,7 @@ def _at_other_sizes(
             network: Any = at((size, size)).to(fabric.device).eval()
             data = _prepared(images_of(settings.model_copy(update={"image_size": size}), told), final.facts)
             scores = predictions(network, _feed(final, data, wanted, fabric))
-            found.append(AtSize(size=size, top1=scores.accuracy))
+            found.append(AtSize(size=size, top1=scores.accuracy, mean_iou=_mean_iou(scores)))
         except ScansearchError as error:
             notes.append(f"no accuracy at {size} x {size}: {error}")
     return tuple(found), notes

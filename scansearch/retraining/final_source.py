@@ -41,7 +41,7 @@ class FinalNetwork:
     def data_defaults(self) -> dict[str, Any]:
         """The data set of the training."""
         data = None if self.run is None else self.run.config.data
-        return {} if data is None else data.model_dump(include={"name", "root", "skip_damaged"})
+        return {} if data is None else data.model_dump(include={"name", "root", "skip_damaged", "evaluation_crop"})
 
     @property
     def machine(self) -> MachineSettings:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.models import ModelSpec
+from scansearch.models.model_spec import Directions
 from scansearch.retraining.from_supernet import kept_of_supernet
 from scansearch.retraining.tensor_file import read_tensors
 from scansearch.retraining.train_config import from_there
@@ -49,9 +52,23 @@ def _file_of(source: Path) -> Path:
     return run.checkpoints[0]
 
 
+class Donor(NamedTuple):
+    """A network whose weights another one begins with.
+
+    Args:
+        network: With these weights.
+        shape: Its images and classes.
+        source: What it is called.
+    """
+
+    network: nn.Module
+    shape: ImageShape
+    source: str
+
+
 def inherited(
     network: nn.Module, spec: ModelSpec, shape: ImageShape, config: RunConfig, device: torch.device, listener: Listener
-) -> list[str]:
+) -> str:
     """Puts the inherited weights into a fresh network.
 
     Args:
@@ -63,7 +80,7 @@ def inherited(
         listener: Told about progress.
 
     Returns:
-        What the user should know, a line each.
+        What was taken and what was not, in a line.
 
     Raises:
         ScansearchError: If the weights do not fit the network, or have changed since the training began.
@@ -73,20 +90,24 @@ def inherited(
     source, directions = Path(config.inherit.source), config.genotype.directions
     if find_inherited(config.inherit.source).digest != config.inherit.digest:
         raise ScansearchError(f"{source} has changed since the training was begun; restore it or start a new run")
-    if source.is_dir() and Run.open(source).kind == "search":
-        donor = kept_of_supernet(Run.open(source), directions, device, listener)
+    if source.is_dir() and (run := Run.open(source)).kind == "search":
+        kept = kept_of_supernet(run, directions, device, listener)
+        assert run.genotype is not None
+        donor = Donor(kept, run.genotype.shape or shape, str(source))
     else:
-        donor = _trained(_file_of(source), spec, shape, directions)
-    return take_over(network, donor, shape, str(source))
+        donor = _trained(source, spec, shape, directions)
+    return take_over(network, donor, shape, head_of(spec, directions, shape, donor.shape))
 
 
-def _trained(path: Path, spec: ModelSpec, shape: ImageShape, directions: Sequence[Sequence[str]]) -> nn.Module:
-    """The network of a file: one of ours, or one with the names of the published code."""
+def _trained(source: Path, spec: ModelSpec, shape: ImageShape, directions: Directions) -> Donor:
+    """The network of a training or a file: one of ours, or one with the names of the published code."""
+    path = _file_of(source)
     facts, tensors = read_tensors(path)
     if facts is None:
-        network = spec.network(directions, spec.official_shape(tensors, shape))
+        then = spec.official_shape(tensors, shape)
+        network = spec.network(directions, then)
         spec.load_official(network, tensors)
-        return network
+        return Donor(network, then, str(source))
     for number, (theirs, ours) in enumerate(zip(facts.directions, directions, strict=False), 1):
         if list(theirs) != list(ours):
             raise ScansearchError(
@@ -95,56 +116,70 @@ def _trained(path: Path, spec: ModelSpec, shape: ImageShape, directions: Sequenc
             )
     network = facts.build()
     put_in(network, tensors, str(path))
-    return network
+    return Donor(network, facts.shape, str(source))
 
 
-def take_over(network: nn.Module, donor: nn.Module, shape: ImageShape, source: str) -> list[str]:
+def head_of(spec: ModelSpec, directions: Directions, shape: ImageShape, then: ImageShape) -> frozenset[str]:
+    """Weights of the head: those in which networks differ that tell other classes apart, or classes of pixels and not of images.
+
+    Args:
+        spec: The model.
+        directions: The directions of each layer.
+        shape: Images and classes of the one.
+        then: Of the other; only its classes count.
+    """
+    other = replace(shape, classes=then.classes, dense=then.dense)
+    if other == shape:
+        return frozenset()
+    with torch.device("meta"):
+        one, two = ({n: w.shape for n, w in spec.network(directions, s).state_dict().items()} for s in (shape, other))
+    return frozenset(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
+
+
+def take_over(network: nn.Module, donor: Donor, shape: ImageShape, head: Set[str] = frozenset()) -> str:
     """Copies a network's weights into another of the same width; images may be of another size, and classes others.
 
     Args:
         network: Where they go.
-        donor: Where they come from; if it has ``at``, it is resized to the images of ``network``.
+        donor: Where they come from; if its network has ``at``, it is resized to the images of ``network``.
         shape: Images and classes of ``network``.
-        source: What the donor is called.
+        head: Weights that are not copied, as ``head_of``.
 
     Returns:
-        What was not copied, a line each.
+        What was taken and what was not, in a line.
 
     Raises:
         ScansearchError: If a weight is missing, unknown or of another shape.
     """
-    then, resized = getattr(donor, "shape", shape), getattr(donor, "at", None)
-    if then.size != shape.size and resized is not None:
-        donor = resized(shape.size)
-    weights, own = donor.state_dict(), network.state_dict()
-    head = {name for name in own if name in weights and _is_head(weights[name], own[name], then.classes, shape.classes)}
-    _check_same(weights, {name: like for name, like in own.items() if name not in head}, head, source)
-    network.load_state_dict({**own, **{name: value for name, value in weights.items() if name not in head}})
-    kept = [f"inherited from {source}: {len(own) - len(head)} of {len(own)} tensors"]
-    return [*kept, f"the head is new, for {shape.classes} classes instead of {then.classes}"] if head else kept
+    resized = getattr(donor.network, "at", None)
+    given = resized(shape.size) if donor.shape.size != shape.size and resized is not None else donor.network
+    weights, own = given.state_dict(), network.state_dict()
+    taken = {name: value for name, value in weights.items() if name not in head}
+    _check_same(taken, {name: like for name, like in own.items() if name not in head}, donor.source)
+    network.load_state_dict({**own, **taken})
+    line = f"inherited from {donor.source}: {len(taken)} of {len(own)} tensors"
+    if not head:
+        return line
+    return f"{line}; new: {_head_in(own, head, shape)}; not taken: {_head_in(weights, head, donor.shape)}"
 
 
-def _is_head(theirs: torch.Tensor, ours: torch.Tensor, then: int, now: int) -> bool:
-    """Whether two tensors differ in that one has a row a class of then, the other a row a class of now."""
-    return (
-        then != now and len(theirs.shape) > 0 and theirs.shape == (then, *ours.shape[1:]) and ours.shape[:1] == (now,)
-    )
+def _head_in(weights: Mapping[str, torch.Tensor], head: Set[str], shape: ImageShape) -> str:
+    parts = dict.fromkeys(name.partition(".")[0] for name in weights if name in head)
+    return f"{', '.join(parts) or 'nothing'}, for {shape.classes} classes of {'pixels' if shape.dense else 'images'}"
 
 
-def _check_same(
-    weights: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], head: set[str], source: str
-) -> None:
+def _check_same(weights: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], source: str) -> None:
     others = [name for name in wanted if name in weights and weights[name].shape != wanted[name].shape]
     problems = {
         "missing": [name for name in wanted if name not in weights],
-        "unknown": [name for name in weights if name not in wanted and name not in head],
+        "unknown": [name for name in weights if name not in wanted],
         "of another shape": [f"{n} {tuple(weights[n].shape)} for {tuple(wanted[n].shape)}" for n in others],
     }
     told = [f"{what}: {_first(names)}" for what, names in problems.items() if names]
     if told:
         raise ScansearchError(
-            f"the weights of {source} do not fit this network; {'; '.join(told)}; weights are inherited at equal width, depth and "
-            "patch size: set these options as they were there"
+            f"the weights of {source} do not fit this network; {'; '.join(told)}; weights are inherited at equal width, depth, "
+            "patch size and colour channels: set these as they were there"
         )
 
 

@@ -37,7 +37,7 @@ def write_card(folder: str | Path) -> Path:
         "",
         *_network(facts, parameters),
         *_training(run, facts),
-        *_result(run),
+        *_result(run, facts),
         *_tests(Evaluations.of(run.path).evaluations),
         *_loading(run.path, facts),
     ]
@@ -99,15 +99,15 @@ def _by_weight(train: TrainSettings, facts: NetworkFacts) -> list[str]:
     return lines
 
 
-def _result(run: Run) -> list[str]:
+def _result(run: Run, facts: NetworkFacts) -> list[str]:
     rows = run.rows(EPOCHS)
     if not rows:
         return []
-    last = rows[-1]
+    last, of = rows[-1], "of pixels " if facts.shape.dense else ""
     return [
         "## Result",
         "",
-        f"Validation accuracy {last.val_accuracy:.2%} (loss {last.val_loss:.4f}) after epoch {last.epoch}.",
+        f"Validation accuracy {of}{last.val_accuracy:.2%} (loss {last.val_loss:.4f}) after epoch {last.epoch}.",
         "",
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from statistics import fmean
 
 import torch
 from torch.nn import functional as F
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from scansearch.data.dense import IGNORED
 from scansearch.retraining.predictions import BINS, interval_of
 from scansearch.runs.evaluation_json import Bin, ClassScore
+from scansearch.training.overlap import ious, mean_iou, pixel_counts
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PixelPredictions:
         confidence, predicted = flat.softmax(1).max(1)
         found = torch.stack([torch.ones_like(confidence), confidence, (predicted == wanted).double()], 1)
         return cls(
-            counts=torch.bincount(wanted * classes + predicted, minlength=classes**2).view(classes, classes),
+            counts=pixel_counts(predicted, wanted, classes),
             binned=torch.zeros(BINS, 3, dtype=torch.float64).index_add(0, interval_of(confidence), found),
             total_loss=float(F.cross_entropy(flat, wanted, reduction="sum")),
         )
@@ -70,14 +70,12 @@ class PixelPredictions:
     @property
     def ious(self) -> list[float | None]:
         """Of each class the pixels that are right over those that are of it, taken for it, or both; ``None`` without any."""
-        right = self.counts.diagonal()
-        union = self.counts.sum(0) + self.counts.sum(1) - right
-        return [hits / n if n else None for hits, n in zip(right.tolist(), union.tolist(), strict=True)]
+        return ious(self.counts)
 
     @property
     def mean_iou(self) -> float:
         """The mean of those that there are."""
-        return fmean(iou for iou in self.ious if iou is not None)
+        return mean_iou(self.counts)
 
     def classes(self, names: Sequence[str]) -> tuple[ClassScore, ...]:
         """Accuracy and IoU of each class."""

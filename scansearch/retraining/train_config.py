@@ -91,7 +91,7 @@ class Subject:
         if (path / "config.toml").is_file():
             then = Run.open(path).config.data
             if then.name == found["name"]:
-                found |= then.model_dump(include={"root", "skip_damaged", "refuse_duplicates"})
+                found |= then.model_dump(include={"root", "skip_damaged", "refuse_duplicates", "evaluation_crop"})
         if self.data_root is not None:
             found["root"] = self.data_root
         shape = self.genotype.shape
@@ -147,7 +147,12 @@ def make_train_config(
         overrides.set(key, value)
     values = overrides.values
     values["train"] = with_lr(values["train"], spec.configure(**values["model"]))
-    data = {**defaults, **values["data"], "root": from_everywhere(defaults["root"])}
+    data = {
+        "evaluation_crop": dataset.evaluation_crop,
+        **defaults,
+        **values["data"],
+        "root": from_everywhere(defaults["root"]),
+    }
     everything = {
         "kind": "train",
         "seed": seed,

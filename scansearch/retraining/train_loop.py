@@ -103,10 +103,10 @@ class TrainLoop:
             stop.raise_if_asked(f"after step {self.step} of {self.weights.steps}", self.folder.path)
 
     def _log_epoch(self, seconds: float, images_per_second: float) -> None:
-        val_loss, val_accuracy = evaluate(self.kept, self.data.validation, self.feed)
+        found = evaluate(self.kept, self.data.validation, self.feed)
         loss, accuracy = self.meter.total()
         epoch, lr = self.step // self.weights.steps_per_epoch, self.weights.rate
-        row = EpochRow(epoch, self.step, loss, accuracy, val_loss, val_accuracy, lr)
+        row = EpochRow(epoch, self.step, loss, accuracy, found.loss, found.accuracy, lr)
         if self.processes.is_first:
             self.folder.append(EPOCHS, [row])
             self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])

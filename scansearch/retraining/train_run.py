@@ -180,9 +180,10 @@ def _run(parts: TrainParts, config: RunConfig, folder: RunFolder, listener: List
     torch.manual_seed(config.seed)
     network, notes = parts.network(), notes_of(parts, config)
     if past.state is None and config.inherit is not None:
-        notes += processes.together(
+        line = processes.together(
             lambda: inherited(network, parts.spec, parts.data.shape, config, parts.fabric.device, listener)
         )
+        notes.append(line)
     loop = TrainLoop(network, parts.data, config, parts.fabric, folder, listener)
     processes.together(lambda: check_environment(parts.environment, folder, listener, past.environment))
     for note in notes:

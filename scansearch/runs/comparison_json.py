@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scansearch.document_model import DocumentModel
 from scansearch.documents import checked, read_json
 from scansearch.runs.evaluation_json import Count, Share
+from scansearch.shape import Measure
 from scansearch.space import MOST_LAYERS, Directions
 
 COMPARISON = "comparison.json"
@@ -22,7 +23,8 @@ class TrainedGenotype(BaseModel):
     Args:
         directions: The directions of each layer.
         seed: Of its training.
-        top1: Accuracy on the test images.
+        top1: Accuracy on the test images, in a dense task of their pixels.
+        mean_iou: In a dense task, the mean IoU there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,12 @@ class TrainedGenotype(BaseModel):
     directions: Annotated[tuple[Directions, ...], Field(min_length=1, max_length=MOST_LAYERS)]
     seed: Count
     top1: Share
+    mean_iou: Share | None = None
+
+    @property
+    def worth(self) -> float:
+        """What it is ranked by: as ``ImageShape.measure``."""
+        return self.top1 if self.mean_iou is None else self.mean_iou
 
 
 class Comparison(DocumentModel):
@@ -66,9 +74,14 @@ class Comparison(DocumentModel):
         return checked(cls, read_json(path, "comparison"), str(path)) if path.exists() else None
 
     @property
+    def measure(self) -> Measure:
+        """What they are ranked by."""
+        return "accuracy" if self.found.mean_iou is None else "mean_iou"
+
+    @property
     def as_good(self) -> int:
-        """How many random genotypes are as accurate or more so."""
-        return sum(other.top1 >= self.found.top1 for other in self.random)
+        """How many random genotypes are worth as much or more."""
+        return sum(other.worth >= self.found.worth for other in self.random)
 
     @property
     def p(self) -> float:

@@ -75,10 +75,12 @@ class AtSize(Told):
     Args:
         size: Pixels of a side.
         top1: Accuracy there, in a dense task of pixels.
+        mean_iou: In a dense task, the mean IoU there.
     """
 
     size: Side
     top1: Share
+    mean_iou: Share | None = None
 
 
 class Evaluation(Told):

@@ -80,6 +80,13 @@ class DataSettings(Settings):
     )
     halving: int = Field(0, ge=0, lt=2**32, description="Which of the ways to halve them; any number is one.")
     image_size: int = Field(0, ge=0, le=MOST_SIDE, description="Resize the images to this size; 0 leaves them.")
+    evaluation_crop: float = Field(
+        1.0,
+        ge=0.1,
+        le=1,
+        description="Scale validation and test images to cover image_size / evaluation_crop, and crop the middle; of image files. "
+        "Published: 0.875.",
+    )
     skip_damaged: bool = Field(False, description="Leave image files out that cannot be decoded, rather than stop.")
     refuse_duplicates: bool = Field(
         False, description="Stop if training, validation and test share an image, rather than warn."

@@ -53,10 +53,11 @@ class DiagnosticsRow(NamedTuple):
 
 
 class GenotypeRow(NamedTuple):
-    """A genotype that was judged."""
+    """A genotype that was judged, and what it is worth on the validation images, by ``ImageShape.measure``."""
 
     number: int
-    accuracy: float
+    worth: float
+    measure: str
     cost: float
     unit: str
     front: bool

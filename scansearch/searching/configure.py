@@ -47,7 +47,8 @@ def make_config(
     """
     kind, spec, dataset = STRATEGIES.get(strategy), MODELS.get(model), DATASETS.get(data)
     overrides = Overrides(known_settings(kind, spec, dataset.augment), partial(_check, kind, spec, space))
-    overrides.update({"augment": dataset.augment.model_dump()}, f"dataset {data}")
+    usual = {"augment": dataset.augment.model_dump(), "data": {"evaluation_crop": dataset.evaluation_crop}}
+    overrides.update(usual, f"dataset {data}")
     if preset is not None:
         if preset not in kind.presets:
             raise unknown_name(f"preset of strategy {strategy}", preset, sorted(kind.presets))

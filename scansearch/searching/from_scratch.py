@@ -127,7 +127,9 @@ class TrainedFromScratch:
         self.config, self.fabric, self.folder = config, fabric, folder
 
     def __call__(self, choice: Choice, epochs: int, seed: int, stop: StopRequest, report: Report | None) -> float:
-        """Validation accuracy in [0, 1] after so many epochs, or fewer; the random numbers of the search do not notice.
+        """Validation accuracy, in dense tasks mean IoU, in [0, 1] after so many epochs, or fewer.
+
+        The random numbers of the search do not notice.
 
         Args:
             choice: The genotype.
@@ -148,7 +150,7 @@ class TrainedFromScratch:
             return measure() if recorder.accuracy is None else recorder.accuracy
 
     def _accuracy(self, network: nn.Module, feed: Feed) -> float:
-        return evaluate(network, self.data.validation, feed).accuracy
+        return evaluate(network, self.data.validation, feed).worth
 
 
 def shortened(config: RunConfig, epochs: int) -> RunConfig:

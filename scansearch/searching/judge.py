@@ -16,7 +16,7 @@ FromScratch = Callable[[Choice, int, int, StopRequest, Report | None], float]
 
 
 class SearchJudge:
-    """Gives validation accuracies: with the supernet's weights, or of a network that is trained from scratch.
+    """Gives validation accuracies, in dense tasks mean IoUs: with the supernet's weights, or of a network that is trained from scratch.
 
     Args:
         train: ``train(choice, epochs, seed, stop, report)`` trains the derived network of a genotype and gives its accuracy.
@@ -30,19 +30,19 @@ class SearchJudge:
 
     def __call__(self, selections: Sequence[Selection]) -> float:
         """Validation accuracy in [0, 1] of the supernet under these selections."""
-        return self.measure(selections).accuracy
+        return self.measure(selections).worth
 
     def measure(self, selections: Sequence[Selection]) -> Measured:
         """The same with the loss."""
         self._save_if(self._due)
         found = self.loop.evaluate(selections)
-        self._count(found.accuracy)
+        self._count(found.worth)
         return found
 
     def on(self, images: int, selections: Sequence[Selection]) -> float:
         """The same on so many validation images, evenly spaced: quicker, and rougher."""
         self._save_if(self._due)
-        return self._count(self.loop.evaluate(selections, limit=images).accuracy)
+        return self._count(self.loop.evaluate(selections, limit=images).worth)
 
     def from_scratch(self, choice: Choice, epochs: int, *, seed: int = 0, report: Report | None = None) -> float:
         """Validation accuracy in [0, 1] of the derived network, trained from scratch; see ``Judge``."""

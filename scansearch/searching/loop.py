@@ -125,7 +125,9 @@ class SearchLoop:
             self.weights.module.eval()  # whether it has just been trained or resumed
             self.strategy.finish(self.judge(self, stop))
         if self.processes.is_first:
-            self.folder.append(GENOTYPES, judged_rows(self.space, self.strategy.judged_genotypes()))
+            self.folder.append(
+                GENOTYPES, judged_rows(self.space, self.strategy.judged_genotypes(), self.data.shape.measure)
+            )
             self._log_diagnostics(self.strategy.final_diagnostics())
 
     def train(self, stop: StopRequest) -> None:
@@ -206,14 +208,14 @@ class SearchLoop:
         return make_step(number, schedule, self.feed, self.weights, self.supernet)
 
     def evaluate(self, selections: Sequence[Selection], limit: int | None = None) -> Measured:
-        """Loss and accuracy of the supernet on the validation split, or on evenly spaced images of it."""
+        """What the supernet is worth on the validation split, or on evenly spaced images of it."""
         self.meter.check()
         return evaluate(self.supernet, self.data.validation, self.feed, selections, limit=limit)
 
     def _log_epoch(self, seconds: float, images_per_second: float) -> None:
         scores, kept = self.strategy.scores(), self.strategy.choose()
         self.history.add(scores, kept)
-        val_loss, val_accuracy = self.evaluate(self.strategy.evaluation())
+        found = self.evaluate(self.strategy.evaluation())
         epoch = self.step // self.plan.steps_per_epoch
         layers = layer_rows(epoch, scores, kept, self.history)
         loss, accuracy = self.meter.total()
@@ -222,8 +224,8 @@ class SearchLoop:
             step=self.step,
             train_loss=loss,
             train_accuracy=accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
+            val_loss=found.loss,
+            val_accuracy=found.accuracy,
             lr=float(self.weights.optimizer.param_groups[0]["lr"]),
             alpha_lr=self.strategy.alpha_lr(),
             entropy=math.fsum(line.entropy for line in layers) / len(layers),

@@ -27,7 +27,7 @@ class Result:
 
     def __init__(self, config: RunConfig, space: SearchSpace, loop: SearchLoop, environment: dict[str, Any]) -> None:
         self.config, self.named, self.loop, self.environment = config, space, loop, environment
-        self.strategy, self.space = loop.strategy, loop.space
+        self.strategy, self.space, self.measure = loop.strategy, loop.space, loop.data.shape.measure
 
     def genotype(self) -> Genotype:
         """The chosen one, with scores, margins, and the accuracies of supernet and sub-network.
@@ -52,7 +52,7 @@ class Result:
             return {}
         found = {}
         for choice, number in pareto_front(self.space, judged).items():
-            by = "derived_accuracy" if self.strategy.traits.trains_supernet else "trained_accuracy"
+            by = f"{'derived' if self.strategy.traits.trains_supernet else 'trained'}_{self.measure}"
             figures = {by: round(judged[choice], 9), "cost": self.space.cost_text(choice)}
             search = {**self._facts, **figures, **self._ending}
             found[number] = self._written(choice, [{}] * len(choice), search)
@@ -111,8 +111,11 @@ class Result:
         """Those of the supernet; or, where none was trained, that of the chosen network."""
         if not self.strategy.traits.trains_supernet:
             judged = self.strategy.judged_genotypes().get(kept)
-            return {} if judged is None else {"trained_accuracy": round(judged, 9)}
-        loss, accuracy = self.loop.evaluate(self.strategy.evaluation())
-        derived = self.loop.evaluate(self.strategy.derived(kept)).accuracy
-        figures = {"supernet_accuracy": accuracy, "supernet_loss": loss, "derived_accuracy": derived}
+            return {} if judged is None else {f"trained_{self.measure}": round(judged, 9)}
+        whole, derived = (
+            self.loop.evaluate(selections) for selections in (self.strategy.evaluation(), self.strategy.derived(kept))
+        )
+        figures = {
+            f"supernet_{self.measure}": whole.worth, "supernet_loss": whole.loss, f"derived_{self.measure}": derived.worth,
+        }  # fmt: skip
         return {name: round(figure, 9) for name, figure in figures.items()}

@@ -8,6 +8,7 @@ import torch
 
 from scansearch.runs.tables import GenotypeRow, LayerRow, ScoreRow
 from scansearch.searching.certainty import History, entropy, margin
+from scansearch.shape import Measure
 from scansearch.space import BoundSpace, Choice
 
 
@@ -28,14 +29,20 @@ def layer_rows(epoch: int, scores: Sequence[torch.Tensor], kept: Choice, history
     ]
 
 
-def judged_rows(space: BoundSpace, judged: Mapping[Choice, float]) -> list[GenotypeRow]:
-    """Rows of ``genotypes.csv``: number, accuracy, cost and its unit, whether on the front, and directions by layer."""
+def judged_rows(space: BoundSpace, judged: Mapping[Choice, float], measure: Measure) -> list[GenotypeRow]:
+    """Rows of ``genotypes.csv``: number, worth and its measure, cost and its unit, whether on the front, and directions by layer."""
     front = pareto_front(space, judged)
     return [
         GenotypeRow(
-            number, accuracy, space.total_cost(choice), space.cost_unit, choice in front, _directions(space, choice)
+            number,
+            worth,
+            measure,
+            space.total_cost(choice),
+            space.cost_unit,
+            choice in front,
+            _directions(space, choice),
         )
-        for number, (choice, accuracy) in enumerate(judged.items(), start=1)
+        for number, (choice, worth) in enumerate(judged.items(), start=1)
     ]
 
 

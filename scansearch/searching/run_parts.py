@@ -37,6 +37,7 @@ def images_of(settings: DataSettings, listener: Listener) -> ImageData:
         validation_limit=settings.validation_limit or None,
         half=Half(int(settings.part[0]), settings.halving) if settings.part else None,
         skip_damaged=settings.skip_damaged,
+        evaluation_crop=settings.evaluation_crop,
         refuse_duplicates=settings.refuse_duplicates,
         progress=listener.checked,
     )
@@ -63,6 +64,7 @@ def started_facts(
         "model": config.model.name,
         "parameters": sum(p.numel() for p in network.parameters()),
         "images": len(data.train),
+        "measure": data.shape.measure,
         "mean": [float(f"{value:.6g}") for value in data.mean],
         "std": [float(f"{value:.6g}") for value in data.std],
         "device": environment["device"],

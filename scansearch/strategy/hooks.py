@@ -17,13 +17,16 @@ Report = Callable[[int, float], bool]
 
 
 class Judge(Protocol):
-    """What a strategy asks after training: how good is this genotype?"""
+    """What a strategy asks after training: how good is this genotype?
+
+    What is called accuracy here is the task's ``ImageShape.measure``: in dense tasks the mean IoU.
+    """
 
     def __call__(self, selections: Sequence[Selection]) -> float:
         """Validation accuracy in [0, 1] of the supernet under these selections."""
 
     def measure(self, selections: Sequence[Selection]) -> Measured:
-        """The same with the loss: ``loss``, the mean cross-entropy, and ``accuracy``."""
+        """The same with the loss: ``loss``, the mean cross-entropy, and ``worth``, the accuracy."""
 
     def on(self, images: int, selections: Sequence[Selection]) -> float:
         """The accuracy on so many validation images, evenly spaced: quicker, and rougher."""

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from scansearch.data import ImageData
+from scansearch.data import DatasetSpec, ImageData
 from scansearch.registry import DATASETS
 from scansearch.testing.requirement import CapabilityError
 
@@ -46,11 +46,9 @@ class SealedDigits:
     """A few digits whose test part fails when it is used."""
 
     def __init__(self) -> None:
-        self.augment, self.test = (
-            DATASETS.get("digits").augment,
-            Sealed("reads the test images; a search must not see them"),
-        )
-        self._read = cache(DATASETS.get("digits").load)
+        digits: DatasetSpec = DATASETS.get("digits")
+        self.augment, self.evaluation_crop = digits.augment, digits.evaluation_crop
+        self.test, self._read = Sealed("reads the test images; a search must not see them"), cache(digits.load)
 
     def load(self, root: str | None = None, *, progress: object = None, **options: Any) -> ImageData:
         """The digits, with a small validation part; no file is checked, so there is no progress to tell."""

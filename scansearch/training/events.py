@@ -45,7 +45,7 @@ class Listener(Protocol):
         """One epoch is done; ``row`` is its line of ``metrics.csv``."""
 
     def judged(self, done: int, most: int, accuracy: float) -> None:
-        """After training, one of at most ``most`` genotypes was evaluated: its validation accuracy in [0, 1]."""
+        """After training, one of at most ``most`` genotypes was evaluated: its validation accuracy in [0, 1], in dense tasks mean IoU."""
 
     def tuned(self, done: int, most: int) -> None:
         """After training, one of ``most`` updates of fine-tuning between decisions is done."""

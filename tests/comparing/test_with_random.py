@@ -129,6 +129,15 @@ def test_p_is_exact_and_counts_ties_against_the_found_one(random, p):
     assert found.p == p
 
 
+def test_networks_for_pixels_are_ranked_by_mean_iou():
+    rows = [
+        TrainedGenotype(directions=[("h",)], seed=0, top1=top1, mean_iou=mean_iou)
+        for top1, mean_iou in ((0.9, 0.4), (0.8, 0.5), (0.95, 0.3), (0.99, 0.2))
+    ]
+    found = Comparison(data="d", fingerprint="", images=9, space="s", found=rows[0], random=rows[1:])
+    assert (found.measure, found.as_good, found.p) == ("mean_iou", 1, 0.5)
+
+
 def refused(folder, *, match, **more):
     before = contents(folder)
     with pytest.raises(ScansearchError, match=match):

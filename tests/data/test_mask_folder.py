@@ -9,7 +9,7 @@ from PIL import Image
 
 from scansearch.data.mask_folder import MASK_FOLDER, read_mask_folder
 from scansearch.errors import ScansearchError
-from tests.mask_images import write_masked
+from tests.mask_images import NAMES, write_masked
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,14 @@ def test_one_pile_is_split_and_masks_stay_with_their_images(pile):
             assert np.array_equal(targets[place].numpy(), mask)
             image = np.asarray(Image.open(pile / "images" / f"{stem}.png"))
             assert np.array_equal(images[place].permute(1, 2, 0).numpy(), image)
+
+
+def test_classes_have_the_names_of_a_file(pile):
+    (pile / "classes.txt").write_text("\n".join(NAMES))
+    assert MASK_FOLDER.load(pile).class_names == NAMES
+    (pile / "classes.txt").write_text("\n".join([*NAMES, "triangle"]))
+    with pytest.raises(ScansearchError, match="every class needs training images, but class 'triangle' has none"):
+        MASK_FOLDER.load(pile)
 
 
 def test_given_parts_are_kept(tmp_path):

@@ -14,10 +14,10 @@ epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,lr,alpha_lr,entropy,m
 3,30,1.4,0.66,1.1,0.81,0.001,0.01,0.97,0.02,0
 """
 GENOTYPES = """\
-number,accuracy,cost,unit,front,directions
-1,0.5,3,directions,1,h; v w2
-2,0.7,4,directions,1,h h_flip; v w2
-3,0.6,4,directions,0,h w2; v w2
+number,worth,measure,cost,unit,front,directions
+1,0.5,accuracy,3,directions,1,h; v w2
+2,0.7,accuracy,4,directions,1,h h_flip; v w2
+3,0.6,accuracy,4,directions,0,h w2; v w2
 """
 NAMES = ["h", "h_flip", "v", "w2"]
 # Probabilities by epoch, layer and direction.

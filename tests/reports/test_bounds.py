@@ -116,8 +116,8 @@ def test_alpha_of_20_000_layers_is_refused_by_its_limit(tmp_path):
 
 @pytest.mark.slow
 def test_a_million_genotypes(tmp_path):
-    count, head = 1_000_000, "number,accuracy,cost,unit,front,directions"
-    rows = "".join(f"{i},.{i % 1000:03},{i},FLOPs,1,h\n" for i in range(count))
+    count, head = 1_000_000, "number,worth,measure,cost,unit,front,directions"
+    rows = "".join(f"{i},.{i % 1000:03},accuracy,{i},FLOPs,1,h\n" for i in range(count))
     (tmp_path / "genotypes.csv").write_text(f"{head}\n{rows}")
     source = RunSource.open(tmp_path)
     for name in ("judged", "front"):

@@ -247,6 +247,14 @@ def test_judged_shows_every_genotype_and_the_best_so_far(source):
     assert list(best.get_ydata()) == pytest.approx([50, 70, 70])
 
 
+@pytest.mark.parametrize("name", ["judged", "front"])
+def test_the_axis_says_by_what_genotypes_were_judged(name, run):
+    assert drawn(name, RunSource.open(run)).axes[0].get_ylabel() == "validation accuracy (%)"
+    path = run / "genotypes.csv"
+    path.write_text(path.read_text().replace(",accuracy,", ",mean_iou,"))
+    assert drawn(name, RunSource.open(run)).axes[0].get_ylabel() == "validation mean IoU (%)"
+
+
 @pytest.mark.parametrize("name", ["alpha", "curves"])
 def test_a_single_epoch_is_drawn_at_a_whole_number(name, run):
     for table in ("metrics.csv", "scores.csv"):

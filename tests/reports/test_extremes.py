@@ -40,11 +40,11 @@ def folder(path, values, epochs):
         f"{e},{i},{n},{v},{int(n == 'h')}" for e in epochs for i in (0, 1) for n, v in zip(NAMES, values, strict=True)
     ]
     metrics = [f"{e},1,{','.join(map(str, values))},0,0,0,0,0" for e in epochs]
-    genotypes = [f"{i},{v},{c},ms,1,h" for i, (v, c) in enumerate(zip(values, values[::-1], strict=True))]
+    genotypes = [f"{i},{v},accuracy,{c},ms,1,h" for i, (v, c) in enumerate(zip(values, values[::-1], strict=True))]
     for name, head, rows in (
         ("scores.csv", "epoch,layer,direction,score,kept", scores),
         ("metrics.csv", METRICS.header.strip(), metrics),
-        ("genotypes.csv", "number,accuracy,cost,unit,front,directions", genotypes),
+        ("genotypes.csv", "number,worth,measure,cost,unit,front,directions", genotypes),
     ):
         (path / name).write_text("\n".join([head, *rows]) + "\n")
     finite = [value if isinstance(value, (int, float)) else 1e308 for value in values]

@@ -77,7 +77,9 @@ def test_a_run_that_has_only_begun_has_nothing_to_draw(run, tmp_path):
 
 
 def test_a_front_needs_genotypes_of_several_costs(run, tmp_path):
-    (run / "genotypes.csv").write_text((run / "genotypes.csv").read_text().replace("1,0.5,3,", "1,0.5,4,"))
+    (run / "genotypes.csv").write_text(
+        (run / "genotypes.csv").read_text().replace("1,0.5,accuracy,3,", "1,0.5,accuracy,4,")
+    )
     assert "all genotypes that this run judged cost the same" in refusal(
         RunSource.open(run), tmp_path / "out", ["front"]
     )

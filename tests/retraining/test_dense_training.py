@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scansearch.reports.confusion import CONFUSION
 
 import scansearch
+from scansearch.cli import compare
+from scansearch.cli import evaluate as evaluate_command
+from scansearch.comparing.with_random import Against, compare_with_random
 from scansearch.data.mask_folder import MASK_FOLDER
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.export.derived import DerivedNetwork, trained_weights
 from scansearch.export.onnx_file import ONNX
 from scansearch.export.plain_torch import PLAIN
+from scansearch.figures.sources import RunSource
 from scansearch.finish import finish_evaluation
 from scansearch.runs.evaluation_json import Evaluations
 from scansearch.runs.run import Run
+from scansearch.runs.tables import GENOTYPES
+from scansearch.training.evaluate import evaluate
 from scansearch.training.events import Silent
-from tests.mask_images import DISC, IGNORED, SQUARE, write_masked
+from tests.mask_images import DISC, IGNORED, NAMES, SQUARE, write_masked
 
 QUICK = {"epochs": 1, "batch_size": 8, "patch_size": 4, "warmup_epochs": 0}
 VIM = {"model": "local_vim_nano", **QUICK}
@@ -36,6 +44,7 @@ def cache(tmp_path_factory):
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes")
     write_masked(folder, 30)
+    (folder / "classes.txt").write_text("\n".join(NAMES))
     return folder
 
 
@@ -80,20 +89,68 @@ def test_a_trained_network_is_evaluated_once_on_the_pixels_of_test_images(traine
     assert found.pixels == int(counted.sum()) == len(data.test) * 15 * 16
     assert found.top1 == pytest.approx(float((predicted == targets)[counted].double().mean()))
     assert 0 < found.mean_iou <= 1
-    assert [c.name for c in found.classes] == ["0", "1", "2"]
+    assert tuple(c.name for c in found.classes) == NAMES
     assert sum(c.images for c in found.classes) == sum(n for _, _, n in found.confusions) == found.pixels
     assert [r.size for r in found.resolutions] == [12, 20]
+    assert all(0 < r.mean_iou <= 1 for r in found.resolutions)
     assert scansearch.evaluate(trained) == found
     assert Evaluations.of(trained).evaluations == (found,)
 
 
-def test_its_files_say_what_it_is(trained):
-    scansearch.evaluate(trained)
+def test_its_files_say_what_it_is_and_name_its_classes(trained, capsys):
+    found = scansearch.evaluate(trained)
     done = finish_evaluation(trained)
     assert done.failures == []
     card = (trained / "model_card.md").read_text()
     assert "A class for every pixel: 3 x 16 x 16 pixels to 3 classes" in card
     assert "| pixels right | mean IoU |" in card
+    evaluate_command._show(found)
+    shown = " ".join(capsys.readouterr().out.split())
+    worst = min(found.classes, key=lambda c: c.iou)
+    for text in (card, shown):
+        assert worst.name in NAMES
+        assert f"{worst.name} " in text
+    source = RunSource.open(trained)
+    labels = [label.get_text() for label in CONFUSION.draw(source).axes[0].get_yticklabels()]
+    assert labels == list(NAMES)
+
+
+def test_genotypes_are_judged_by_the_mean_iou_of_validation_images(root, tmp_path, monkeypatch):
+    """Those that stand alone and those of a supernet; here the more pixels are right, the less their IoU is."""
+    told = []
+
+    def contrary(*arguments, **more):
+        found = evaluate(*arguments, **more)
+        told.append(found._replace(mean_iou=round(1 - found.accuracy, 8)))
+        return told[-1]
+
+    more = {"data": "maskfolder", "data_root": str(root), "space": "global4", "strategy": "random_search", **VIM}
+    several = {"samples": 4, "finalists": 4}
+    for place, of in (("loop", "derived"), ("from_scratch", "trained")):
+        monkeypatch.setattr(f"scansearch.searching.{place}.evaluate", contrary)
+        settings = {**several, "judge": "training", "judge_epochs": 1} if of == "trained" else several
+        genotype = scansearch.search(tmp_path / of, **more, **settings)
+        rows = Run.open(tmp_path / of).rows(GENOTYPES)
+        assert {row.measure for row in rows} == {"mean_iou"}
+        assert {row.worth for row in rows} <= {found.mean_iou for found in told}
+        best = max(rows, key=lambda row: row.worth)
+        assert best.worth > min(row.worth for row in rows)
+        assert best.directions == "; ".join(" ".join(names) for names in genotype.directions)
+        assert genotype.search[f"{of}_mean_iou"] == pytest.approx(best.worth, abs=1e-9)
+        assert f"{of}_accuracy" not in genotype.search
+
+
+def test_it_is_compared_with_random_ones_by_the_mean_iou_of_test_images(trained, tmp_path, capsys):
+    shutil.copytree(trained, tmp_path / "run")
+    found = compare_with_random(Against(tmp_path / "run", random=1, jobs=1))
+    for path, row in ((tmp_path / "run", found.found), (tmp_path / "run" / "random" / "1", found.random[0])):
+        (evaluation,) = Evaluations.of(path).evaluations
+        assert (row.worth, row.top1) == (evaluation.mean_iou, evaluation.top1)
+    assert found.measure == "mean_iou"
+    compare._show(tmp_path / "run", found)
+    shown = capsys.readouterr().out
+    assert f"mean IoU on {found.images} test images of maskfolder" in shown
+    assert "standard error" not in shown
 
 
 def test_a_search_and_a_training_resume_byte_for_byte(root, searched, trained, tmp_path):

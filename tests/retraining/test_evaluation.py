@@ -5,10 +5,12 @@ import shutil
 
 import pytest
 import torch
+from encoded_sets import write_imagenet
 from torch.nn import functional as F
 
 import scansearch
 from scansearch.data import normalise
+from scansearch.data.imagenet import IMAGENET
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import DATASETS
@@ -127,3 +129,19 @@ def test_images_of_other_classes_are_refused(run, monkeypatch):
         ScansearchError, match="is for images of 1 x 8 x 8 pixels in 10 classes, but those of digits have"
     ):
         scansearch.evaluate(run)
+
+
+@pytest.mark.parametrize("crop", [0.875, 1.0])
+def test_test_images_are_cropped_as_the_training_says(crop, genotype, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_imagenet(tmp_path / "data")
+    network = scansearch.train(
+        tmp_path / "run", genotype=genotype, data="imagenet", data_root=str(tmp_path / "data"), image_size=8, patch_size=2,
+        epochs=1, batch_size=8, **({} if crop == 0.875 else {"evaluation_crop": crop}),
+    )  # fmt: skip
+    found = scansearch.evaluate(tmp_path / "run", sizes=[])
+    data = IMAGENET.load(tmp_path / "data", image_size=8, evaluation_crop=crop)
+    images, labels = data.test.batch(torch.arange(len(data.test)))
+    with torch.no_grad():
+        loss = F.cross_entropy(network(normalise(images, data.mean, data.std)), labels)
+    assert found.loss == pytest.approx(float(loss), rel=1e-5)

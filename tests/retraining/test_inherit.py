@@ -9,7 +9,7 @@ from scansearch.genotype import Genotype
 from scansearch.models import Selection
 from scansearch.registry import MODELS
 from scansearch.retraining.from_supernet import fitted_factors, kept_of_supernet
-from scansearch.retraining.inherit import find_inherited, take_over
+from scansearch.retraining.inherit import Donor, find_inherited, head_of, take_over
 from scansearch.retraining.train_run import start_training
 from scansearch.runs.run import Run
 from scansearch.shape import ImageShape
@@ -169,8 +169,13 @@ def test_a_training_goes_on_at_another_resolution_and_with_other_classes(trained
     fewer = spec().network(DIRECTIONS, ImageShape(8, 8, channels=1, classes=4))
     before = fewer.head.weight.clone()
     donor = spec().network(DIRECTIONS, SHAPE)
-    (_, note) = take_over(fewer, donor, ImageShape(8, 8, channels=1, classes=4), "x")
-    assert note == "the head is new, for 4 classes instead of 10"
+    shape = fewer.shape
+    note = take_over(fewer, Donor(donor, SHAPE, "x"), shape, head_of(spec(), DIRECTIONS, shape, SHAPE))
+    count = len(fewer.state_dict())
+    assert note == (
+        f"inherited from x: {count - 2} of {count} tensors; new: head, for 4 classes of images; "
+        "not taken: head, for 10 classes of images"
+    )
     assert torch.equal(fewer.head.weight, before)
     assert torch.equal(fewer.pos_embed, donor.pos_embed)
 
@@ -187,7 +192,7 @@ def test_released_weights(form, genotype, tmp_path, monkeypatch):
     else:
         torch.save({"epoch": 3, "model": official} if form == "nested.pt" else official, path)
     weights, told = begun(tmp_path / "run", monkeypatch, genotype=genotype, data="digits", inherit=path)
-    assert any("the head is new, for 10 classes instead of 7" in line for line in told)
+    assert any("new: head, for 10 classes of images; not taken: head, for 7 classes of images" in line for line in told)
     for name, value in network.state_dict().items():
         assert name.startswith("head.") or torch.equal(value, weights[name]), name
 

@@ -149,3 +149,15 @@ def test_another_data_set_is_scaled_to_the_images_of_the_search(searched):
     assert config.data.root.endswith("/photos")
     other = Genotype.from_directions([["h"]] * 4, model="local_vim_nano")
     assert make_train_config(Subject(other, "x", data="cifar10")).data.image_size == 0
+
+
+def test_what_is_evaluated_of_images_is_recorded(genotype, searched):
+    def crop(**more):
+        assignments = more.pop("assignments", None)
+        return make_train_config(Subject(genotype, "a genotype", **more), assignments=assignments).data.evaluation_crop
+
+    assert crop(data="imagenet") == 0.875
+    assert crop(data="imagenet", assignments=["evaluation_crop=1"]) == 1
+    assert crop(data="imagefolder") == 1
+    config = make_train_config(Subject(Run.open(searched).genotype, str(searched)))
+    assert config.data.evaluation_crop == 1

@@ -39,6 +39,8 @@ def test_defaults():
     assert (config.train.epochs, config.train.batch_size, config.seed) == (12, 64, 0)
     assert config.augment == DATASETS.get("digits").augment
     assert (config.kind, config.model.name, config.model.settings) == ("search", "local_vim_nano", {})
+    assert (config.data.evaluation_crop, made(data="imagenet").data.evaluation_crop) == (1, 0.875)
+    assert made(data="imagenet", assignments=["evaluation_crop=0.9"]).data.evaluation_crop == 0.9
 
 
 def test_flags_win_over_file_and_file_over_defaults():

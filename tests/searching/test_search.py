@@ -232,7 +232,7 @@ def test_judged_genotypes_are_kept_in_their_order(tmp_path):
     assert table.number.tolist() == list(range(1, len(table) + 1))
     assert 4 <= len(table) <= 6
     assert [layer.settled for layer in genotype.layers] == [None, None]  # chosen once: there is no telling
-    assert table.directions[table.accuracy.idxmax()] == "; ".join(" ".join(layer) for layer in genotype.directions)
+    assert table.directions[table.worth.idxmax()] == "; ".join(" ".join(layer) for layer in genotype.directions)
     assert not (tmp_path / "run" / "front").exists()  # all cost the same
     scansearch.search(tmp_path / "darts", **small)
     assert pd.read_csv(tmp_path / "darts" / "genotypes.csv").empty
@@ -250,7 +250,7 @@ def test_a_search_over_costs_leaves_its_front_as_genotypes(tmp_path):
         row = table.loc[number]
         assert row.directions == "; ".join(" ".join(layer) for layer in genotype.directions)
         assert row.cost == sum(map(len, genotype.directions))
-        assert genotype.search["derived_accuracy"] == pytest.approx(row.accuracy, abs=1e-9)
+        assert genotype.search["derived_accuracy"] == pytest.approx(row.worth, abs=1e-9)
         assert genotype.search["cost"] == f"{row.cost:g} directions"
     best = max(front.values(), key=lambda genotype: genotype.search["derived_accuracy"])
     assert best.directions == chosen.directions
@@ -272,7 +272,7 @@ def test_a_strategy_knows_what_it_searches(tmp_path, monkeypatch):
 
 
 def test_a_table_of_an_earlier_version_gets_its_columns_as_long_as_it_is_empty(tiny, tmp_path, whole, monkeypatch):
-    monkeypatch.setattr(GENOTYPES, "header", "number,accuracy,directions\n")
+    monkeypatch.setattr(GENOTYPES, "header", "number,worth,directions\n")
     with pytest.raises(Killed):
         start(tiny(), tmp_path / "run", Stop(5, die))
     monkeypatch.undo()

@@ -1,6 +1,6 @@
 """Small images and networks to train on them."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -31,14 +31,7 @@ def data():
 def feed(data):
     def make(augment=EVERYTHING, batch_size=8, held_out_share=0.0, **changed):
         fabric = Fabric(accelerator="cpu", devices=1)
-        return Feed(
-            SimpleNamespace(**{**vars(data), "num_classes": 3, **changed}),
-            augment,
-            batch_size,
-            5,
-            fabric,
-            held_out_share,
-        )
+        return Feed(replace(data, **changed), augment, batch_size, 5, fabric, held_out_share)
 
     return make
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from scansearch.shape import ImageShape
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +50,15 @@ def renewed(weights: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(weights, Mapping):
         return weights
     return {_renewed(name) if isinstance(name, str) else name: value for name, value in weights.items()}
+
+
+def official_shape(weights: Mapping[str, Any], shape: ImageShape) -> ImageShape:
+    """Channels and classes that weights with published names are for; their images may be of any size."""
+    named = renewed(weights)
+    head, patches = named.get("classifier.head.weight"), named.get("patch_embed.0.weight")
+    if head is None or patches is None or (head.ndim, patches.ndim) != (2, 4):
+        return shape
+    return replace(shape, channels=patches.shape[1], classes=head.shape[0], dense=False)
 
 
 def _renewed(name: str) -> str:

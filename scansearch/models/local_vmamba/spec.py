@@ -10,7 +10,7 @@ from typing_extensions import override
 from scansearch.models.checks import check_layers
 from scansearch.models.flop_formulas import Flops, Formula
 from scansearch.models.local_vmamba.flops import LocalVMambaFlops
-from scansearch.models.local_vmamba.official_names import official, renewed
+from scansearch.models.local_vmamba.official_names import official, official_shape, renewed
 from scansearch.models.local_vmamba.options import LocalVMambaOptions
 from scansearch.models.local_vmamba.recognition import recognise
 from scansearch.models.mixer_spec import MixerSpec
@@ -79,6 +79,10 @@ class LocalVMambaSpec(MixerSpec):
     @override
     def recognise(self, weights: Mapping[str, Any]) -> Recognised | None:
         return recognise(weights)
+
+    @override
+    def official_shape(self, weights: Mapping[str, Any], shape: ImageShape) -> ImageShape:
+        return official_shape(weights, shape)
 
     def _settings(self, shape: ImageShape | None) -> dict[str, Any]:
         options = self.options

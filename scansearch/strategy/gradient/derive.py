@@ -98,8 +98,8 @@ class Derivation:
 
         def judge(choice: Choice, decided: int = 0) -> Figures:
             if (decided, choice) not in self.measured:
-                loss, accuracy = evaluate.measure(derived(choice))
-                self.measured[decided, choice] = Figures(accuracy, -loss)
+                found = evaluate.measure(derived(choice))
+                self.measured[decided, choice] = Figures(found.worth, -found.loss)
             return self.measured[decided, choice]
 
         def tune(left: Choice) -> None:

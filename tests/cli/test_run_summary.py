@@ -1,0 +1,35 @@
+"""What the end of a run says of its genotype's worth, by the measure of its task."""
+
+import pytest
+
+from scansearch.cli.run_summary import _show_front, _show_worth
+from scansearch.genotype import Genotype
+
+
+@pytest.mark.parametrize(
+    ("search", "measure", "says"),
+    [
+        ({"trained_accuracy": 0.5}, "accuracy", "trained from scratch, reached 50.0% on validation images"),
+        ({"trained_mean_iou": 0.5}, "mean_iou", "trained from scratch, reached mean IoU 50.0% on validation images"),
+        (
+            {"supernet_mean_iou": 0.5, "derived_mean_iou": 0.5},
+            "mean_iou",
+            "sub-network of the supernet reaches mean IoU 50.0% on",
+        ),
+        ({"supernet_mean_iou": 0.4, "derived_mean_iou": 0.3}, "mean_iou", "supernet mean IoU 40.0% on validation"),
+        ({"supernet_accuracy": 0.4, "derived_accuracy": 0.3}, "accuracy", "supernet 40.0% on validation"),
+    ],
+)
+def test_it_says_by_what_a_network_was_judged(search, measure, says, capsys):
+    _show_worth(search, measure)
+    assert says in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_front_is_listed_from_the_worst_to_the_best(tmp_path, capsys):
+    for number, worth in ((1, 0.7), (2, 0.2)):
+        search = {"derived_mean_iou": worth, "cost": f"{number} directions"}
+        Genotype.from_dict({"layers": [{"directions": ["h"]}], "search": search}).save(tmp_path / f"{number}.json")
+    _show_front(tmp_path, "mean_iou")
+    head, *rows = capsys.readouterr().out.strip().splitlines()
+    assert "has as much mean IoU and is cheaper" in head
+    assert [row.split()[0] for row in rows] == ["20.0%", "70.0%"]
