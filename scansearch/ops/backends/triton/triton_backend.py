@@ -28,15 +28,18 @@ class Triton(Backend):
     name, priority = "triton", 1 if INTERPRETED else 30
     devices = ("cpu", "cuda") if INTERPRETED else ("cuda",)
     dtypes = (torch.float32, torch.float16, torch.bfloat16)
+    checked = () if INTERPRETED else ("cuda",)
 
     @override
     def available(self) -> str | None:
         if find_spec("triton") is None:
             return "the package triton is not installed; CUDA builds of PyTorch bring it"
-        if INTERPRETED:
-            return None
-        if not torch.cuda.is_available():
+        if not INTERPRETED and not torch.cuda.is_available():
             return "it computes on a CUDA GPU, but torch finds none here"
+        return None
+
+    @override
+    def self_check(self) -> str | None:
         if (found := torch.cuda.get_device_capability()) < OLDEST:
             return f"Triton needs a GPU of compute capability {OLDEST[0]}.{OLDEST[1]} or newer, but this one has {found[0]}.{found[1]}"
         from scansearch.ops.backends.triton.self_check import differences
@@ -48,7 +51,7 @@ class Triton(Backend):
         import triton
 
         where = "in its interpreter, to check kernels" if INTERPRETED else f"on {torch.cuda.get_device_name()}"
-        return f"triton {triton.__version__} {where}; float32, float16, bfloat16; its numbers agree with the reference"
+        return f"triton {triton.__version__} {where}; float32, float16, bfloat16"
 
     @override
     def supports(self, op: str, *tensors: Tensor | None) -> str | None:
