@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from scansearch.ops.backends.reference import REFERENCE
-from scansearch.ops.backends.triton.launches import GATE, MIXTURE, SCAN, VISIT
+from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH
 from scansearch.ops.gather import inverse_of
 from scansearch.ops.shapes import ScanInputs
 
 Tensor = torch.Tensor
 TOLERANCE = 1e-4
-"""Of the largest value, in float32; matrix products are none of the kernels', so TensorFloat-32 does not count."""
-GROUPS, BATCH, LENGTH, WIDTH, STATES, TAPS = 2, 1, 37, 20, 2, 4
+"""Of the largest value, in float32; products of matrices in the kernels are never of TensorFloat-32."""
+GROUPS, BATCH, LENGTH, WIDTH, STATES, TAPS, MAPS = 2, 1, 37, 20, 2, 4, 3
 
 
 def differences(device: str) -> str | None:
@@ -48,6 +48,11 @@ def _distance(found: Tensor, wanted: Tensor) -> float:
 
 def _scan_by_formula(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> Tensor:
     return REFERENCE.scan(ScanInputs(u, delta, A, B, C, D, None, bias), True)
+
+
+def _all_read(read: tuple[Tensor, ...]) -> Tensor:
+    x, pooled, reduced = read
+    return torch.cat([(x * x).flatten(), pooled.flatten(), reduced.flatten()])
 
 
 def outcome(operation: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -85,5 +90,11 @@ def _cases() -> dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Ten
             [draw(BATCH, LENGTH, WIDTH), order, draw(*constants, TAPS), draw(*constants)],
         ),
         "restore_gate": (GATE, REFERENCE.restore_gate, [draw(*panel), draw(BATCH, LENGTH, WIDTH), order, inverse]),
+        "norm_reduce": (
+            lambda *t: _all_read(NORM_REDUCE(*t)),
+            lambda *t: _all_read(REFERENCE.norm_reduce(*t)),
+            [draw(*panel), draw(MAPS, WIDTH)],
+        ),
+        "weigh": (WEIGH, REFERENCE.weigh, [draw(*panel), draw(GROUPS, BATCH, WIDTH), draw(GROUPS, BATCH, LENGTH)]),
         "mixture": (MIXTURE, REFERENCE.mixture, [draw(*panel), draw(GROUPS)]),
     }

@@ -7,6 +7,8 @@ from typing import NamedTuple
 MOST_STEPS, MOST_CHANNELS, LEAST_CHANNELS = 32, 32, 16
 LANES = 32
 """Threads of a warp."""
+LEAST_DOT = 16
+"""Rows and columns of the smallest product of matrices."""
 
 
 class Tile(NamedTuple):
