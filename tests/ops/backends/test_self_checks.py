@@ -8,21 +8,15 @@ from typer.testing import CliRunner
 from scansearch.cli.main import app
 from scansearch.errors import BackendUnavailableError
 from scansearch.ops import backend_report, mixture, resolve_backend, selective_scan_grouped
-from scansearch.ops.backends import coarse_backend, dispatch
+from scansearch.ops.backends import coarse_backend
 from scansearch.ops.backends.triton import self_check, triton_backend
 from scansearch.ops.backends.triton.triton_backend import TRITON
 
 ONE = torch.zeros(1, 1, 1, 1)
 
 
-def forget():
-    dispatch._MADE_FOR.clear()
-    for kept in (dispatch._all, dispatch._missing, dispatch._wrong):
-        kept.cache_clear()
-
-
 @pytest.fixture
-def checks(monkeypatch):
+def checks(monkeypatch, another_machine):
     """The devices on which the kernels were compared, on a machine with a GPU as torch tells of it; ``says`` is what comes of it."""
 
     class Checks(list):
@@ -36,9 +30,7 @@ def checks(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
     monkeypatch.setattr(self_check, "differences", lambda device: found.append(device) or found.says)
-    forget()
-    yield found
-    forget()
+    return found
 
 
 def on_gpu(name="auto"):
