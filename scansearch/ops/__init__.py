@@ -7,7 +7,8 @@ of the others. Every operation takes ``backend``, whom to ask first:
 * ``reference``: plain loops under autograd, in any precision; slow, the yardstick of the tests;
 * ``torch``: vectorised over everything but time, with a backward pass of its own; any device and precision;
 * ``cpu``: float32 kernels compiled by numba, on explicit vectors;
-* ``mamba_ssm``: the CUDA scan of the package mamba-ssm, where it is installed;
+* ``triton``: kernels for a GPU, in float32, float16 and bfloat16, which need no compiler;
+* ``mamba_ssm`` and ``vmamba_scan``: the CUDA scans of the package mamba-ssm and of VMamba, where they are installed;
 * ``auto``: the fastest of these that works for the tensors at hand.
 
 What a backend does not have or does not take, the next one computes, operation by operation; where it was asked for by name, a
@@ -18,7 +19,10 @@ and does not import numba.
 """
 
 import scansearch.ops.backends.cpu.operators
-import scansearch.ops.backends.torch  # noqa: F401  (a saved graph finds its operators once this package is imported)
+import scansearch.ops.backends.mamba_ssm
+import scansearch.ops.backends.torch
+import scansearch.ops.backends.triton.launches
+import scansearch.ops.backends.vmamba_scan  # noqa: F401  (a saved graph finds its operators once this package is imported)
 from scansearch.ops.backends import BackendStatus, backend_report, resolve_backend
 from scansearch.ops.branches import direction_branches, mixed_branches
 from scansearch.ops.mixing import mixture, norm_reduce, weigh

@@ -190,3 +190,15 @@ def visited_like(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, orde
 def mixed_like(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """An empty result of ``mixture``, (B, L, D)."""
     return branches.new_empty(branches.shape[1:])
+
+
+def weighed_like(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    """An empty result of ``weigh``, (G, B, L, D), of the widest type among the arguments."""
+    wide = torch.promote_types(torch.promote_types(x.dtype, channel.dtype), token.dtype)
+    return x.new_empty(x.shape, dtype=wide)
+
+
+def reduced_like(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Empty results of ``norm_reduce`` but for x: (G, B, D), of x's type, and (G, B, L, R), of the wider type."""
+    wide = torch.promote_types(x.dtype, weight.dtype)
+    return x.new_empty(*x.shape[:2], x.shape[3]), x.new_empty(*x.shape[:3], weight.shape[0], dtype=wide)

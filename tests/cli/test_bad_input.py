@@ -67,7 +67,10 @@ def refused_start(refused, tiny, here):
         ),
         ("--set level=unrolled --set optimizer=adamw", "pass --set optimizer=sgd"),
         ("--set accelerator=cuda", "accelerator=cuda needs a CUDA GPU"),
-        ("--set scan_backend=nope", "unknown backend 'nope'; there is: auto, cpu, mamba_ssm, torch, triton, reference"),
+        (
+            "--set scan_backend=nope",
+            "unknown backend 'nope'; there is: auto, cpu, mamba_ssm, vmamba_scan, torch, triton, reference",
+        ),
         ("--set scan_backend=mamba_ssm", "backend 'mamba_ssm' cannot run here"),
         ("--set embed_dim=13312", "GB for weights, gradients and optimiser, but cpu has"),
         ("--set embed_dim=100000000000", "embed_dim takes an integer from 1 to 16,384"),

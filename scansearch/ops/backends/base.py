@@ -37,19 +37,31 @@ class Backend(ABC):
         priority: ``auto`` asks the backend with the highest priority first.
         devices: Types of devices whose tensors it takes; ``None``: of all.
         dtypes: What it computes in; ``None``: whatever torch does.
+        checked: Types of devices on which ``self_check`` is asked before it is first used there.
     """
 
     name: str
     priority: int
     devices: tuple[str, ...] | None = None
     dtypes: tuple[torch.dtype, ...] | None = None
+    checked: tuple[str, ...] = ()
 
     @abstractmethod
     def describe(self) -> str:
         """What it runs on, in one line; only asked where it is available."""
 
     def available(self) -> str | None:
-        """``None`` if it can run on this machine; otherwise what is missing and what to do, in one line."""
+        """``None`` if it can run on this machine; otherwise what is missing and what to do, in one line.
+
+        It is asked whatever the tensors are on, and must be quick.
+        """
+        return None
+
+    def self_check(self) -> str | None:
+        """``None`` if its numbers are right on the devices in ``checked``; otherwise what is wrong, in one line.
+
+        It may be slow: it is asked once a process, when a tensor on such a device first looks for a backend.
+        """
         return None
 
     def supports(self, op: str, *tensors: torch.Tensor | None) -> str | None:

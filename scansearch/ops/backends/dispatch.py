@@ -14,8 +14,8 @@ from scansearch.ops.backends.base import Backend
 from scansearch.ops.operator import recorded
 from scansearch.registry import BACKENDS
 
-_QUEUES: dict[str, tuple[Backend, ...]] = {}
-"""Whom to ask, one after the other, by the name that was asked for; only backends that work here."""
+_QUEUES: dict[tuple[str, str], tuple[Backend, ...]] = {}
+"""Whom to ask, one after the other, by the name that was asked for and the type of device; only backends that work there."""
 _MADE_FOR: list[int] = []
 _SAID: set[tuple[str, str]] = set()
 SMALL = (*((1, 1, 1, 1),) * 2, (1, 1, 1), *((1, 1, 1, 1),) * 2, (1, 1), (1, 1, 1, 1), (1, 1))
@@ -28,7 +28,7 @@ class BackendStatus:
 
     Attributes:
         name: The backend.
-        available: Whether it can be used.
+        available: Whether it can be used; where it serves the device that was asked about, its numbers are right there, too.
         reason: What it runs on, or what is missing and what to do; one line.
         chosen: Whether ``auto`` takes it for float32 tensors of the device that was asked about.
     """
@@ -41,11 +41,14 @@ class BackendStatus:
 
 def backend_report(device: str | torch.device = "cpu") -> list[BackendStatus]:
     """What works here, as `scansearch doctor` shows it, those that ``auto`` asks first at the top."""
+    kind = torch.device(device).type
     chosen = resolve_backend("auto", torch.empty(0, dtype=torch.float32, device=device))
     found = []
     for backend in _all(BACKENDS.changes):
-        missing = _missing(backend)
+        missing = _unusable(backend, kind)
         reason = backend.describe() if missing is None else missing
+        if missing is None and kind in backend.checked:
+            reason += "; its numbers agree with the reference here"
         found.append(BackendStatus(backend.name, missing is None, reason, chosen=backend.name == chosen))
     return found
 
@@ -96,7 +99,7 @@ def backend_for(name: str, op: str, *tensors: torch.Tensor | None) -> Backend:
         UnsupportedError: If none takes the tensors.
     """
     refusal: str | None = None
-    for backend in _QUEUES[_ready(name)]:
+    for backend in _QUEUES[name, _ready(name, _kind(tensors))]:
         reason = backend.declines(op, *tensors)
         if reason is None:
             if refusal is not None:
@@ -116,8 +119,8 @@ def coarse_backend(name: str, op: str, *tensors: torch.Tensor | None) -> Backend
         op: One of ``COARSE``.
         *tensors: Its tensors, the first of which is there.
     """
-    kind = next(tensor for tensor in tensors if tensor is not None).device.type
-    for backend in _QUEUES[_ready(name)]:
+    kind = _kind(tensors)
+    for backend in _QUEUES[name, _ready(name, kind)]:
         if not backend.serves(kind):
             continue
         if not backend.has(op):
@@ -136,19 +139,25 @@ def _say(name: str, refusal: str, op: str, other: str) -> None:
         warnings.warn(f"backend {name!r} leaves {op} to {other}: {refusal}", stacklevel=5)
 
 
-def _ready(name: str) -> str:
-    """The name, for which there is a queue now."""
+def _kind(tensors: tuple[torch.Tensor | None, ...]) -> str:
+    """The type of device that the tensors are on, the first of which is there."""
+    return next(tensor for tensor in tensors if tensor is not None).device.type
+
+
+def _ready(name: str, kind: str) -> str:
+    """The type of device, for which there is a queue of this name now."""
     if not _MADE_FOR or _MADE_FOR[0] != BACKENDS.changes:
-        working = [backend for backend in _all(BACKENDS.changes) if _missing(backend) is None]
-        queues = {first.name: (first, *(other for other in working if other is not first)) for first in working}
         _QUEUES.clear()
-        _QUEUES.update(queues, auto=tuple(working))
         _MADE_FOR[:] = [BACKENDS.changes]
-    if name not in _QUEUES:
+    if ("auto", kind) not in _QUEUES:
+        working = [backend for backend in _all(BACKENDS.changes) if _unusable(backend, kind) is None]
+        queues = {(first.name, kind): (first, *(other for other in working if other is not first)) for first in working}
+        _QUEUES.update({**queues, ("auto", kind): tuple(working)})
+    if (name, kind) not in _QUEUES:
         check_name(name)
-        missing = next(_missing(backend) for backend in _all(BACKENDS.changes) if backend.name == name)
+        missing = next(_unusable(backend, kind) for backend in _all(BACKENDS.changes) if backend.name == name)
         raise BackendUnavailableError(f"backend {name!r} cannot run here: {missing}; use 'torch' or 'auto'")
-    return name
+    return kind
 
 
 # This is what torch.compiler.assume_constant_result does, which would import the compiler: torch.compile calls the function
@@ -169,3 +178,17 @@ def _missing(backend: Backend) -> str | None:
         return backend.available()
     except ImportError as error:
         return f"{error}; install it with pip install {error.name}"
+
+
+def _unusable(backend: Backend, kind: str) -> str | None:
+    """Why a backend cannot be used for tensors on this type of device, wherever it may work."""
+    missing = _missing(backend)
+    return _wrong(backend, kind) if missing is None and kind in backend.checked else missing
+
+
+@lru_cache
+def _wrong(backend: Backend, kind: str) -> str | None:
+    wrong = backend.self_check()
+    if wrong is not None:
+        warnings.warn(f"backend {backend.name!r} is not used on {kind}: {wrong}", stacklevel=2)
+    return wrong

@@ -1,62 +1,68 @@
-"""The backend ``mamba_ssm``: the CUDA scan of the package mamba-ssm, if it is installed; other backends compute the rest."""
+"""The backend ``mamba_ssm``: the CUDA scan of the package mamba-ssm, if it is installed; other backends compute the rest.
+
+The extension is called directly: the package around it imports far more than a scan needs.
+"""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import importlib
+from typing import Any
 
 import torch
-from torch.nn import functional as F
 from typing_extensions import override
 
-from scansearch.ops.backends.base import Backend
-from scansearch.ops.derivative import refuse_second_derivative
-from scansearch.ops.shapes import ScanInputs
+from scansearch.ops.backends.extension import Extension, cannot_import, is_installed, no_gpu, scan_operator
+
+Tensor = torch.Tensor
+MODULE = "selective_scan_cuda"
+INSTALL = 'MAMBA_KEEP_CUDA_BUILD=TRUE pip install --no-build-isolation "scansearch[cuda]"'
+REBUILD = (
+    "MAMBA_KEEP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE pip install --no-build-isolation --no-cache-dir --force-reinstall "
+    "--no-deps mamba-ssm"
+)
+"""Without its dependencies, one of which is torch, and not from a wheel that was built before."""
 
 
-class MambaSsm(Backend):
-    """The scan that mamba-ssm compiles for CUDA."""
+class MambaSsm(Extension):
+    """The scan of Mamba-1 that mamba-ssm compiles for CUDA."""
 
     name, priority = "mamba_ssm", 20
-    devices, dtypes = ("cuda",), (torch.float32, torch.float16, torch.bfloat16)
+    operator = scan_operator("mamba_ssm_scan", __name__)
 
     @override
     def available(self) -> str | None:
-        if find_spec("selective_scan_cuda") is None or find_spec("mamba_ssm") is None:
-            return 'mamba-ssm is not installed; pip install --no-build-isolation "scansearch[cuda]"'
-        return None if torch.cuda.is_available() else "it computes on a CUDA GPU, but torch finds none here"
+        if not is_installed(MODULE):
+            if is_installed("mamba_ssm"):
+                return f"mamba-ssm is installed without its Mamba-1 scan, the extension {MODULE}; build it: {REBUILD}"
+            return f"mamba-ssm is not installed; {INSTALL}"
+        if (why := cannot_import(MODULE)) is not None:
+            return f"mamba-ssm's extension {MODULE} cannot be imported ({why}); build it for this torch: {REBUILD}"
+        return no_gpu()
 
     @override
     def describe(self) -> str:
         return "the CUDA scan of mamba-ssm; other operations run on the next backend"
 
-    def scan(self, inputs: ScanInputs, delta_softplus: bool) -> torch.Tensor:
-        """See ``selective_scan_grouped``. Computes in u's type; A, D and the bias are in float32."""
-        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
 
-        u, delta, A, B, C, D, z, delta_bias = inputs
-        groups, batch, length, channels = u.shape
+def forward(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, softplus: bool
+) -> tuple[Tensor, Tensor]:
+    """y, and what the backward pass needs."""
+    y, kept = _module().fwd(u, delta, A, B, C, D, None, bias, softplus)
+    return y, kept
 
-        def channels_second(x: torch.Tensor) -> torch.Tensor:
-            return x.permute(1, 0, 3, 2).reshape(batch, -1, length).to(u.dtype)
 
-        def states_second(x: torch.Tensor) -> torch.Tensor:
-            return x.permute(1, 0, 3, 2).contiguous().to(u.dtype)
+def backward(
+    dy: Tensor, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, softplus: bool,
+    kept: Tensor,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """Gradients of u, delta, A, B, C, D and bias."""
+    # No gate and so no result under it, no place for the gate's gradient, and nothing to compute once more.
+    return tuple(_module().bwd(u, delta, A, B, C, D, None, bias, dy.contiguous(), kept, None, None, softplus, False))
 
-        with torch.autocast("cuda", enabled=False):
-            y = selective_scan_fn(
-                channels_second(u),
-                channels_second(delta),
-                A.reshape(groups * channels, -1).float(),
-                states_second(B),
-                states_second(C),
-                None if D is None else D.flatten().float(),
-                delta_bias=None if delta_bias is None else delta_bias.flatten().float(),
-                delta_softplus=delta_softplus,
-            )
-        if y.requires_grad:
-            y.register_hook(refuse_second_derivative)
-        y = y.view(batch, groups, channels, length).permute(1, 0, 3, 2)
-        return y if z is None else y * F.silu(z)
+
+def _module() -> Any:
+    return importlib.import_module(MODULE)
 
 
 MAMBA_SSM = MambaSsm()

@@ -116,7 +116,7 @@ def test_auto_takes_the_kernels_for_float32_alone():
 
 def test_report_says_which_and_why():
     report = {status.name: status for status in backend_report()}
-    assert list(report) == ["cpu", "mamba_ssm", "torch", "triton", "reference"]
+    assert list(report) == ["cpu", "mamba_ssm", "vmamba_scan", "torch", "triton", "reference"]
     assert [name for name, status in report.items() if status.chosen] == ["cpu"]
     assert "numba" in report["cpu"].reason
     assert not report["mamba_ssm"].available
@@ -126,7 +126,7 @@ def test_report_says_which_and_why():
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("cuda", ScansearchError, "there is: auto, cpu, mamba_ssm, torch, triton, reference"),
+        ("cuda", ScansearchError, "there is: auto, cpu, mamba_ssm, vmamba_scan, torch, triton, reference"),
         ("mamba_ssm", BackendUnavailableError, "not installed"),
     ],
 )

@@ -11,6 +11,7 @@ from comparison import LEAST, assert_close, outcome
 
 from scansearch import ops
 from scansearch.ops.backends import dispatch
+from scansearch.ops.backends.base import FINE
 from scansearch.ops.backends.triton import self_check
 from scansearch.ops.backends.triton.triton_backend import TRITON
 from scansearch.ops.gather import inverse_of
@@ -129,7 +130,8 @@ def test_the_self_check_agrees_and_notices_what_is_wrong(monkeypatch):
 def test_it_is_asked_by_name_alone_where_it_only_interprets():
     assert ops.resolve_backend("auto", torch.zeros(1)) == "cpu"
     assert ops.resolve_backend("triton", torch.zeros(1)) == "triton"
-    assert dispatch.backend_for("triton", "weigh", *(torch.zeros(1, 1, 1, 1),) * 3).name != "triton"
+    for op in FINE:
+        assert dispatch.backend_for("triton", op, *(torch.zeros(1, 1, 1, 1),) * 5).name == "triton"
 
 
 def test_limits():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.operator import Operator
-from scansearch.ops.shapes import mixed_like, visited_like
+from scansearch.ops.shapes import mixed_like, reduced_like, visited_like, weighed_like
 
 Tensor = torch.Tensor
 HOME = "scansearch.ops.backends.cpu"
@@ -21,14 +21,6 @@ def _scan(
 
 def _gate(y: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
     return y.new_empty(*y.shape[:2], inverse.shape[1], y.shape[3])
-
-
-def _norm_reduce(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    return x.new_empty(*x.shape[:2], x.shape[3]), x.new_empty(*x.shape[:3], weight.shape[0])
-
-
-def _weigh(x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
-    return x.new_empty(x.shape)
 
 
 SCAN = Operator(
@@ -48,8 +40,8 @@ CONV = Operator(
 )
 GATE = Operator("cpu_restore_gate", "Tensor y, Tensor z, Tensor inverse", _gate, f"{HOME}.gate", gradients=2)
 NORM_REDUCE = Operator(
-    "cpu_norm_reduce", "Tensor x, Tensor weight", _norm_reduce, f"{HOME}.reduce", gradients=2, outputs=2, through=True
+    "cpu_norm_reduce", "Tensor x, Tensor weight", reduced_like, f"{HOME}.reduce", gradients=2, outputs=2, through=True
 )
-WEIGH = Operator("cpu_weigh", "Tensor x, Tensor channel, Tensor token", _weigh, f"{HOME}.weigh", gradients=3)
+WEIGH = Operator("cpu_weigh", "Tensor x, Tensor channel, Tensor token", weighed_like, f"{HOME}.weigh", gradients=3)
 MIXTURE = Operator("cpu_mixture", "Tensor branches, Tensor weights", mixed_like, f"{HOME}.mixture", gradients=2)
 ALL = (SCAN, CONV, GATE, NORM_REDUCE, WEIGH, MIXTURE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.operator import Operator
-from scansearch.ops.shapes import mixed_like, visited_like
+from scansearch.ops.shapes import mixed_like, reduced_like, visited_like, weighed_like
 
 Tensor = torch.Tensor
 HOME = "scansearch.ops.backends.triton"
@@ -23,6 +23,10 @@ def _scan(
 
 def _gate(y: Tensor, z: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
     return y.new_empty(*y.shape[:2], inverse.shape[1], y.shape[3])
+
+
+def _norm_reduce(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return *reduced_like(x, weight), x.new_empty(2, *x.shape[:3], dtype=torch.float32)
 
 
 SCAN = Operator(
@@ -48,6 +52,25 @@ GATE = Operator(
     _gate,
     f"{HOME}.launch_gate",
     gradients=2,
+    key=ANY_DEVICE,
+)
+NORM_REDUCE = Operator(
+    "triton_norm_reduce",
+    "Tensor x, Tensor weight",
+    _norm_reduce,
+    f"{HOME}.launch_reduce",
+    gradients=2,
+    outputs=2,
+    kept=1,
+    through=True,
+    key=ANY_DEVICE,
+)
+WEIGH = Operator(
+    "triton_weigh",
+    "Tensor x, Tensor channel, Tensor token",
+    weighed_like,
+    f"{HOME}.launch_weigh",
+    gradients=3,
     key=ANY_DEVICE,
 )
 MIXTURE = Operator(

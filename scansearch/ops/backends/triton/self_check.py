@@ -3,40 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 
 from scansearch.ops.backends.reference import REFERENCE
-from scansearch.ops.backends.triton.launches import GATE, MIXTURE, SCAN, VISIT
+from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH
 from scansearch.ops.gather import inverse_of
 from scansearch.ops.shapes import ScanInputs
 
 Tensor = torch.Tensor
 TOLERANCE = 1e-4
-"""Of the largest value, in float32; matrix products are none of the kernels', so TensorFloat-32 does not count."""
-GROUPS, BATCH, LENGTH, WIDTH, STATES, TAPS = 2, 1, 37, 20, 2, 4
+"""Of the largest value, in float32; products of matrices in the kernels are never of TensorFloat-32."""
+GROUPS, BATCH, LENGTH, WIDTH, STATES, TAPS, MAPS = 2, 1, 37, 20, 2, 4, 3
 
 
 def differences(device: str) -> str | None:
     """``None`` if values and gradients of every kernel agree with float64; otherwise which do not, in one line."""
+    # In a thread of its own: the question comes in the middle of anything, and inference mode, traces and transforms end there.
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(_compared, torch.empty(0, device=device).device).result()
+
+
+def _compared(device: torch.device) -> str | None:
     wrong = []
-    for name, (kernel, formula, tensors) in _cases().items():
-        try:
-            found = outcome(kernel, [t.to(device) for t in tensors])
-        except Exception as error:  # a compiler's, of any kind
-            return f"its kernel {name} does not run here: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        wanted = outcome(formula, [t.double() if t.is_floating_point() else t for t in tensors])
-        worst = max(
-            float((a.cpu().double() - b).abs().max() / b.abs().max()) for a, b in zip(found, wanted, strict=True)
-        )
-        if not worst < TOLERANCE:
-            wrong.append(f"{name} by {worst:.1e}")
+    with torch.cuda.device(device.index if device.type == "cuda" else -1):
+        for name, (kernel, formula, tensors) in _cases().items():
+            try:
+                found = outcome(kernel, [t.to(device) for t in tensors])
+            except Exception as error:  # a compiler's, of any kind
+                said = str(error).splitlines()[0] if str(error) else type(error).__name__
+                return f"its kernel {name} does not run here: {said}"
+            wanted = outcome(formula, [t.double() if t.is_floating_point() else t for t in tensors])
+            worst = max(_distance(a, b) for a, b in zip(found, wanted, strict=True))
+            if not worst < TOLERANCE:
+                wrong.append(f"{name} by {worst:.1e}")
     return f"its numbers are wrong here: {', '.join(wrong)}, of the largest" if wrong else None
+
+
+def _distance(found: Tensor, wanted: Tensor) -> float:
+    return float((found.cpu().double() - wanted).abs().max() / wanted.abs().max())
 
 
 def _scan_by_formula(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> Tensor:
     return REFERENCE.scan(ScanInputs(u, delta, A, B, C, D, None, bias), True)
+
+
+def _all_read(read: tuple[Tensor, ...]) -> Tensor:
+    x, pooled, reduced = read
+    return torch.cat([(x * x).flatten(), pooled.flatten(), reduced.flatten()])
 
 
 def outcome(operation: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -52,7 +68,7 @@ def _cases() -> dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Ten
     random = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=random)
+        return torch.randn(shape, generator=random, dtype=torch.float32)
 
     panel, maps = (GROUPS, BATCH, LENGTH, WIDTH), (GROUPS, BATCH, LENGTH, STATES)
     order = torch.stack([torch.randperm(LENGTH, generator=random) for _ in range(GROUPS)])
@@ -74,5 +90,11 @@ def _cases() -> dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Ten
             [draw(BATCH, LENGTH, WIDTH), order, draw(*constants, TAPS), draw(*constants)],
         ),
         "restore_gate": (GATE, REFERENCE.restore_gate, [draw(*panel), draw(BATCH, LENGTH, WIDTH), order, inverse]),
+        "norm_reduce": (
+            lambda *t: _all_read(NORM_REDUCE(*t)),
+            lambda *t: _all_read(REFERENCE.norm_reduce(*t)),
+            [draw(*panel), draw(MAPS, WIDTH)],
+        ),
+        "weigh": (WEIGH, REFERENCE.weigh, [draw(*panel), draw(GROUPS, BATCH, WIDTH), draw(GROUPS, BATCH, LENGTH)]),
         "mixture": (MIXTURE, REFERENCE.mixture, [draw(*panel), draw(GROUPS)]),
     }

@@ -2,7 +2,8 @@
 
 With a_t = exp(delta'_t A) and x_t = delta'_t B_t u_t, h_t = a_t h_(t-1) + x_t; maps x -> a x + b compose, so a tile is scanned as
 a whole (Blelloch 1990; Gu and Dao, arXiv 2312.00752, section 3.3.2). What a tile hands on lies in memory, a row a state: only the
-program that wrote it reads it. The backward pass recomputes a tile's states from the one before it; its own recurrence,
+program that wrote it reads it. A program goes through a chunk of ``span`` tiles: all of them, or ``tiled_chunks`` found what comes
+into it. The backward pass recomputes a tile's states from the one before it; its own recurrence,
 g_t = C_t dy_t + a_(t+1) g_(t+1), runs the other way. Sums over samples and blocks of channels are left to the caller, in parts:
 atomic additions would come in another order every time.
 """
@@ -42,16 +43,15 @@ def _steps(delta, bias, rows, channels, mask, width, SOFTPLUS: tl.constexpr):
 
 @triton.jit
 def scan_forward(
-    u, delta, A, B, C, D, bias, y, kept, length, width, batch, tiles,
+    u, delta, A, B, C, D, bias, y, kept, length, width, batch, tiles, span,
     STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """y, and the state before every tile: ``kept`` (panels, tiles, STATES, width); with one tile more for the last state."""
-    panel, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    """y, and the state before every tile: ``kept`` (panels, tiles, STATES, width), where those before chunks are there already."""
+    panel, block, chunk = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     group = panel // batch
     channels = block * CHANNELS + tl.arange(0, CHANNELS)
     inside = channels < width
     step = tl.arange(0, STEPS)
-    last = (step == STEPS - 1)[:, None] & inside[None]
     u += panel * length * width
     delta += panel * length * width
     y += panel * length * width
@@ -61,10 +61,12 @@ def scan_forward(
     kept += panel * tiles * STATES * width
     skip = tl.load(D + group * width + channels, mask=inside, other=0.0).to(tl.float32)
     offset = tl.load(bias + group * width + channels, mask=inside, other=0.0).to(tl.float32)
-    for tile in range(0, tl.cdiv(length, STEPS)):
+    end = tl.minimum(tiles, (chunk + 1) * span)
+    for tile in range(chunk * span, end):
         rows = tile * STEPS + step
         valid = rows < length
         mask = valid[:, None] & inside[None]
+        last = ((step == STEPS - 1) & (rows + 1 < end * STEPS))[:, None] & inside[None]
         value = tl.load(u + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32)
         _, size = _steps(delta, offset, rows, channels, mask, width, SOFTPLUS)
         inflow = size * value
@@ -85,15 +87,15 @@ def scan_forward(
 
 @triton.jit
 def scan_backward(
-    dy, u, delta, A, B, C, D, bias, kept, du, ddelta, dA, dB, dC, dD, dbias, carry, length, width, batch, tiles,
+    dy, u, delta, A, B, C, D, bias, kept, du, ddelta, dA, dB, dC, dD, dbias, carry, length, width, batch, tiles, span,
     STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """All gradients: dD and dbias (panels, width), dB and dC (blocks, panels, length, STATES), in parts.
+    """All gradients: dD and dbias (panels, chunks, width), dB and dC (blocks, panels, length, STATES), in parts.
 
-    What goes from tile to tile, ``carry`` and dA, is (2, panels, STATES, width), read from one half and written to the other: in
-    one place, a thread could read what another has just written. dA ends in the half of the parity of the number of tiles.
+    What goes from tile to tile, ``carry`` and dA, is (2, panels, chunks, STATES, width), read from one half and written to the other:
+    in one place, a thread could read what another has just written. ``carry`` begins in the first half, and dA ends there.
     """
-    panel, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    panel, block, chunk = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     group = panel // batch
     channels = block * CHANNELS + tl.arange(0, CHANNELS)
     inside = channels < width
@@ -111,16 +113,18 @@ def scan_backward(
     dC += (block * tl.num_programs(0) + panel) * length * STATES
     A += group * width * STATES
     kept += panel * tiles * STATES * width
-    dA += panel * STATES * width
-    carry += panel * STATES * width
-    half = tl.num_programs(0).to(tl.int64) * STATES * width
+    part = panel * tl.num_programs(2) + chunk
+    dA += part * STATES * width
+    carry += part * STATES * width
+    half = tl.num_programs(0).to(tl.int64) * tl.num_programs(2) * STATES * width
     skip = tl.load(D + group * width + channels, mask=inside, other=0.0).to(tl.float32)
     offset = tl.load(bias + group * width + channels, mask=inside, other=0.0).to(tl.float32)
     dskip = tl.zeros([CHANNELS], tl.float32)
     doffset = tl.zeros([CHANNELS], tl.float32)
-    count = tl.cdiv(length, STEPS)
+    end = tl.minimum(tiles, (chunk + 1) * span)
+    count = end - chunk * span
     for back in range(0, count):
-        tile = count - 1 - back
+        tile = end - 1 - back
         rows = tile * STEPS + step
         valid = rows < length
         mask = valid[:, None] & inside[None]
@@ -131,7 +135,7 @@ def scan_backward(
         _, size_before = _steps(delta, offset, rows - 1, channels, earlier, width, SOFTPLUS)
         value_before = tl.load(u + (rows - 1)[:, None] * width + channels[None], mask=earlier, other=0.0).to(tl.float32)
         inflow_before = size_before * value_before
-        later = (rows + 1 < length)[:, None] & inside[None]
+        later = ((step + 1 < STEPS) & (rows + 1 < length))[:, None] & inside[None]
         _, size_after = _steps(delta, offset, rows + 1, channels, later, width, SOFTPLUS)
         inflow = size * value
         dvalue = skip[None] * given
@@ -153,13 +157,17 @@ def scan_backward(
             here = (back % 2) * half + state * width + channels
             there = ((back + 1) % 2) * half + state * width + channels
             g += total * tl.load(carry + here, mask=inside, other=0.0)[None]
-            tl.store(carry + there[None] + 0 * step[:, None], g, mask=first)
-            left = tl.exp2(size * power) * h  # a_t h_(t-1)
+            decay = tl.exp2(size * power)
+            tl.store(carry + there[None] + 0 * step[:, None], decay * g, mask=first)
+            left = decay * h  # a_t h_(t-1)
             exponent = g * left
             through = g * into[:, None]
             dvalue += through * size
             dsize += exponent * rate[None] + through * value
-            tl.store(dA + there, tl.load(dA + here, mask=inside, other=0.0) + tl.sum(exponent * size, 0), mask=inside)
+            before = ((count - back) % 2) * half + state * width + channels
+            beyond = ((count - back + 1) % 2) * half + state * width + channels
+            so_far = tl.load(dA + before, mask=inside, other=0.0)
+            tl.store(dA + beyond, so_far + tl.sum(exponent * size, 0), mask=inside)
             tl.store(dB + rows * STATES + state, tl.sum(tl.where(mask, g * inflow, 0.0), 1), mask=valid)
             tl.store(
                 dC + rows * STATES + state,
@@ -173,5 +181,5 @@ def scan_backward(
         tl.store(du + rows[:, None] * width + channels[None], dvalue.to(du.dtype.element_ty), mask=mask)
         tl.store(ddelta + rows[:, None] * width + channels[None], dsize.to(ddelta.dtype.element_ty), mask=mask)
         tl.debug_barrier()
-    tl.store(dD + panel * width + channels, dskip, mask=inside)
-    tl.store(dbias + panel * width + channels, doffset, mask=inside)
+    tl.store(dD + part * width + channels, dskip, mask=inside)
+    tl.store(dbias + part * width + channels, doffset, mask=inside)

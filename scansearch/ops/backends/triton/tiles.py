@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 MOST_STEPS, MOST_CHANNELS, LEAST_CHANNELS = 32, 32, 16
-LANES = 32
-"""Threads of a warp."""
+CHANNELS_A_WARP = 32
+"""Of a tile, one a thread."""
+LEAST_DOT = 16
+"""Rows and columns of the smallest product of matrices."""
+LONG, FULL, LEAST_SPAN = 512, 1024, 4
+"""Steps of a long sequence; programs that fill a GPU, about eight on each of its multiprocessors, for they take nearly all registers;
+tiles of the shortest chunk. None of these has been measured on a GPU yet: `make gpu-check` times both ways."""
 
 
 class Tile(NamedTuple):
@@ -37,7 +42,12 @@ class Tile(NamedTuple):
     @property
     def arguments(self) -> dict[str, int]:
         """What a kernel is told."""
-        return {"STEPS": self.steps, "CHANNELS": self.channels, "num_warps": max(1, self.channels // LANES)}
+        return {"STEPS": self.steps, "CHANNELS": self.channels, "num_warps": max(1, self.channels // CHANNELS_A_WARP)}
+
+    def span(self, length: int, programs: int) -> int:
+        """Tiles of a chunk: all of them, unless the sequence is long and its programs leave half of a GPU idle, or more."""
+        tiles, chunks = self.count(length), FULL // max(1, programs)
+        return max(LEAST_SPAN, -(-tiles // chunks)) if length >= LONG and chunks > 1 else max(1, tiles)
 
 
 def power_of_two(least: int) -> int:

@@ -10,14 +10,14 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from scansearch.ops.backends.base import Backend
-from scansearch.ops.backends.triton.launches import GATE, MIXTURE, SCAN, VISIT
+from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.shapes import ScanInputs
 
 Tensor = torch.Tensor
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "") in ("1", "true", "on", "yes")
 """Whether kernels run in Triton's interpreter, on the CPU: to check them, for nothing is slower."""
-MOST_STATES, MOST_CHANNELS = 64, 4096
+MOST_STATES, MOST_CHANNELS, MOST_MAPS = 64, 4096, 128
 OLDEST = (7, 0)
 """Compute capability of the oldest GPU that Triton compiles for."""
 
@@ -28,15 +28,18 @@ class Triton(Backend):
     name, priority = "triton", 1 if INTERPRETED else 30
     devices = ("cpu", "cuda") if INTERPRETED else ("cuda",)
     dtypes = (torch.float32, torch.float16, torch.bfloat16)
+    checked = () if INTERPRETED else ("cuda",)
 
     @override
     def available(self) -> str | None:
         if find_spec("triton") is None:
             return "the package triton is not installed; CUDA builds of PyTorch bring it"
-        if INTERPRETED:
-            return None
-        if not torch.cuda.is_available():
+        if not INTERPRETED and not torch.cuda.is_available():
             return "it computes on a CUDA GPU, but torch finds none here"
+        return None
+
+    @override
+    def self_check(self) -> str | None:
         if (found := torch.cuda.get_device_capability()) < OLDEST:
             return f"Triton needs a GPU of compute capability {OLDEST[0]}.{OLDEST[1]} or newer, but this one has {found[0]}.{found[1]}"
         from scansearch.ops.backends.triton.self_check import differences
@@ -48,7 +51,7 @@ class Triton(Backend):
         import triton
 
         where = "in its interpreter, to check kernels" if INTERPRETED else f"on {torch.cuda.get_device_name()}"
-        return f"triton {triton.__version__} {where}; float32, float16, bfloat16; its numbers agree with the reference"
+        return f"triton {triton.__version__} {where}; float32, float16, bfloat16"
 
     @override
     def supports(self, op: str, *tensors: Tensor | None) -> str | None:
@@ -56,6 +59,8 @@ class Triton(Backend):
             return f"it has up to {MOST_STATES} states, but got {A.shape[2]}"
         if op == "mixture" and (branches := tensors[0]) is not None and branches.shape[3] > MOST_CHANNELS:
             return f"it normalises up to {MOST_CHANNELS} channels, but got {branches.shape[3]}"
+        if op == "norm_reduce" and (weight := tensors[1]) is not None and weight.shape[0] > MOST_MAPS:
+            return f"its maps have up to {MOST_MAPS} rows, but got {weight.shape[0]}"
         return super().supports(op, *tensors)
 
     def scan(self, inputs: ScanInputs, delta_softplus: bool) -> Tensor:
@@ -74,6 +79,16 @@ class Triton(Backend):
     def restore_gate(self, y: Tensor, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
         """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
         result: Tensor = gather_rows(y, inverse, order) if z is None else GATE(y, z, order, inverse)
+        return result
+
+    def norm_reduce(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See ``scansearch.ops.norm_reduce``."""
+        result: tuple[Tensor, Tensor, Tensor] = NORM_REDUCE(x, weight)
+        return result
+
+    def weigh(self, x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
+        """See ``scansearch.ops.weigh``."""
+        result: Tensor = WEIGH(x, channel, token)
         return result
 
     def mixture(self, branches: Tensor, weights: Tensor) -> Tensor:
