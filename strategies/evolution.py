@@ -17,7 +17,6 @@ from typing_extensions import override
 from scansearch.lazy import torch
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
-from scansearch.strategy import Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings, one_of
 from scansearch.strategy.preset import Preset
 
@@ -55,8 +54,8 @@ class Evolution(BlackBox):
 
     @property
     @override
-    def traits(self) -> Traits:
-        return super().traits._replace(judgements=self.settings.population + self.settings.cycles)
+    def judgements(self) -> int:
+        return self.settings.population + self.settings.cycles
 
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:

@@ -17,7 +17,6 @@ from typing_extensions import override
 from scansearch.lazy import torch
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
-from scansearch.strategy import Traits
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 
@@ -44,8 +43,8 @@ class LocalSearch(BlackBox):
 
     @property
     @override
-    def traits(self) -> Traits:
-        return super().traits._replace(judgements=self.settings.trials)
+    def judgements(self) -> int:
+        return self.settings.trials
 
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:

@@ -19,7 +19,7 @@ from typing_extensions import override
 from scansearch.errors import BackendUnavailableError
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
-from scansearch.strategy import Plan, Traits
+from scansearch.strategy import Plan
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class NniSearch(BlackBox):
 
     @property
     @override
-    def traits(self) -> Traits:
-        return super().traits._replace(judgements=self.settings.trials)
+    def judgements(self) -> int:
+        return self.settings.trials
 
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:

@@ -22,7 +22,7 @@ from typing_extensions import override
 from scansearch.lazy import torch
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy import Judge, Plan, Traits
+from scansearch.strategy import Judge, Plan
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 from scansearch.strategy.black_box.storage import storage_setting
 
@@ -107,8 +107,8 @@ class OptunaSearch(BlackBox):
 
     @property
     @override
-    def traits(self) -> Traits:
-        return super().traits._replace(judgements=self.settings.trials * self.settings.trainings)
+    def judgements(self) -> int:
+        return self.settings.trials * self.settings.trainings
 
     @override
     def rehearse(self) -> None:
@@ -159,6 +159,7 @@ class OptunaSearch(BlackBox):
                 study.begin(proposals.next(study.known(trials), len(trials), elsewhere))
         study.leave(trials)
         self.accuracies = _accuracies(study, done)
+        ask.accuracies = dict(self.accuracies)
         # The most accurate of all workers' trials; of equals the cheapest, then the first.
         return min(self.accuracies, key=lambda choice: (-self.accuracies[choice], self.space.total_cost(choice)))
 

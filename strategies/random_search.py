@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from scansearch.runs.limits import MOST_IMAGES, MOST_JUDGED
 from scansearch.space import BoundSpace, Choice
-from scansearch.strategy import Judge, Plan, Traits
+from scansearch.strategy import Judge, Plan
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
 from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
@@ -64,9 +64,8 @@ class RandomSearch(BlackBox):
 
     @property
     @override
-    def traits(self) -> Traits:
-        finalists = self.settings.finalists if self._two_rounds else 0
-        return super().traits._replace(judgements=self.settings.samples + finalists)
+    def judgements(self) -> int:
+        return self.settings.samples + (self.settings.finalists if self._two_rounds else 0)
 
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:

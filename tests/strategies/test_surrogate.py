@@ -85,7 +85,7 @@ def test_the_mean_of_all_judgements_is_judged_last_and_chosen():
     assert len(judge.asked) == len(set(judge.asked)) == 60
     assert found.choose() == judge.asked[-1]
     before = dict(list(found.accuracies.items())[:-1])
-    assert found.choose() == bound.best(list(found._posterior(before).mean.split(8)), threshold=0.0)
+    assert found.choose() == found.additive.best(found.additive.posterior(before).mean)
 
 
 def test_under_noise_the_mean_finds_more_than_the_most_accurate_judgement():

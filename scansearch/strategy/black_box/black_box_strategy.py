@@ -20,6 +20,7 @@ from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.runs.limits import MOST_EPOCHS
 from scansearch.space import BoundSpace, Choice, usual_draws
+from scansearch.strategy.black_box.additive import Additive
 from scansearch.strategy.black_box.ask import Ask, best_of
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.judged_genotypes import Judged, choice_of
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from scansearch.models import Supernet
 
 TOP = 10
+Pick = Literal["judged", "expected"]
+PICK = (
+    "What is kept. judged: the most accurate genotype that was judged; expected: the one that should be best by what each direction "
+    "gained in all that were judged, once there are more of these than gains."
+)
 
 
 class BlackBoxSettings(SandwichSettings):
@@ -42,6 +48,7 @@ class BlackBoxSettings(SandwichSettings):
         description="Who judges: a supernet, trained once, or the training of each network from scratch, for a few epochs.",
     )
     judge_epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="Epochs that judge=training trains each network.")
+    pick: Pick = Field("judged", description=PICK)
 
     @model_validator(mode="after")
     def _sandwich_needs_a_supernet(self) -> BlackBoxSettings:
@@ -66,7 +73,13 @@ class BlackBox(Strategy):
     @override
     def traits(self) -> Traits:
         """Everything is chosen after training, and no supernet is trained if every network is trained from scratch."""
-        return Traits(gradual=False, trains_supernet=self.settings.judge == "supernet")
+        judgements = self.judgements + (self.settings.pick == "expected")
+        return Traits(gradual=False, trains_supernet=self.settings.judge == "supernet", judgements=judgements)
+
+    @property
+    @abstractmethod
+    def judgements(self) -> int:
+        """How many genotypes ``search`` judges at most."""
 
     @override
     def setup(self, supernet: Supernet, space: BoundSpace, plan: Plan) -> None:
@@ -75,6 +88,7 @@ class BlackBox(Strategy):
         self.draw = usual_draws(space)
         self.best = space.sample(torch.Generator().manual_seed(plan.seed))
         self.accuracies: dict[Choice, float] = {}
+        self.additive = Additive(space)
         self.memory, self.students = Judged(space), StudentDraws(space)
 
     @override
@@ -120,7 +134,28 @@ class BlackBox(Strategy):
     @override
     def finish(self, evaluate: Judge) -> None:
         ask = Ask(partial(self.judged, evaluate=evaluate), self.accuracies)
-        self.best = self.search(ask, torch.Generator().manual_seed(self.plan.seed + 1))
+        found = self.search(ask, torch.Generator().manual_seed(self.plan.seed + 1))
+        self.best = found if self.settings.pick == "judged" else self.expected(found, ask)
+
+    def expected(self, found: Choice, ask: Ask) -> Choice:
+        """What should be best by the gains of single directions; it is judged, too.
+
+        The most accurate of many is flattered by the noise of its own judgement, and a supernet's accuracies differ for reasons that
+        do not outlast it, such as which directions were trained together. A mean over all genotypes with a direction has less of both.
+        ``found`` stays where fewer were judged than there are gains, or where the sum misleads: what it makes best is less accurate
+        by more than twice the noise of the model.
+
+        Args:
+            found: What ``search`` found.
+            ask: What was judged.
+        """
+        judged = dict(ask.accuracies)
+        if len(judged) <= self.additive.unknowns:
+            return found
+        posterior = self.additive.posterior(judged)
+        best = self.additive.best(posterior.mean)
+        self.accuracies[best] = ask(best)
+        return best if self.accuracies[best] >= judged[found] - 2 * posterior.noise else found
 
     def judged(self, choice: Choice, evaluate: Judge) -> float:
         """The accuracy of a genotype, by whoever judges."""

@@ -11,15 +11,16 @@ from typing_extensions import override
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
 from scansearch.strategy.black_box.ask import Ask
-from scansearch.strategy.black_box.black_box_strategy import BlackBox, BlackBoxSettings, one_of
-from scansearch.strategy.traits import Traits
+from scansearch.strategy.black_box.black_box_strategy import PICK, BlackBox, BlackBoxSettings, Pick, one_of
 
 if TYPE_CHECKING:
     import torch
 
 
 class GeneticSettings(BlackBoxSettings):
-    """Settings of the genetic search; the defaults are the published ones."""
+    """Settings of the genetic search; the defaults are the published ones, but for ``pick``."""
+
+    pick: Pick = Field("expected", description=PICK)
 
     generations: int = Field(
         20, ge=0, le=MOST_JUDGED, description="Generations of the evolution after training; 0: random genotypes."
@@ -45,9 +46,9 @@ class GeneticSearch(BlackBox):
 
     @property
     @override
-    def traits(self) -> Traits:
+    def judgements(self) -> int:
         generation = self.settings.mutations + self.settings.crossovers
-        return super().traits._replace(judgements=self.settings.population + self.settings.generations * generation)
+        return self.settings.population + self.settings.generations * generation
 
     @property
     @override
