@@ -33,6 +33,7 @@ from benchmarks import (
     update,
 )
 from benchmarks.comparison import Result
+from benchmarks.curve_jobs import named
 from benchmarks.growth import Growth, draw
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
@@ -98,7 +99,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="searches a strategy (of each layout, in curves); trainings a genotype, in alone and ranks, there also supernets a row",
     )
     parser.add_argument(
-        "--strategy", action="append", metavar="NAME", help="only this one, where benchmarks search; again for more"
+        "--strategy",
+        action="append",
+        metavar="NAME",
+        help="only this one, where benchmarks search; again for more; in curves also with settings: single_path,pick=judged",
     )
     parser.add_argument(
         "--genotypes", type=int, default=ranks.GENOTYPES, metavar="N",
@@ -127,7 +131,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if wrong := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
-    if wrong := [name for name in options.strategy or () if name not in STRATEGIES]:
+    if wrong := [name for name in options.strategy or () if named(name)[0] not in STRATEGIES]:
         parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
     for flag, least in (("repeats", 1), ("seeds", 1), ("genotypes", 3), ("layouts", 1), ("processes", 1)):
         if (number := getattr(options, flag)) is not None and number < least:

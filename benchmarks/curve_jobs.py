@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from time import process_time
 from typing import Any
@@ -31,6 +32,19 @@ GENERATIONS = 9
 """Of single_path and fair_path: with the shares above, all judgements are spent."""
 
 Directions = list[list[str]]
+
+
+def named(strategy: str) -> tuple[str, dict[str, Any]]:
+    """A strategy's name, and the settings that stand behind it: numbers, or text."""
+    name, *settings = strategy.split(",")
+    return name, {key: _value(text) for key, _, text in (setting.partition("=") for setting in settings)}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,7 @@ class Search:
 
     Args:
         task: What is searched.
-        strategy: The strategy's name.
+        strategy: The strategy's name; behind a comma, settings of it: ``single_path,pick=judged``.
         seed: Its seed.
         epochs: Epochs of the supernet.
         judged: Genotypes judged after it.
@@ -112,11 +126,12 @@ class Search:
     @property
     def settings(self) -> dict[str, Any]:
         """Settings of the search."""
-        shares = JUDGED.get(self.strategy, {})
+        name, chosen = named(self.strategy)
+        shares = JUDGED.get(name, {})
         counts = {name: max(2, round(share * self.judged)) for name, share in shares.items()}
         if "generations" in counts:
             counts["generations"] = 1 if self.tiny else GENERATIONS
-        return {**TRAINING, "epochs": self.epochs, **counts}
+        return {**TRAINING, "epochs": self.epochs, **counts, **chosen}
 
 
 def find(job: Search) -> dict[str, Any]:
@@ -124,7 +139,7 @@ def find(job: Search) -> dict[str, Any]:
     with curves(job.task.answer, tiny=job.tiny) as name:
         began = process_time()
         genotype = search(
-            space=job.task.space, strategy=job.strategy, model=MODEL, data=name, seed=job.seed, **job.settings
+            space=job.task.space, strategy=named(job.strategy)[0], model=MODEL, data=name, seed=job.seed, **job.settings
         )
     seconds = process_time() - began
     settled = [layer.settled for layer in genotype.layers]
@@ -157,5 +172,5 @@ def rate(job: Rate) -> dict[str, float]:
         alone = train(Training(task, [["h"]] * LAYERS, 0, job.tiny))["seconds"] / (1 if job.tiny else EPOCHS)
     first = timed(few, 20)
     epoch = (timed(many, 20) - first) / (many - few)
-    judgement = (timed(few, 120) - first) / 100 if job.strategy in JUDGED else 0.0
+    judgement = (timed(few, 120) - first) / 100 if named(job.strategy)[0] in JUDGED else 0.0
     return {"epoch": max(epoch / alone, 0.1), "judgement": max(judgement / alone, 0.0)}

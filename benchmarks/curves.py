@@ -16,7 +16,21 @@ from statistics import fmean
 
 import numpy as np
 
-from benchmarks.curve_jobs import EPOCHS, JUDGED, LAYERS, MODEL, ORDERS, Rate, Search, Task, Training, find, rate, train
+from benchmarks.curve_jobs import (
+    EPOCHS,
+    JUDGED,
+    LAYERS,
+    MODEL,
+    ORDERS,
+    Rate,
+    Search,
+    Task,
+    Training,
+    find,
+    named,
+    rate,
+    train,
+)
 from benchmarks.curve_table import Row, Worth
 from benchmarks.record import Record
 from scansearch.errors import ScansearchError
@@ -49,7 +63,7 @@ def tasks(count: int, layout_seed: int | None) -> list[Task]:
 def planned(strategy: str, budget: int, rates: dict[str, float], *, tiny: bool) -> tuple[int, int]:
     """Epochs and judgements that so many trainings' time allows."""
     time = float(budget * (1 if tiny else EPOCHS))
-    judges = strategy in JUDGED and rates["judgement"] > 0
+    judges = named(strategy)[0] in JUDGED and rates["judgement"] > 0
     judged = round(JUDGING * time / rates["judgement"]) if judges else 20
     return max(1, int(time * ((1 - JUDGING) if judges else 1) / rates["epoch"])), max(20, judged)
 
@@ -139,7 +153,7 @@ class Study:
                 regret.append((best - accuracy) / (best - random) if best > random else float("nan"))
             chance = [best_of(pool, budget + 1) for pool in pools]
             seconds = [self.record.found[job.key]["seconds"] for job in jobs]
-            judged = jobs[0].judged if name in JUDGED else 0
+            judged = jobs[0].judged if named(name)[0] in JUDGED else 0
             right = [self.right(job) for job in jobs]
             rows.append(Row(name, budget, jobs[0].epochs, judged, found, chance, regret, right, seconds))
         return rows
@@ -149,7 +163,7 @@ def timed(names: Sequence[str], record: Record, *, tiny: bool) -> tuple[dict[str
     """How long an epoch and a judgement of each strategy last, and why others cannot run here."""
     rates, absent = dict[str, dict[str, float]](), dict[str, str]()
     for name in names:
-        job = Rate(name, tiny)
+        job = Rate(named(name)[0], tiny)  # of its settings none changes how long an epoch takes much
         try:
             record.fill({job.key: job}, rate, 1, f"timing {name}")
         except ScansearchError as error:

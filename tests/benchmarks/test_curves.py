@@ -68,6 +68,16 @@ def test_all_judgements_are_spent(strategy):
     assert settings["population"] + children + settings.get("cycles", 0) == 400
 
 
+def test_settings_stand_behind_a_strategy():
+    plain, chosen = (
+        Search(Task("h"), name, 0, 1, 40, False) for name in ("single_path", "single_path,pick=judged,sandwich=2")
+    )
+    assert chosen.settings == {**plain.settings, "pick": "judged", "sandwich": 2}
+    assert chosen.key != plain.key
+    rates = {"epoch": 2.0, "judgement": 0.1}
+    assert len({curves.planned(one.strategy, 10, rates, tiny=False) for one in (plain, chosen)}) == 1
+
+
 def test_a_record_goes_on_where_it_was_cut_off(tmp_path):
     path = tmp_path / "record.jsonl"
     with pytest.raises(ScansearchError):
