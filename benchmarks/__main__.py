@@ -15,6 +15,7 @@ from benchmarks import (
     curves,
     decoys,
     derived,
+    estimate,
     floor,
     image_check,
     loader,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
     "strategies": lambda options: strategies.run(options.repeats, tiny=options.tiny),
     "subsets": lambda options: subsets.run(options.repeats, tiny=options.tiny),
     "memory": lambda options: memory.run(tiny=options.tiny),
+    "estimate": lambda options: estimate.run(tiny=options.tiny),
     "planted": lambda options: planted.run(options.seeds or planted.SEEDS, options.strategy, tiny=options.tiny),
     "decoys": lambda options: decoys.run(
         options.seeds or decoys.SEEDS, options.strategy, root=options.data_root, tiny=options.tiny
@@ -75,7 +77,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""
-CHECKED = ("scan", "step", "derived", "update", "scale", "planted", "decoys")
+CHECKED = ("scan", "step", "derived", "update", "scale", "estimate", "planted", "decoys")
 """Those that promise something."""
 
 

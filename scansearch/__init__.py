@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scansearch.api import build, load_genotype, resume, search, train
+    from scansearch.api import build, estimate, load_genotype, resume, search, train
     from scansearch.assessing import compare, confirm, evaluate
     from scansearch.errors import ScansearchError
     from scansearch.genotype import Genotype, published
@@ -24,6 +24,7 @@ if os.path.isfile(os.path.join(_BESIDE, "search_spaces", "default8.py")):
 
 _HOMES = {
     "search": "scansearch.api",
+    "estimate": "scansearch.api",
     "resume": "scansearch.api",
     "train": "scansearch.api",
     "evaluate": "scansearch.assessing",
@@ -48,6 +49,7 @@ __all__ = [
     "build",
     "compare",
     "confirm",
+    "estimate",
     "evaluate",
     "load_genotype",
     "make_searchable",

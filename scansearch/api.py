@@ -88,6 +88,48 @@ def search(
 
 
 @typed
+def estimate(
+    *,
+    space: str | SearchSpace = "default8",
+    strategy: str = "darts",
+    model: str = "local_vim_micro",
+    data: str = "digits",
+    data_root: str | Path = "",
+    seed: int = 0,
+    preset: str | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Says what a search would take, as ``scansearch estimate --json`` does; nothing is written.
+
+    The arguments are those of ``search``. Of the process's memory, what this process holds now is part.
+
+    Returns:
+        ``memory`` (bytes; ``peak`` is that of a process, ``advice`` a line if it does not suffice), ``time`` (seconds), ``work``,
+        ``images``, ``space``, ``notes`` and ``settings``.
+
+    Raises:
+        ScansearchError: For bad input, in one line.
+
+    Example:
+        >>> estimate(space="wide128", batch_size=256)["memory"]["peak"]  # doctest: +SKIP
+    """
+    from scansearch.searching.configure import make_config
+    from scansearch.searching.estimate import estimate as estimate_search
+
+    config = make_config(
+        space=find_space(space),
+        strategy=strategy,
+        model=model,
+        data=data,
+        data_root=str(data_root),
+        seed=seed,
+        preset=preset,
+        settings=settings,
+    )
+    return estimate_search(config)
+
+
+@typed
 def train(
     out: str | Path,
     *,

@@ -83,6 +83,7 @@ def tiny():
             "checkpoint_steps": 2,
             "drop_path": 0.1,
             "scan_backend": "torch",
+            "mixture": "keep",  # what auto would choose, after steps of its own
         } | settings
         names = {key: settings.pop(key) for key in ("strategy", "seed", "preset") if key in settings}
         return make_config(

@@ -17,6 +17,7 @@ from scansearch.cli import (
     confirm,
     datasets,
     doctor,
+    estimate,
     evaluate,
     export,
     exporters,
@@ -51,7 +52,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Search": (run, resume, confirm, export, plot),
+    "Search": (run, estimate, resume, confirm, export, plot),
     "The final network": (train, evaluate, compare),
     "Look around": (spaces, strategies, scans, models, datasets, exporters, figures, bench, doctor),
 }

@@ -3,72 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scansearch.cli import run_options
 from scansearch.cli.console import guarded, out
 from scansearch.errors import ScansearchError
 
 if TYPE_CHECKING:
     from scansearch.runs.config import RunConfig
 
-DEFAULTS: dict[str, Any] = {
-    "space": "default8",
-    "strategy": "darts",
-    "model": "local_vim_micro",
-    "data": "digits",
-    "data_root": "",
-    "seed": 0,
-}
-
 
 @guarded
 def command(
-    space: Annotated[
-        str | None,
-        typer.Option(
-            help="Search space: a name (`scansearch spaces`) or a JSON or TOML file.", show_default=DEFAULTS["space"]
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="Search strategy (`scansearch strategies`).", show_default=DEFAULTS["strategy"])
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Model to search (`scansearch models`).", show_default=DEFAULTS["model"])
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Data set (`scansearch datasets`).", show_default=DEFAULTS["data"])
-    ] = None,
-    data_root: Annotated[str | None, typer.Option(help="Folder (or file) of the data; digits needs none.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="12")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images in a step.", show_default="64")] = None,
-    devices: Annotated[
-        int | None, typer.Option(min=1, help="Processes that share every batch, each with a device.", show_default="1")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of everything random.", show_default=str(DEFAULTS["seed"]))
-    ] = None,
+    space: run_options.Space = None,
+    strategy: run_options.Strategy = None,
+    model: run_options.Model = None,
+    data: run_options.Data = None,
+    data_root: run_options.DataRoot = None,
+    epochs: run_options.Epochs = None,
+    batch_size: run_options.BatchSize = None,
+    devices: run_options.Devices = None,
+    seed: run_options.Seed = None,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="The run folder.", show_default="runs/SPACE-STRATEGY-DATA")
     ] = None,
-    config: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="TOML file with sections machine, data, train, augment, model, space, strategy, or a run's config.toml; "
-            "repeatable.",
-        ),
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="A recipe of the strategy, such as darts' `paper`.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any setting (`scansearch strategies NAME`), such as lr=0.01; repeatable.",
-        ),
-    ] = None,
+    config: run_options.Config = None,
+    preset: run_options.Preset = None,
+    settings: run_options.Assignments = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show all settings and how much it would be; write nothing.")
     ] = False,
@@ -91,40 +54,17 @@ def command(
 
     if json and not dry_run:
         raise ScansearchError("--json shows a search that is not done; add --dry-run")
-    names = {"space": space, "strategy": strategy, "model": model, "data": data, "data_root": data_root, "seed": seed}
-    flags = {"train": {"epochs": epochs, "batch_size": batch_size}, "machine": {"devices": devices}}
-    made = _made(
-        config or [], _given(names), {section: _given(values) for section, values in flags.items()}, preset, settings
-    )
+    made = run_options.made_config(
+        space=space, strategy=strategy, model=model, data=data, data_root=data_root, seed=seed,
+        epochs=epochs, batch_size=batch_size, devices=devices, config=config, preset=preset, settings=settings,
+    )  # fmt: skip
     folder = out_folder or new_folder(Path("runs"), f"{made.space['name']}-{made.strategy.name}-{made.data.name}")
     if dry_run:
-        from scansearch.cli.show_dry_run import show_dry_run
+        from scansearch.cli.show_estimate import show_dry_run
 
         show_dry_run(made, folder, json=json)
     else:
         _search(made, folder, [] if out_folder else ["--out", str(folder)])
-
-
-def _given(flags: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in flags.items() if value is not None}
-
-
-def _made(
-    files: list[Path],
-    names: dict[str, Any],
-    flags: dict[str, dict[str, Any]],
-    preset: str | None,
-    assignments: list[str] | None,
-) -> RunConfig:
-    """The settings that files and flags make together."""
-    from scansearch.searching.config_file import read_config_files
-    from scansearch.searching.configure import make_config
-    from scansearch.space import find_space
-
-    chosen = read_config_files(files, DEFAULTS, names)
-    space = find_space(chosen.names.pop("space"))
-    layers = [*chosen.layers, ("", flags)]
-    return make_config(space=space, **chosen.names, preset=preset, layers=layers, assignments=assignments)
 
 
 def _search(made: RunConfig, folder: Path, named: list[str]) -> None:

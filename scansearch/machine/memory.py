@@ -42,7 +42,7 @@ def check_fits(build: Callable[[], nn.Module], device: torch.device) -> None:
     Raises:
         ScansearchError: If weights, gradients and moments need more memory than ``device`` has.
     """
-    have = _memory(device)
+    have = device_memory(device)
     try:
         with torch.device("meta"):
             need = BYTES_PER_PARAMETER * sum(p.numel() for p in build().parameters())
@@ -57,7 +57,8 @@ def check_fits(build: Callable[[], nn.Module], device: torch.device) -> None:
         )
 
 
-def _memory(device: torch.device) -> int:
+def device_memory(device: torch.device) -> int:
+    """Bytes that a device has, whatever is free of them; 0 where the system does not say."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return machine_memory()

@@ -33,11 +33,11 @@ class BranchOptions(ModelOptions):
         description="exact: what a direction gives goes back to its tokens. released: on grids that are not square, v and v_flip put it "
         "where LocalMamba's code does, which its released detection weights were trained with.",
     )
-    mixture: Literal["auto", "keep", "recompute"] = Field(
+    mixture: Literal["auto", "keep", "recompute", "streamed"] = Field(
         "auto",
         description="keep: all selected directions of a layer run in one grouped call and are kept for the backward pass. "
-        "recompute: they are added up in chunks and computed again, in memory that does not grow with their number. auto: keep "
-        "up to 16, recompute more.",
+        "recompute: they are added up in chunks and computed again, in memory that does not grow with their number. streamed: "
+        "the same, one at a time: the least memory. auto: keep up to 16, recompute more.",
     )
     scan_backend: str = Field(
         "auto", description="Backend of the selective scan: auto, or one that `scansearch doctor` names."

@@ -14,8 +14,8 @@ from scansearch.models.streaming import checkpointed_sum, plain_sum, streamed_su
 
 MOST_TOGETHER = 16
 """Branches in one call; so many are kept for the backward pass, unless the model says otherwise."""
-CHUNK = 8
-"""Branches in a chunk that is computed again: `python -m benchmarks many` measures it."""
+CHUNK = {"recompute": 8, "streamed": 1}
+"""Branches in a chunk that is computed again: `python -m benchmarks many memory` measures it."""
 
 Run = Callable[[Selection, Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
 
@@ -49,7 +49,8 @@ def mixture_of(
         stacked: Tensors with a row for each candidate.
         shared: Tensors that every chunk gets whole. With ``stacked``, ``run`` may use no other tensor that needs a gradient, and
             draw no random numbers; without, it is a user's own mixer, and may do both.
-        memory: ``keep`` or ``recompute`` decide what happens to chunks whatever their number; ``auto``: by the number.
+        memory: ``keep`` and ``recompute`` decide what happens to chunks whatever their number, and ``streamed`` takes a branch at a
+            time; ``auto``: by the number.
 
     Returns:
         The shape of ``inputs``.
@@ -64,13 +65,14 @@ def mixture_of(
 
     # By their number alone: a rule that looked at free memory would round differently from one run to the next.
     count = len(selection.indices)
-    again = count > MOST_TOGETHER if memory == "auto" else memory == "recompute"
-    if again and stacked:
-        mixed = streamed_sum(run_part, CHUNK, rows, shared)
-    elif again:
-        mixed = checkpointed_sum(run_part, count, rows)
-    else:
+    if memory == "auto":
+        memory = "recompute" if count > MOST_TOGETHER else "keep"
+    if memory == "keep":
         mixed = plain_sum(run_part, MOST_TOGETHER, count, rows, shared)
+    elif stacked:
+        mixed = streamed_sum(run_part, CHUNK[memory], rows, shared)
+    else:
+        mixed = checkpointed_sum(run_part, count, rows)
     return mixed + selection.shortcut * inputs if selection.shortcut else mixed
 
 

@@ -44,10 +44,11 @@ class MachineSettings(Settings):
     scan_backend: str = Field(
         "auto", description="Backend of the selective scan: auto, or one that `scansearch doctor` names."
     )
-    mixture: Literal["auto", "keep", "recompute"] = Field(
+    mixture: Literal["auto", "keep", "recompute", "streamed"] = Field(
         "auto",
         description="keep: the selected directions of a layer are kept for the backward pass. recompute: they are added up in "
-        "chunks and computed again, in memory that does not grow with their number. auto: keep up to 16, recompute more.",
+        "chunks and computed again, in memory that does not grow with their number. streamed: the same, one at a time: the least "
+        "memory. auto: the first of them that this machine has the memory for; in a training, keep up to 16 and recompute more.",
     )
     checkpoint_steps: int = Field(
         50, ge=1, le=MOST_STEPS, description="Steps between checkpoints; one more at the end of each epoch."

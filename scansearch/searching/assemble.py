@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.machine.memory import check_fits
 from scansearch.machine.numerics import run_numerics
-from scansearch.models import ModelSpec, Supernet, bind_to
+from scansearch.models import ModelSpec, bind_to
 from scansearch.ops import resolve_backend
 from scansearch.registry import STRATEGIES
 from scansearch.runs.config import RunConfig, validated
@@ -24,10 +22,10 @@ from scansearch.runs.environment_json import read_environment
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.check_result import check_result
 from scansearch.searching.configure import model_of
-from scansearch.searching.from_scratch import TrainedFromScratch
-from scansearch.searching.judge import SearchJudge
 from scansearch.searching.length import length_notes
 from scansearch.searching.loop import SearchLoop
+from scansearch.searching.mixture_choice import as_before, settled
+from scansearch.searching.parts import Parts, make_loop
 from scansearch.searching.result import Result
 from scansearch.searching.run_parts import (
     check_augmentation,
@@ -45,29 +43,6 @@ from scansearch.training.events import Listener, Silent
 from scansearch.training.join import join
 from scansearch.training.log import Logged
 from scansearch.training.processes import Processes
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a search is made of.
-
-    Args:
-        spec: The model, with its options.
-        data: The images.
-        space: The space as the user named it.
-        bound: The space on these layers.
-        strategy: The strategy, with its settings.
-        fabric: Device, precision and processes.
-        environment: Facts about this process that the numbers depend on.
-    """
-
-    spec: ModelSpec
-    data: ImageData
-    space: SearchSpace
-    bound: BoundSpace
-    strategy: Strategy
-    fabric: Fabric
-    environment: dict[str, Any]
 
 
 def start(config: RunConfig, out: str | Path, listener: Listener | None = None) -> Genotype:
@@ -89,6 +64,7 @@ def start(config: RunConfig, out: str | Path, listener: Listener | None = None) 
         config, processes = config.model_copy(update={"machine": machine}), Processes(fabric)
         told = listener if listener is not None and processes.is_first else Silent()
         parts = processes.together(lambda: assemble(config, fabric, told))
+        parts = processes.together(lambda: settled(parts, config, processes.size))
         with new_run(processes, out, config, parts.environment) as folder:
             told = Logged(told, folder.path / "log.txt") if processes.is_first else told
             return _run(parts, config, folder, told, processes.from_first(lambda: Past.of(folder, told)))
@@ -114,7 +90,7 @@ def resume(path: str | Path, listener: Listener | None = None, devices: int | No
                 return done
             past = processes.from_first(lambda: Past.of(folder, told))
             config = past.going_on(machine, processes)
-            parts = processes.together(lambda: assemble(config, fabric, told))
+            parts = processes.together(lambda: as_before(assemble(config, fabric, told), config, past.environment))
             return _run(parts, config, folder, told, past)
 
 
@@ -151,9 +127,8 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
     data = images_of(config.data, listener)
     check_augmentation(config.augment, data)
     bound = bind_to(space, spec, data.shape, _costs(space, spec, data))
-    check_fits(lambda: _supernet(spec, bound, data), fabric.device)
     facts = environment_of(config.machine, data, backend, fabric)
-    return Parts(
+    parts = Parts(
         spec=spec,
         data=data,
         space=space,
@@ -162,6 +137,8 @@ def assemble(config: RunConfig, fabric: Fabric, listener: Listener) -> Parts:
         fabric=fabric,
         environment=facts,
     )
+    check_fits(parts.supernet, fabric.device)
+    return parts
 
 
 def _named(config: RunConfig, fabric: Fabric) -> tuple[ModelSpec, SearchSpace, Strategy, str]:
@@ -193,25 +170,12 @@ def check_processes(config: RunConfig, processes: int) -> None:
         )
 
 
-def _supernet(spec: ModelSpec, bound: BoundSpace, data: ImageData) -> Supernet:
-    return spec.supernet([layer.candidates for layer in bound], data.shape)
-
-
 def _costs(space: SearchSpace, spec: ModelSpec, data: ImageData) -> Costs | None:
     if space.budget is None:
         return None
     from scansearch.cost import costs_of
 
     return costs_of(space, spec, data.shape)
-
-
-def make_loop(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener) -> SearchLoop:
-    """The search before its first step, with a new supernet."""
-    torch.manual_seed(config.seed)
-    spec, data, bound, fabric = parts.spec, parts.data, parts.bound, parts.fabric
-    make = partial(_supernet, spec, bound, data)
-    train = TrainedFromScratch(spec, bound, data, config, fabric, folder.path)
-    return SearchLoop(fabric, make, parts.strategy, bound, data, config, folder, listener, partial(SearchJudge, train))
 
 
 def notes_of(parts: Parts, config: RunConfig) -> list[str]:

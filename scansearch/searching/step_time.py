@@ -1,87 +1,72 @@
-"""How long a step of a search takes on this machine: measured on its first steps, if that is quick."""
+"""How long a step of a search takes on this machine: measured, or from the times of smaller ones if it would take long."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
-import torch
-
-from scansearch.searching.loop import SearchLoop
-
-MOST_STEPS = 5
+FEWEST, GROWTH = 2, 4
+"""Images of the first step that is timed, and how many times as many the next one has."""
+MOST_STEPS, MOST_SMALL_STEPS = 5, 3
 LONGEST_S = 3.0
-"""Seconds that the measured steps may take together, but for the last one."""
+"""Seconds that the steps of a batch may take together, but for the last one."""
 LONGEST_STEP_S = 5.0
 """Seconds of a step that is not even tried."""
-PASSES = 3
-"""Forward passes that take as long as a step, roughly: a backward pass counts as two."""
 
 
 class StepTime(NamedTuple):
     """What was measured.
 
     Args:
-        steps: How many steps, after a first one that does not count; 0 if none was measured.
-        seconds: Of one of them, on average.
-        reason: Why nothing was measured.
+        seconds: Of a step with the whole batch.
+        steps: How many steps of the last batch were timed.
+        batches: Images in the steps that it follows from: the whole batch, or smaller ones, through which a line is laid.
     """
 
-    steps: int = 0
-    seconds: float | None = None
-    reason: str = ""
+    seconds: float
+    steps: int
+    batches: tuple[int, ...]
 
 
-def measure(loop: SearchLoop, processes: int, clock: Callable[[], float] = perf_counter) -> StepTime:
-    """Takes the first steps of a search, which must not go on afterwards. Nothing is written.
+def measure(step: Callable[[int], None], batch: int, most: int, clock: Callable[[], float] = perf_counter) -> StepTime:
+    """Times steps of growing batches, up to the whole one if that takes a few seconds at most.
 
     Args:
-        loop: The search before its first step.
-        processes: How many there would be.
+        step: Takes a step with so many images.
+        batch: Images in the whole batch.
+        most: Images that fit into memory.
         clock: Seconds.
     """
-    steps = min(MOST_STEPS, loop.plan.steps - 1)
-    if not loop.strategy.traits.trains_supernet:
-        return StepTime(reason="how long networks train from scratch is not measured")
-    if processes > 1:
-        return StepTime(reason=f"it is not measured for {processes} processes")
-    if steps < 1:
-        return StepTime(reason="there is a single step")
-    if (least := _least(loop, clock)) > LONGEST_STEP_S:
-        return StepTime(
-            reason=f"a step is too long to be measured, about {least:,.0f} s by the forward pass of a few images"
-        )
-    _step(loop, clock)
-    times: list[float] = []
-    while len(times) < steps and sum(times) < LONGEST_S:
-        times.append(_step(loop, clock))
-    return StepTime(len(times), sum(times) / len(times))
-
-
-def _least(loop: SearchLoop, clock: Callable[[], float]) -> float:
-    """Seconds of a step, roughly, from the forward pass of few images, and of more as long as that is quick."""
-    images = loop.feed.train(0).images
-    _forward(loop, images[:1], clock)  # the first one compiles
-    count = 1
+    images = min(FEWEST, batch)
+    step(images)  # the first one compiles
+    points: list[tuple[int, float]] = []
     while True:
-        seconds = _forward(loop, images[:count], clock)
-        step = PASSES * seconds * len(images) / count
-        if step <= LONGEST_STEP_S or PASSES * seconds > LONGEST_STEP_S / 4 or count == len(images):
-            return step
-        count = min(4 * count, len(images))
+        times = _times(step, images, MOST_STEPS if images == batch else MOST_SMALL_STEPS, clock)
+        points = [*points[-1:], (images, median(times))]
+        if images == batch:
+            return StepTime(sum(times) / len(times), len(times), (batch,))
+        further = min(GROWTH * images, batch)
+        longest = LONGEST_STEP_S * (1 if points[1:] else GROWTH)  # of a line, two points are needed
+        if further > most or _line(points, further) > longest:
+            return StepTime(_line(points, batch), len(times), tuple(count for count, _ in points))
+        images = further
 
 
-def _forward(loop: SearchLoop, images: torch.Tensor, clock: Callable[[], float]) -> float:
-    loop.supernet.eval()
-    start = clock()
-    with torch.no_grad(), loop.fabric.autocast():
-        loop.supernet(images, loop.strategy.evaluation()).sum().item()
-    return clock() - start
+def _times(step: Callable[[int], None], images: int, most: int, clock: Callable[[], float]) -> list[float]:
+    times: list[float] = []
+    while len(times) < most and sum(times) < LONGEST_S:
+        start = clock()
+        step(images)
+        times.append(clock() - start)
+    return times
 
 
-def _step(loop: SearchLoop, clock: Callable[[], float]) -> float:
-    start = clock()
-    loop.advance()
-    loop.meter.settle()  # a GPU works behind the caller's back
-    return clock() - start
+def _line(points: Sequence[tuple[int, float]], images: int) -> float:
+    """Seconds of a step of so many images, by the line through what was measured."""
+    count, seconds = points[-1]
+    if len(points) == 1:
+        return seconds * images / count
+    fewer, before = points[0]
+    return seconds + max(0.0, seconds - before) / (count - fewer) * (images - count)

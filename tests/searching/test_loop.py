@@ -69,7 +69,7 @@ def _updates(loop):
 def probed(tmp_path):
     def run(**settings):
         Probe.kept = {}
-        scansearch.search(tmp_path / "run", strategy="probe", **{**RUN, **settings})
+        scansearch.search(tmp_path / "run", strategy="probe", mixture="keep", **{**RUN, **settings})
         return Probe.kept
 
     STRATEGIES.register("probe", Probe)

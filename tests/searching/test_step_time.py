@@ -1,68 +1,60 @@
-"""A few steps are measured, if that is quick."""
-
-from types import SimpleNamespace
+"""Steps of growing batches are timed, up to the whole one if that is quick."""
 
 import pytest
-import torch
 
 from scansearch.searching.step_time import measure
 
 
 class Search:
-    """A search whose step takes so many seconds on its own clock, and the forward pass of an image a share of them."""
+    """A search whose steps take so many seconds an image, and as long again for every call, on its own clock."""
 
-    def __init__(self, seconds, an_image=0.0, overhead=0.0, steps=100, batch=64, trains=True):
-        self.now, self.seconds, self.steps = 0.0, seconds, 0
-        self.plan = SimpleNamespace(steps=steps)
-        self.strategy = SimpleNamespace(traits=SimpleNamespace(trains_supernet=trains), evaluation=list)
-        self.feed = SimpleNamespace(train=lambda number: SimpleNamespace(images=torch.zeros(batch)))
-        self.supernet, self.fabric = self, SimpleNamespace(autocast=torch.no_grad)
-        self.meter = SimpleNamespace(settle=lambda: None)
-        self.forward = lambda images: an_image * len(images) + overhead
+    def __init__(self, an_image=0.0, a_step=0.0):
+        self.now, self.an_image, self.a_step, self.batches = 0.0, an_image, a_step, []
 
-    def eval(self):
-        return self
+    def step(self, images):
+        self.now += (self.an_image * images + self.a_step) * (1 if self.batches else 10)
+        self.batches.append(images)
 
-    def __call__(self, images, selections):
-        self.now += self.forward(images)
-        return images
-
-    def advance(self):
-        self.steps += 1
-        self.now += self.seconds * (10 if self.steps == 1 else 1)
-
-    def measured(self, processes=1):
-        return measure(self, processes, lambda: self.now)
+    def measured(self, batch=64, most=10**6):
+        return measure(self.step, batch, most, lambda: self.now)
 
 
 def test_the_first_step_does_not_count():
-    assert Search(0.1).measured()[:2] == (5, pytest.approx(0.1))
+    assert Search(a_step=0.1).measured() == (pytest.approx(0.1), 5, (64,))
 
 
 @pytest.mark.parametrize(("seconds", "steps"), [(0.5, 5), (1.0, 3), (2.0, 2), (4.0, 1)])
 def test_it_takes_a_few_seconds_at_most(seconds, steps):
-    search = Search(seconds)
-    assert search.measured()[:2] == (steps, seconds)
-    assert search.steps == steps + 1
+    search = Search(seconds / 64)
+    assert search.measured() == (pytest.approx(seconds), steps, (64,))
+    assert search.batches.count(64) == steps
 
 
-def test_a_short_search_is_not_outlived():
-    assert Search(0.1, steps=3).measured().steps == 2
-    assert Search(0.1, steps=1).measured() == (0, None, "there is a single step")
+@pytest.mark.parametrize("batch", [1, 2, 3, 8, 100])
+def test_the_whole_batch_is_tried_in_the_end_whatever_its_size(batch):
+    search = Search(0.001)
+    assert search.measured(batch).batches == (batch,)
+    assert max(search.batches) == batch
 
 
-def test_what_is_not_quick_is_not_tried():
-    search = Search(60, an_image=0.3)
-    assert (
-        search.measured().reason == "a step is too long to be measured, about 58 s by the forward pass of a few images"
-    )
-    assert search.steps == 0
+@pytest.mark.parametrize("a_step", [0.0, 0.5])
+def test_what_would_take_long_is_on_the_line_through_smaller_ones(a_step):
+    search = Search(0.3, a_step)
+    seconds, _, batches = search.measured(1000)
+    assert seconds == pytest.approx(300 + a_step)
+    assert batches == (2, 8)
+    assert max(search.batches) == 8
 
 
-def test_what_every_call_costs_is_not_taken_for_the_images():
-    assert Search(0.4, an_image=0.001, overhead=0.1).measured().steps == 5
+def test_two_points_make_a_line_though_the_second_takes_long():
+    assert Search(0.1, 4.0).measured(1000)[::2] == (pytest.approx(104), (2, 8))
 
 
-def test_what_is_not_measured_says_why():
-    assert "from scratch" in Search(1, trains=False).measured().reason
-    assert Search(1).measured(processes=2).reason == "it is not measured for 2 processes"
+def test_what_does_not_fit_into_memory_is_not_tried():
+    search = Search(0.01)
+    assert search.measured(1000, most=40).seconds == pytest.approx(10)
+    assert max(search.batches) == 32
+
+
+def test_a_step_far_too_long_is_tried_once():
+    assert Search(40.0).measured(64) == (pytest.approx(64 * 40), 1, (2,))

@@ -1,4 +1,4 @@
-"""What ``scansearch run --dry-run`` prints."""
+"""What ``scansearch estimate`` and ``scansearch run --dry-run`` print."""
 
 from __future__ import annotations
 
@@ -9,27 +9,49 @@ from typing import TYPE_CHECKING, Any
 from scansearch.cli.console import err, out, print_json
 from scansearch.display.plain import plain
 from scansearch.documents import MAX_INTEGER
+from scansearch.errors import ScansearchError
 
 if TYPE_CHECKING:
     from scansearch.runs.config import RunConfig
 
 
-def show_dry_run(config: RunConfig, folder: Path, *, json: bool) -> None:
-    """Prints all settings, as a --config file has them, and how much the search would be."""
-    from scansearch.searching.dry_run import dry_run
+def show_estimate(config: RunConfig, *, json: bool) -> None:
+    """Prints how much a search would be, want of memory included."""
+    from scansearch.searching.estimate import estimate
 
-    facts = dry_run(config, folder)
+    _show(estimate(config), json=json)
+
+
+def show_dry_run(config: RunConfig, folder: Path, *, json: bool) -> None:
+    """Prints all settings, as a --config file has them, and how much the search would be.
+
+    Raises:
+        ScansearchError: If it would surely fail for want of memory.
+    """
+    from scansearch.searching.estimate import estimate
+
+    facts = estimate(config, folder)
+    if not json:
+        out.print(config.to_toml(), markup=False, soft_wrap=True)
+    failing = facts["memory"].get("fails")
+    _show(facts, json=json, advise=not failing)
+    if failing:
+        raise ScansearchError(facts["memory"]["advice"])
+
+
+def _show(facts: dict[str, Any], *, json: bool, advise: bool = True) -> None:
     if json:
         space = facts["space"]
         if space["genotypes"] > MAX_INTEGER:  # other programs read a longer one wrongly, or not at all
             space["genotypes"] = _count(space["genotypes"])
         print_json(facts)
         return
-    out.print(config.to_toml(), markup=False, soft_wrap=True)
     for line in _lines(facts):
         out.print(line, soft_wrap=True)
     for note in facts["notes"]:
         err.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
+    if advise and (advice := facts["memory"].get("advice")):
+        err.print(f"[yellow]out of memory:[/] {plain(advice)}", soft_wrap=True)
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
@@ -45,23 +67,43 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"[bold]space[/]: {_count(space['genotypes'])} genotypes; {space['layers']} layers, each keeps "
         f"{_range(space['keep'])} of {_range(space['candidates'])}",
         f"[bold]work[/]: {', '.join([steps if work['steps'] else 'no supernet is trained', *more])}",
-        f"[bold]memory[/]: {memory['parameters']:,} parameters; {sizes}; what a step keeps for its backward pass comes on top",
+        f"[bold]memory[/]: {_peak(memory)}",
+        f"[bold]parameters[/]: {memory['parameters']:,}; {sizes}",
         f"[bold]time[/]: {_time(facts)}",
-        "nothing was written: a dry run",
+        "nothing was written",
     ]
+
+
+def _peak(memory: dict[str, Any]) -> str:
+    if "peak" not in memory:
+        return "not known before the run: no supernet is trained"
+    of = f" of {memory['available'] / 2**30:,.1f} GB" if memory["available"] else ""
+    each = f" for each of {memory['processes']} processes that share it" if memory["processes"] > 1 else ""
+    way = f"; mixture={memory['mixture']}" if memory["mixture"] != "auto" else ""
+    why = f" ({memory['reason'].partition(' ')[2]})" if memory["reason"] else ""
+    return (
+        f"{memory['peak'] / 2**20:,.0f} MB at the peak{each}{of} ({memory['device']}); the tensors of a step are "
+        f"{memory['tensors'] / 2**20:,.0f} MB of it{way}{why}"
+    )
 
 
 def _time(facts: dict[str, Any]) -> str:
     time = facts["time"]
     if time["seconds"] is None:
         return f"not known before the run: {time['reason']}"
-    each, steps = time["seconds_per_step"], time["measured_steps"]
-    later = {"judging": "judgements", "fine-tuning": "tunings"}
+    each, later = time["seconds_per_step"], {"judging": "judgements", "fine-tuning": "tunings"}
     more = ["evaluation after each epoch", *(what for what, key in later.items() if facts["work"][key])]
     return (
-        f"{each:g} s a step, measured here on {steps} {'step' if steps == 1 else 'steps'} after a first one; so the updates take "
-        f"about {_duration(time['seconds'])}; {', '.join(more)} and figures come on top"
+        f"{each:g} s a step, {_measured(facts)}; so the updates take about {_duration(time['seconds'])}; "
+        f"{', '.join(more)} and figures come on top"
     )
+
+
+def _measured(facts: dict[str, Any]) -> str:
+    steps, batches = facts["time"]["measured_steps"], facts["time"]["measured_batches"]
+    if batches == [facts["work"]["batch"]]:
+        return f"measured here on {steps} {'step' if steps == 1 else 'steps'} after a first one"
+    return f"by those with {' and '.join(map(str, batches))} images, as it would take long to measure"
 
 
 def _duration(seconds: float) -> str:

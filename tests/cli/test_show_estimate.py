@@ -1,10 +1,11 @@
-"""``scansearch run --dry-run`` tells what a search would be, and does nothing."""
+"""``scansearch estimate`` and ``scansearch run --dry-run`` tell what a search would be, and do nothing."""
 
 import json
 
 import optuna
 import pytest
 
+import scansearch
 from scansearch.documents import parse_toml
 from scansearch.runs.run import Run
 from scansearch.runs.tables import METRICS
@@ -21,6 +22,10 @@ def test_it_tells_the_search_that_follows(call, tiny, finished, here):
     assert facts["space"]["genotypes"] > 1
     memory = facts["memory"]
     assert memory["optimizer"] == 2 * memory["weights"] == 8 * memory["parameters"]
+    assert memory["tensors"] + memory["process"] < memory["peak"] < memory["available"]
+    assert memory["mixture"] == run.environment["mixture"] == "keep"
+    assert memory["reason"] == run.environment["mixture_reason"]
+    assert memory["advice"] is None
     time = facts["time"]
     assert 1 <= time["measured_steps"] <= 5
     assert time["seconds"] == pytest.approx(time["seconds_per_step"] * facts["work"]["steps"], rel=0.01)
@@ -35,7 +40,7 @@ def test_its_settings_are_readable_and_what_it_would_be_follows(call, tiny, here
         "; evaluation after each epoch, judging and figures come on top",
         "genotypes; 2 layers",
         "2 epochs of 3 steps: 6 updates of the weights, 107 genotypes judged",
-        "a dry run",
+        "nothing was written",
     ):
         assert said in told
     assert not list(here.iterdir())
@@ -134,3 +139,49 @@ def test_a_study_that_goes_on_is_read_and_not_written(call, tiny, here, storage)
     before = snapshot(here)
     assert call(*tiny, *told, "--out", "two", "--dry-run").status == 0
     assert snapshot(here) == before
+
+
+def estimate_of(arguments):
+    return ["estimate", *arguments[1:]]
+
+
+def test_an_estimate_is_that_of_the_dry_run_and_needs_no_folder(call, tiny, here):
+    facts, dry = (json.loads(call(*arguments, "--json").out) for arguments in (estimate_of(tiny), [*tiny, "--dry-run"]))
+    for name in ("settings", "images", "space", "work"):
+        assert facts[name] == dry[name]
+    assert facts["memory"]["tensors"] == pytest.approx(dry["memory"]["tensors"], rel=0.02)
+    told = call(*estimate_of(tiny)).out
+    assert told.startswith("images: ")
+    assert " MB at the peak of " in told
+    assert "mixture=keep (is the fastest way that fits: at most about " in told
+    assert not list(here.iterdir())
+
+
+def test_python_says_the_same(here):
+    options = {"limit": 96, "patch_size": 2, "depth": 1, "batch_size": 32, "epochs": 1}
+    facts = scansearch.estimate(model="local_vim_nano", **options)
+    assert facts["work"]["steps"] == 3
+    assert facts["memory"]["peak"] > facts["memory"]["tensors"] > 4 * facts["memory"]["parameters"]
+
+
+@pytest.fixture
+def little(monkeypatch):
+    """As if the machine had half a gigabyte and a process needed none."""
+    for name, size in (("device_memory", lambda device: 4 << 20), ("PROCESS", 0), ("PIECES", 0), ("AFTER", 0)):
+        monkeypatch.setattr(f"scansearch.searching.memory_fit.{name}", size)
+    for name, value in (("resident_memory", lambda: 0), ("AFTER", 0)):
+        monkeypatch.setattr(f"scansearch.searching.estimate.{name}", value)
+    monkeypatch.setattr("scansearch.searching.assemble.check_fits", lambda *arguments: None)
+
+
+def test_what_does_not_fit_is_told_by_an_estimate_and_refused_by_a_run(call, refused, tiny, here, little):
+    told = [*tiny, "--set", "mixture=keep", "--set", "scan_backend=cpu"]
+    result = call(*estimate_of(told))
+    assert result.status == 0
+    assert "out of memory: this search needs about " in result.err
+    assert "but the cpu has 0.0039 GB; use --set mixture=" in result.err
+    assert json.loads(call(*estimate_of(told), "--json").out)["memory"]["fails"] is True
+    dry = call(*told, "--dry-run")
+    assert dry.status == 2
+    assert "error: this search needs about " in dry.err
+    assert not list(here.iterdir())

@@ -1,0 +1,94 @@
+"""What a step of a search holds in memory, counted on steps of a few images and exact for any batch.
+
+The operations of a step are the same for every batch, and what lives after each of them grows linearly with it. So two small
+batches give it for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from scansearch.machine.live_memory import LiveMemory
+from scansearch.models import ModelSpec
+from scansearch.registry import STRATEGIES
+from scansearch.runs.config import RunConfig, validated
+from scansearch.runs.folder import RunFolder
+from scansearch.searching.loop import SearchLoop
+from scansearch.searching.parts import Parts, make_loop
+from scansearch.training.events import Silent
+from scansearch.training.feed import Feed
+
+SMALL = (2, 4)
+"""Images of a process in the steps that are counted."""
+STEPS = 2
+"""The first leaves behind what an optimiser remembers."""
+
+
+class Counted(NamedTuple):
+    """Bytes that live after each operation of a step.
+
+    Args:
+        images: Images in it, of one process.
+        live: The bytes.
+    """
+
+    images: int
+    live: Sequence[int]
+
+    def at_most(self, images: int) -> int:
+        """No less than the peak with so many images, as far as there are not fewer than here."""
+        return max(max(self.live), max(self.live) * images // self.images)
+
+
+class Footprint(NamedTuple):
+    """What a process holds at the peak of a step: parameters, gradients, optimiser, and what is kept for the backward pass.
+
+    Args:
+        less: Of a small batch.
+        more: Of a larger one.
+    """
+
+    less: Counted
+    more: Counted
+
+    def bytes_at(self, images: int) -> int:
+        """The peak with so many images a process."""
+        (few, low), (many, high) = self
+        if few == many:
+            return self.more.at_most(images)
+        if len(low) != len(high):  # draws that run a varying number of branches
+            low, high = [max(low)], [max(high)]
+        further = (images - few) / (many - few)
+        return round(max(a + (b - a) * further for a, b in zip(low, high, strict=True)))
+
+
+def footprint(parts: Parts, config: RunConfig, spec: ModelSpec) -> Footprint:
+    """Counts the memory of a search's last step, in which all that learns does. All of its processes must call it.
+
+    Args:
+        parts: What the search is made of. It is left as it is, and nothing is written.
+        config: Its settings.
+        spec: The model, which may run its directions in another way.
+    """
+    return Footprint(*(counted(parts, config, spec, images) for images in SMALL))
+
+
+def counted(parts: Parts, config: RunConfig, spec: ModelSpec, images: int = SMALL[0]) -> Counted:
+    """The same, of a step with so many images a process."""
+    kind, alone = STRATEGIES.get(config.strategy.name), config.alone()
+    strategy = kind(validated(kind.Settings, alone.strategy.settings, "strategy"))
+    with LiveMemory() as memory:
+        loop = make_loop(replace(parts, spec=spec, strategy=strategy), alone, RunFolder("."), Silent())
+        loop.feed = small_feed(loop, config, images)
+        for _ in range(STEPS):
+            loop.step = loop.plan.steps - 1
+            loop.advance()
+    return Counted(loop.feed.batches.size // loop.processes.size, memory.bytes)
+
+
+def small_feed(loop: SearchLoop, config: RunConfig, images: int) -> Feed:
+    """Batches of the same search with so many images a process."""
+    share, size = loop.strategy.traits.held_out_share, images * loop.processes.size
+    return Feed(loop.data, config.augment, size, config.seed, loop.fabric, share)

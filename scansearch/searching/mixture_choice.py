@@ -1,0 +1,101 @@
+"""How a search runs the directions of a layer where its settings leave that open: the fastest way that its machine has memory for.
+
+What decides is counted (``footprint.py``) and held against all the memory that the device has, never against what is free: the
+same search on a machine of the same description is computed in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from scansearch.errors import ScansearchError
+from scansearch.models import ModelSpec
+from scansearch.runs.config import RunConfig
+from scansearch.searching.footprint import counted, footprint
+from scansearch.searching.memory_fit import Device, batch_of, device_of, gigabytes, too_much
+from scansearch.searching.parts import Parts
+
+MODES = ("keep", "recompute", "streamed")
+"""From the fastest, which needs the most memory, to the slowest: `python -m benchmarks many memory` measures them."""
+
+
+class Choice(NamedTuple):
+    """How the directions of a layer are run.
+
+    Args:
+        mixture: ``keep``, ``recompute`` or ``streamed``.
+        reason: Why, one line.
+    """
+
+    mixture: str
+    reason: str
+    live: int = 0
+    """Bytes of the tensors of a process at the peak of a step, at most."""
+
+
+def has_mixture(spec: ModelSpec) -> bool:
+    """Whether a model can be told how to run the directions of a layer."""
+    return "mixture" in spec.Options.model_fields
+
+
+def running(spec: ModelSpec, mixture: str) -> ModelSpec:
+    """The same model, running its directions in this way."""
+    return spec.configure(mixture=mixture) if has_mixture(spec) else spec
+
+
+def as_before(parts: Parts, config: RunConfig, before: Mapping[str, Any]) -> Parts:
+    """The parts of a search that goes on, running its directions as it began, whatever would be chosen now."""
+    if not is_open(parts, config):
+        return parts
+    return chosen(parts, Choice(before["mixture"], before.get("mixture_reason", "")))
+
+
+def is_open(parts: Parts, config: RunConfig) -> bool:
+    """Whether there is something to choose: a supernet is trained, and its settings leave it open how."""
+    return config.machine.mixture == "auto" and has_mixture(parts.spec) and parts.strategy.traits.trains_supernet
+
+
+def choose(parts: Parts, config: RunConfig, processes: int) -> Choice:
+    """Chooses for a search of so many processes; all of them must call it."""
+    device, images = device_of(parts, config), batch_of(parts, config) // processes
+    live = counted(parts, config, running(parts.spec, MODES[0])).at_most(images)
+    if device.fits(live):  # mostly there is much room, and one small step is enough to know
+        return Choice(MODES[0], _reason(MODES[0], device, live), live)
+    for mixture in MODES:
+        live = footprint(parts, config, running(parts.spec, mixture)).bytes_at(images)
+        if device.fits(live):
+            break
+    return Choice(mixture, _reason(mixture, device, live), live)
+
+
+def chosen(parts: Parts, choice: Choice) -> Parts:
+    """The parts of a search that is run in this way, and says so."""
+    environment = {**parts.environment, "mixture": choice.mixture, "mixture_reason": choice.reason}
+    return replace(parts, spec=running(parts.spec, choice.mixture), environment=environment)
+
+
+def settled(parts: Parts, config: RunConfig, processes: int) -> Parts:
+    """The parts of a new search, which says how it runs the directions of a layer.
+
+    Raises:
+        ScansearchError: If no way fits into the memory of its device.
+    """
+    if not is_open(parts, config):
+        return parts
+    choice, device = choose(parts, config, processes), device_of(parts, config)
+    if device.fails(choice.live):
+        found = footprint(parts, config, running(parts.spec, choice.mixture))
+        raise ScansearchError(too_much(device, {choice.mixture: found}, batch_of(parts, config), processes))
+    return chosen(parts, choice)
+
+
+def _reason(mixture: str, device: Device, live: int) -> str:
+    if not device.total:
+        return f"{mixture}, as the system does not say how much memory it has"
+    why = "is the fastest way that fits" if device.fits(live) else "needs the least memory"
+    return (
+        f"{mixture} {why}: at most about {gigabytes(device.needs(live))} of the {gigabytes(device.total)} of the "
+        f"{device.kind}"
+    )
