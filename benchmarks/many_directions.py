@@ -19,7 +19,7 @@ from scansearch.registry import SEARCH_SPACES
 
 GRID, WIDTH, BATCH = (8, 8), 32, 64
 COUNTS = (8, 32, 128)
-NAMES = ("streamed, chunks of 8", "kept", "loop, checkpointed", "loop")
+NAMES = ("recomputed, chunks of 8", "kept", "loop, checkpointed", "loop")
 ROUNDS = 3
 """At most so many: the loops take their time."""
 
