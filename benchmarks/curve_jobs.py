@@ -103,7 +103,7 @@ class Search:
 
     Args:
         task: What is searched.
-        strategy: The strategy's name; behind a comma, settings of it: ``single_path,pick=judged``.
+        strategy: The strategy's name; behind a comma, settings of it: ``single_path,pick=expected``.
         seed: Its seed.
         epochs: Epochs of the supernet.
         judged: Genotypes judged after it.

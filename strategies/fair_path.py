@@ -37,7 +37,6 @@ class FairPath(GeneticSearch):
                     "momentum": 0.9, "weight_decay": 4e-5, "clip_norm": 0.0,
                 },
                 "augment": IMAGENET_AUGMENT,
-                "strategy": {"pick": "judged"},
             },
             not_here=(
                 "NSGA-II for accuracy, FLOPs and parameters: SPOS' evolution for accuracy here",

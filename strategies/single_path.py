@@ -35,7 +35,7 @@ class SinglePath(GeneticSearch):
                 "augment": {**IMAGENET_AUGMENT, "jitter": 0.4},
                 "strategy": {
                     "population": 50, "generations": 20, "parents": 10, "mutations": 25, "crossovers": 25,
-                    "mutation_rate": 0.1, "pick": "judged",
+                    "mutation_rate": 0.1,
                 },
             },
             not_here=(

@@ -111,13 +111,13 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
     [
         (
             ["sacn"],
-            "unknown benchmark 'sacn'; there is: scan, step, derived, update, many, orders, strategies, subsets, memory, planted",
+            f"unknown benchmark 'sacn'; there is: {', '.join(command.BENCHMARKS)}",
         ),
         (["--repeats", "0"], "--repeats must be at least 1, but got 0"),
         (["--seeds", "0"], "--seeds must be at least 1, but got 0"),
         (["planted", "--strategy", "dart"], "unknown strategy 'dart'; there is: binary_gates, darts"),
         (["--check", "--tiny"], "leave --tiny out"),
-        (["many", "--check"], "measure some of scan, step, derived, update, planted, decoys"),
+        (["many", "--check"], "measure some of scan, step, derived, update, scale, estimate, planted, decoys"),
         (["--json", "nowhere/figures.json"], "--json needs an existing folder, but there is no nowhere"),
     ],
 )
@@ -134,17 +134,8 @@ def test_whole_searches_run_only_when_they_are_named(monkeypatch):
         monkeypatch.setitem(command.BENCHMARKS, name, lambda options, name=name: ran.append(name) or [])
     command.main([])
     assert ran == [
-        "scan",
-        "step",
-        "derived",
-        "update",
-        "many",
-        "orders",
-        "strategies",
-        "subsets",
-        "memory",
-        "images",
-        "loader",
+        *("loader", "scan", "step", "floor", "derived", "update", "scale", "many", "orders"),
+        *("strategies", "subsets", "memory", "estimate", "images"),
     ]
     command.main(["decoys", "planted"])
     assert ran[-2:] == ["decoys", "planted"]

@@ -70,9 +70,9 @@ def test_all_judgements_are_spent(strategy):
 
 def test_settings_stand_behind_a_strategy():
     plain, chosen = (
-        Search(Task("h"), name, 0, 1, 40, False) for name in ("single_path", "single_path,pick=judged,sandwich=2")
+        Search(Task("h"), name, 0, 1, 40, False) for name in ("single_path", "single_path,pick=expected,sandwich=2")
     )
-    assert chosen.settings == {**plain.settings, "pick": "judged", "sandwich": 2}
+    assert chosen.settings == {**plain.settings, "pick": "expected", "sandwich": 2}
     assert chosen.key != plain.key
     rates = {"epoch": 2.0, "judgement": 0.1}
     assert len({curves.planned(one.strategy, 10, rates, tiny=False) for one in (plain, chosen)}) == 1

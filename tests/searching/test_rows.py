@@ -32,11 +32,14 @@ def test_nothing_on_the_front_is_beaten_and_everything_else_is(judged):
 
 def test_rows_tell_costs_in_the_budgets_unit_or_as_the_number_of_directions():
     judged = {((0, 1), (2,)): 0.5, ((0,), (2,)): 0.5}
-    assert judged_rows(SPACE, judged) == [
-        (1, 0.5, 1060.0, "FLOPs", 0, "h v; w2"),
-        (2, 0.5, 1030.0, "FLOPs", 1, "h; w2"),
+    assert judged_rows(SPACE, judged, "accuracy") == [
+        (1, 0.5, "accuracy", 1060.0, "FLOPs", 0, "h v; w2"),
+        (2, 0.5, "accuracy", 1030.0, "FLOPs", 1, "h; w2"),
     ]
-    assert [row[2:5] for row in judged_rows(PLAIN, judged)] == [(3.0, "directions", 0), (2.0, "directions", 1)]
+    assert [row[2:6] for row in judged_rows(PLAIN, judged, "mean_iou")] == [
+        ("mean_iou", 3.0, "directions", 0),
+        ("mean_iou", 2.0, "directions", 1),
+    ]
     assert SPACE.cost_text(((0, 1), (2,))) == "1,060 FLOPs"
 
 

@@ -4,7 +4,14 @@ import pytest
 from additive import Additive, searched
 from toy_search import space
 
-BY_EVOLUTION = {"population": 20, "generations": 4, "parents": 5, "mutations": 10, "crossovers": 10}  # at most 100
+BY_EVOLUTION = {
+    "pick": "expected",
+    "population": 20,
+    "generations": 4,
+    "parents": 5,
+    "mutations": 10,
+    "crossovers": 10,
+}  # at most 100
 BEYOND = {"single_path": BY_EVOLUTION, "random_search": {"images": 0}}
 
 
@@ -14,7 +21,7 @@ def test_under_noise_the_expected_one_is_better_than_the_most_accurate(name):
     for pick in found:
         for seed in range(4):
             judge = Additive(bound, seed, noise=0.2)
-            found[pick] += judge.share(searched(name, bound, judge, seed, pick=pick, **BEYOND[name]).choose())
+            found[pick] += judge.share(searched(name, bound, judge, seed, **{**BEYOND[name], "pick": pick}).choose())
     assert found["expected"] > found["judged"] + 0.4
 
 

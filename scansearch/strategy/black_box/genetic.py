@@ -11,16 +11,14 @@ from typing_extensions import override
 from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import Choice
 from scansearch.strategy.black_box.ask import Ask
-from scansearch.strategy.black_box.black_box_strategy import PICK, BlackBox, BlackBoxSettings, Pick, one_of
+from scansearch.strategy.black_box.black_box_strategy import BlackBox, BlackBoxSettings, one_of
 
 if TYPE_CHECKING:
     import torch
 
 
 class GeneticSettings(BlackBoxSettings):
-    """Settings of the genetic search; the defaults are the published ones, but for ``pick``."""
-
-    pick: Pick = Field("expected", description=PICK)
+    """Settings of the genetic search; the defaults are the published ones."""
 
     generations: int = Field(
         20, ge=0, le=MOST_JUDGED, description="Generations of the evolution after training; 0: random genotypes."
