@@ -117,7 +117,7 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
         (["--seeds", "0"], "--seeds must be at least 1, but got 0"),
         (["planted", "--strategy", "dart"], "unknown strategy 'dart'; there is: binary_gates, darts"),
         (["--check", "--tiny"], "leave --tiny out"),
-        (["many", "--check"], "measure some of scan, step, derived, update, scale, estimate, planted, decoys"),
+        (["many", "--check"], "measure some of scan, step, derived, update, scale, planted, decoys"),
         (["--json", "nowhere/figures.json"], "--json needs an existing folder, but there is no nowhere"),
     ],
 )
@@ -135,7 +135,7 @@ def test_whole_searches_run_only_when_they_are_named(monkeypatch):
     command.main([])
     assert ran == [
         *("loader", "scan", "step", "floor", "derived", "update", "scale", "many", "orders"),
-        *("strategies", "subsets", "memory", "estimate", "images"),
+        *("strategies", "subsets", "memory", "images"),
     ]
     command.main(["decoys", "planted"])
     assert ran[-2:] == ["decoys", "planted"]
