@@ -111,7 +111,9 @@ def read_network_file(path: Path) -> tuple[NetworkFacts | None, dict[str, torch.
     except OSError as error:
         raise ScansearchError(f"{path}: cannot read these weights: {(error.strerror or str(error)).lower()}") from error
     except Exception as error:  # a file by anyone's hand: there is no telling what its readers stumble over
-        raise ScansearchError(f"{path}: cannot read these weights: {' '.join(str(error).split())}") from error
+        raise ScansearchError(
+            f"{path}: cannot read these weights: {' '.join(str(error).split())}; restore it"
+        ) from error
     return _facts(told[KEY], path) if KEY in told else None, tensors
 
 

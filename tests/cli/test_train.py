@@ -63,6 +63,7 @@ def test_a_name_or_a_folder(call, refused, genotype, here):
     both = refused("train", "--genotype", genotype, "--name", "a", "--out", "b")
     assert both.startswith("--name and --out both say where")
     assert "may become a file" in refused("train", "--genotype", genotype, "--name", "../a")
+    assert "may become a file" in refused("train", "--genotype", genotype, "--name", "")
     assert "holds a run already" in refused("train", "--genotype", genotype, *SHORT, "--name", "final")
 
 
