@@ -40,6 +40,11 @@ def named(strategy: str) -> tuple[str, dict[str, Any]]:
     return name, {key: _value(text) for key, _, text in (setting.partition("=") for setting in settings)}
 
 
+def judges(strategy: str) -> bool:
+    """Whether a strategy judges genotypes after training."""
+    return named(strategy)[0] in JUDGED
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
@@ -172,5 +177,5 @@ def rate(job: Rate) -> dict[str, float]:
         alone = train(Training(task, [["h"]] * LAYERS, 0, job.tiny))["seconds"] / (1 if job.tiny else EPOCHS)
     first = timed(few, 20)
     epoch = (timed(many, 20) - first) / (many - few)
-    judgement = (timed(few, 120) - first) / 100 if named(job.strategy)[0] in JUDGED else 0.0
+    judgement = (timed(few, 120) - first) / 100 if judges(job.strategy) else 0.0
     return {"epoch": max(epoch / alone, 0.1), "judgement": max(judgement / alone, 0.0)}

@@ -18,7 +18,6 @@ import numpy as np
 
 from benchmarks.curve_jobs import (
     EPOCHS,
-    JUDGED,
     LAYERS,
     MODEL,
     ORDERS,
@@ -27,6 +26,7 @@ from benchmarks.curve_jobs import (
     Task,
     Training,
     find,
+    judges,
     named,
     rate,
     train,
@@ -63,9 +63,9 @@ def tasks(count: int, layout_seed: int | None) -> list[Task]:
 def planned(strategy: str, budget: int, rates: dict[str, float], *, tiny: bool) -> tuple[int, int]:
     """Epochs and judgements that so many trainings' time allows."""
     time = float(budget * (1 if tiny else EPOCHS))
-    judges = named(strategy)[0] in JUDGED and rates["judgement"] > 0
-    judged = round(JUDGING * time / rates["judgement"]) if judges else 20
-    return max(1, int(time * ((1 - JUDGING) if judges else 1) / rates["epoch"])), max(20, judged)
+    asks = judges(strategy) and rates["judgement"] > 0
+    judged = round(JUDGING * time / rates["judgement"]) if asks else 20
+    return max(1, int(time * ((1 - JUDGING) if asks else 1) / rates["epoch"])), max(20, judged)
 
 
 def best_of(pool: Sequence[dict[str, float]], count: int) -> float:
@@ -153,7 +153,7 @@ class Study:
                 regret.append((best - accuracy) / (best - random) if best > random else float("nan"))
             chance = [best_of(pool, budget + 1) for pool in pools]
             seconds = [self.record.found[job.key]["seconds"] for job in jobs]
-            judged = jobs[0].judged if named(name)[0] in JUDGED else 0
+            judged = jobs[0].judged if judges(name) else 0
             right = [self.right(job) for job in jobs]
             rows.append(Row(name, budget, jobs[0].epochs, judged, found, chance, regret, right, seconds))
         return rows

@@ -7,7 +7,9 @@ what there is left to win.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -72,7 +74,7 @@ def copy_rate(size: int) -> float:
 
 def product_seconds(step: Callable[[], object]) -> float:
     """How long the matrix products of a step take by themselves: each size that occurs, timed on its own."""
-    seen: list[tuple[Any, tuple[Any, ...]]] = []
+    seen = Counter[tuple[Any, tuple[Any, ...]]]()
 
     class Products(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -82,15 +84,16 @@ def product_seconds(step: Callable[[], object]) -> float:
                 torch.ops.aten.addmm,
                 torch.ops.aten.baddbmm,
             ):
-                seen.append((func, tuple(torch.empty_strided(t.shape, t.stride()).normal_() for t in args)))
+                seen[func, tuple((tuple(t.shape), t.stride()) for t in args)] += 1
             return func(*args, **(kwargs or {}))
 
     with Products():
         step()
     total = 0.0
     with torch.no_grad():
-        for func, tensors in seen:
-            total += min(interleaved({"product": lambda: func(*tensors)}, 3)["product"])  # noqa: B023 - called at once
+        for (func, sizes), times in seen.items():
+            tensors = [torch.empty_strided(*size).normal_() for size in sizes]
+            total += times * min(interleaved({"product": lambda: func(*tensors)}, 3)["product"])  # noqa: B023 - called at once
     return 1e-3 * total
 
 
@@ -147,7 +150,7 @@ class Floor:
 
 @dataclass(frozen=True)
 class Rates:
-    """Floats a second, and bytes."""
+    """Floats a second."""
 
     arithmetic: float
     exponentials: float
@@ -165,55 +168,55 @@ class Rates:
 
 def run(repeats: int, *, tiny: bool = False) -> list[Floor]:
     """The accounts of one scan and of one step of the default supernet."""
-    threads = torch.get_num_threads()
     arithmetic = arithmetic_rate()
     rates = Rates(arithmetic, exponential_rate(arithmetic))
-    return [_scan(rates, repeats, threads, tiny), _step(rates, repeats, threads, tiny)]
+    return [_scan(rates, repeats, tiny), _step(rates, repeats, tiny)]
 
 
-def _timed(function: Callable[[], object], repeats: int, threads: int) -> tuple[list[float], tuple[int, list[float]]]:
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it torch computes on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _timed(function: Callable[[], object], repeats: int) -> tuple[list[float], tuple[int, list[float]]]:
+    threads = torch.get_num_threads()
     together = interleaved({"ours": function}, repeats)["ours"] if threads > 1 else []
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return interleaved({"ours": function}, repeats)["ours"], (threads, together)
-    finally:
-        torch.set_num_threads(threads)
 
 
-def _bytes(shape: scan.Shape, passes: int, rate: float) -> float:
-    return 1e3 * passes * 4 * shape.groups * shape.batch * shape.length * shape.channels / rate
-
-
-def _alone(measure: Callable[[], float], threads: int) -> float:
-    torch.set_num_threads(1)
-    try:
-        return measure()
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _scan(rates: Rates, repeats: int, threads: int, tiny: bool) -> Floor:
-    shape = scan.TINY["tiny"] if tiny else scan.SHAPES["c"]
+def _moved(shape: scan.Shape, passes: int) -> float:
+    """Milliseconds in which so many tensors of u's size are read or written, on one thread."""
     size = 4 * shape.groups * shape.batch * shape.length * shape.channels
-    moved = _bytes(shape, SCAN_PASSES, _alone(lambda: copy_rate(size), threads))
-    measured, together = _timed(scan.forward_backward(scan.contestants()["cpu"], shape), repeats, threads)
-    pieces = {**rates.scan(shape), "reading and writing": moved}
+    with one_thread():
+        return 1e3 * passes * size / copy_rate(size)
+
+
+def _scan(rates: Rates, repeats: int, tiny: bool) -> Floor:
+    shape = scan.TINY["tiny"] if tiny else scan.SHAPES["c"]
+    pieces = {**rates.scan(shape), "reading and writing": _moved(shape, SCAN_PASSES)}
+    measured, together = _timed(scan.forward_backward(scan.contestants()["cpu"], shape), repeats)
     return Floor("scan", f"floor: selective scan, forward + backward, {shape}", pieces, measured, together)
 
 
-def _step(rates: Rates, repeats: int, threads: int, tiny: bool) -> Floor:
+def _step(rates: Rates, repeats: int, tiny: bool) -> Floor:
     model, batch = ("nano", 2) if tiny else ("micro", supernet_step.BATCH)
-    options: Any = MODELS.get(f"local_vim_{model}").options
-    layers = MODELS.get(f"local_vim_{model}").layers(supernet_step.SHAPE)
+    spec: Any = MODELS.get(f"local_vim_{model}")
+    options, layers = spec.options, spec.layers(supernet_step.SHAPE)
     tokens = layers[0].grid[0] * layers[0].grid[1]
     shape = scan.Shape(8, batch, tokens, options.expand * options.embed_dim, options.d_state)
     step = supernet_step.step(supernet_step.supernet(model), batch)
     step()  # compiles
-    size = 4 * shape.groups * shape.batch * shape.length * shape.channels
-    rate = _alone(lambda: copy_rate(size), threads)
     pieces = {name: len(layers) * value for name, value in rates.scan(shape).items()}
-    pieces["matrix products"] = 1e3 * _alone(lambda: product_seconds(step), threads)
-    pieces["reading and writing"] = len(layers) * _bytes(shape, STEP_PASSES, rate)
-    measured, together = _timed(step, repeats, threads)
+    with one_thread():
+        pieces["matrix products"] = 1e3 * product_seconds(step)
+    pieces["reading and writing"] = len(layers) * _moved(shape, STEP_PASSES)
+    measured, together = _timed(step, repeats)
     title = f"floor: supernet step, forward + backward, {len(layers)} layers, each {shape}"
     return Floor("step", title, pieces, measured, together)

@@ -6,10 +6,11 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -75,15 +76,25 @@ def _peak(benchmark: str, name: str, tiny: bool) -> float:
 
 
 def _in_fresh_process(benchmark: str, name: str) -> float:
-    command = [sys.executable, "-m", "benchmarks.memory", benchmark, name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    peak: float = in_fresh_process(["benchmarks.memory", benchmark, name], f"the memory of {benchmark} {name}")
+    return peak
+
+
+def in_fresh_process(module: Sequence[str], what: str) -> Any:
+    """The JSON that a module prints in a process of its own.
+
+    Args:
+        module: Its name and arguments.
+        what: What it measures, for messages.
+
+    Raises:
+        ScansearchError: If it fails.
+    """
+    done = subprocess.run([sys.executable, "-m", *module], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ScansearchError(
-            f"measuring the memory of {benchmark} {name} failed with status {done.returncode}: {last}"
-        )
-    peak: float = json.loads(done.stdout)
-    return peak
+        raise ScansearchError(f"measuring {what} failed with status {done.returncode}: {last}")
+    return json.loads(done.stdout)
 
 
 def measure(warm_up: Callable[[], object], function: Callable[[], object]) -> float:

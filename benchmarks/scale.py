@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import torch
 
@@ -17,7 +15,6 @@ from benchmarks.looped import LoopedMixer
 from benchmarks.peers import time_major
 from benchmarks.supernet_step import SHAPE, step
 from benchmarks.timing import interleaved
-from scansearch.errors import ScansearchError
 from scansearch.models import Selection
 from scansearch.models.mixer import ScanMixer
 from scansearch.models.mixer_options import MixerOptions
@@ -133,23 +130,17 @@ def _batch(tiny: bool) -> int:
 
 
 def _peak_apart(axis: str, name: str, size: int) -> float:
-    return float(_in_fresh_process([sys.executable, "-m", "benchmarks.scale", "peak", axis, name, str(size)]))
-
-
-def _updates(count: int, tiny: bool) -> list[float]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    flags = ["--tiny"] if tiny else []
-    found: list[float] = json.loads(_in_fresh_process([*launcher, "-m", "benchmarks.scale", "updates", *flags]))
+    module = ["benchmarks.scale", "peak", axis, name, str(size)]
+    found: float = memory.in_fresh_process(module, f"the memory of scale {axis} {name} {size}")
     return found
 
 
-def _in_fresh_process(command: list[str]) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(torch.get_num_threads()))}
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, env=environment)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ScansearchError(f"measuring {' '.join(command[-3:])} failed with status {done.returncode}: {last}")
-    return done.stdout
+def _updates(count: int, tiny: bool) -> list[float]:
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    flags = ["--tiny"] if tiny else []
+    module = [*launcher, "-m", "benchmarks.scale", "updates", *flags]
+    found: list[float] = memory.in_fresh_process(module, f"updates of {count} processes")
+    return found
 
 
 def main(arguments: list[str]) -> None:

@@ -37,6 +37,7 @@ def draw(source: RunSource) -> Figure:
     axes, counts = figure.subplots(), matrix(found)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=blues(), vmin=0, vmax=1, interpolation="nearest", aspect="equal")
+    axes.set_anchor("N")  # of what is left over, above the axes would leave too little below for the names
     axes.set_xlabel("predicted")
     axes.set_ylabel("class")
     axes.spines[:].set_visible(False)

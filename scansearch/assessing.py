@@ -48,13 +48,14 @@ def evaluate(
     """
     from scansearch.finish import finish_evaluation
     from scansearch.retraining.evaluation import Examination, examine_network
+    from scansearch.retraining.final_source import run_folder
 
     own = find_genotype(str(genotype)) if isinstance(genotype, (str, Path)) else genotype
     root = None if data_root is None else str(data_root)
     found, _ = examine_network(Examination(Path(path), data, root, model, own, sizes, batch_size, again))
-    if Path(path).is_dir():
-        for line in finish_evaluation(path).failures:
-            warnings.warn(line, stacklevel=2)
+    folder = run_folder(Path(path))
+    for line in finish_evaluation(folder).failures if folder is not None else ():
+        warnings.warn(line, stacklevel=2)
     return found
 
 

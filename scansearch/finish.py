@@ -49,7 +49,7 @@ def finish(folder: str | Path, genotype: Genotype) -> Finished:
     """
     folder, done = Path(folder), Finished()
     shown = shlex.quote(str(folder))
-    weights = trained_weights(folder)
+    weights = trained_weights(folder, genotype)
     if weights is not None:
         with done.attempt("writing model_card.md", f"scansearch resume {shown}"):
             done.files.append(write_card(folder))

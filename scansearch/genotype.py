@@ -199,7 +199,7 @@ def _in_run(folder: Path) -> Path:
         return file
     if (folder / "config.toml").is_file():
         raise ScansearchError(
-            f"{folder} holds no genotype yet; finish the search with `scansearch resume {quote(str(folder))}`"
+            f"{folder} holds no genotype yet; finish it with `scansearch resume {quote(str(folder))}`"
         )
     raise ScansearchError(f"{folder} holds no genotype.json; name a run folder that has one, or a genotype file")
 

@@ -277,9 +277,7 @@ def test_a_run_folder_means_its_genotype(tmp_path):
     ):
         Genotype.load(run)
     (run / "config.toml").touch()
-    with pytest.raises(
-        ScansearchError, match=r"holds no genotype yet; finish the search with `scansearch resume '.*'`$"
-    ):
+    with pytest.raises(ScansearchError, match=r"holds no genotype yet; finish it with `scansearch resume '.*'`$"):
         Genotype.load(run)
     Genotype.from_directions(FOUR).save(run / "genotype.json")
     assert scansearch.load_genotype(str(run)) == Genotype.from_directions(FOUR)

@@ -13,6 +13,7 @@ from scansearch.cli.program import program
 from scansearch.display.plain import plain
 
 if TYPE_CHECKING:
+    from scansearch.retraining.evaluation import Examination
     from scansearch.runs.evaluation_json import AtSize, Evaluation
 
 WORST = 5
@@ -58,12 +59,14 @@ def command(
     from scansearch.finish import finish_evaluation
     from scansearch.genotype import find_genotype
     from scansearch.retraining.evaluation import Examination, examine_network
+    from scansearch.retraining.final_source import run_folder
     from scansearch.training.events import Silent
 
     named = None if genotype is None else find_genotype(genotype)
     wanted = Examination(source, data, data_root, model, named, sizes, batch_size, again)
     found, new = examine_network(wanted, Silent())
-    done = finish_evaluation(source) if source.is_dir() else None
+    folder = run_folder(source)
+    done = None if folder is None else finish_evaluation(folder)
     if json:
         print_json({"source": str(source), "new": new, **found.model_dump(mode="json")})
     else:
@@ -71,11 +74,25 @@ def command(
         for path in done.files if done else ():
             out.print(f"  {plain(path)}", style="dim", soft_wrap=True)
     if not new:
-        words = shlex.join(["evaluate", str(source), "--again"])
+        words = shlex.join(_words(wanted))
         note = f"these test images were looked at on {found.time} UTC, and not again now; `{program()} {words}` does"
         err.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)
     for line in done.failures if done else ():
         complain(line, 0)
+
+
+def _words(wanted: Examination) -> list[str]:
+    """Arguments of the program that look again, with all that was asked for."""
+    given = {"--data": wanted.data, "--data-root": wanted.data_root}
+    sizes = [word for size in wanted.sizes or () for word in ("--size", str(size))]
+    usual = wanted.batch_size == type(wanted).batch_size
+    return [
+        *("evaluate", str(wanted.path)),
+        *(word for name, value in given.items() if value is not None for word in (name, value)),
+        *sizes,
+        *([] if usual else ["--batch-size", str(wanted.batch_size)]),
+        "--again",
+    ]
 
 
 def _worst(found: Evaluation) -> list[str]:

@@ -39,7 +39,8 @@ def command(
     from scansearch.registry import EXPORTERS
 
     exporter, path = EXPORTERS.get(to), Path(source)
-    network = DerivedNetwork(find_genotype(source), trained_weights(path), title_of(path))
+    genotype = find_genotype(source)
+    network = DerivedNetwork(genotype, trained_weights(path, genotype), title_of(path))
     if untrained and network.weights is None:
         network = network.with_initial_weights()
     reason = exporter.applies(network)

@@ -89,7 +89,7 @@ def command(
         flags={"train": _given(epochs=epochs, batch_size=batch_size), "machine": _given(devices=devices)},
         assignments=settings,
     )
-    chosen = out_folder or (Path("runs") / _file_name(name) if name else None)
+    chosen = out_folder or (Path("runs") / _file_name(name) if name is not None else None)
     folder = chosen or new_folder(Path("runs"), f"{_stem(genotype)}-trained")
     if dry_run:
         out.print(made.to_toml(), markup=False, soft_wrap=True)

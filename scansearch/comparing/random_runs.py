@@ -10,7 +10,7 @@ from typing_extensions import override
 from scansearch.comparing.drawn import sized_like
 from scansearch.comparing.sub_run import SEEDS, SubRun, shared_threads
 from scansearch.cost import costs_of
-from scansearch.errors import ScansearchError
+from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.models import bind_to
 from scansearch.retraining.train_run import resume_training, start_training
@@ -87,7 +87,8 @@ def random_genotypes(run: Run, genotype: Genotype, space: SearchSpace, count: in
         ScansearchError: If the genotype is not of the space, or there are not so many others.
     """
     spec, shape = model_of(run.config), genotype.shape
-    assert shape is not None  # a training has written it
+    if shape is None:
+        raise RunFolderError(f"{run.path / 'genotype.json'} does not say what images its network takes; restore it")
     bound = bind_to(space, spec, shape, costs_of(space, spec, shape))
     try:
         found = bound.choice(genotype.directions)

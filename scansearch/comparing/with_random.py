@@ -13,6 +13,7 @@ from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.finish import finish_evaluation
 from scansearch.genotype import Genotype
 from scansearch.retraining.evaluation import Examination, examine_network
+from scansearch.retraining.train_run import genotype_of
 from scansearch.runs.comparison_json import COMPARISON, MOST_RANDOM, Comparison, TrainedGenotype
 from scansearch.runs.config import RunConfig
 from scansearch.runs.environment_json import check_images
@@ -114,8 +115,7 @@ def trained_run(path: str | Path) -> tuple[Run, Genotype]:
         RunFolderError: If it is of another kind, not done, or began with weights that are of its own directions.
     """
     run = Run.open(path)
-    genotype = run.genotype if run.weights else None  # which says what to do if it has none
-    if genotype is None:
+    if not (run.weights.parent / "genotype.json").exists():  # weights say what to do if there are none
         raise RunFolderError(
             f"{path} has lost its genotype.json; `scansearch resume {shlex.quote(str(path))}` writes it"
         )
@@ -124,7 +124,7 @@ def trained_run(path: str | Path) -> tuple[Run, Genotype]:
             f"{path} began with the weights of {run.config.inherit.source}, which random genotypes cannot have alike; compare a "
             "training that began with fresh ones"
         )
-    return run, genotype
+    return run, genotype_of(run)
 
 
 def compare_with_random(wanted: Against, listener: Callable[[int], Listener] = lambda number: Silent()) -> Comparison:

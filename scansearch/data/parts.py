@@ -78,7 +78,7 @@ def check_splits(name: str, class_names: Sequence[str], splits: dict[str, Split]
         ScansearchError: If one of these does not hold.
     """
     if len(class_names) < 2:
-        raise ScansearchError(f"{name}: a search needs at least two classes, but there is {len(class_names)}")
+        raise ScansearchError(f"{name}: at least two classes are needed, but there is {len(class_names)}; add another")
     train = splits["train"]
     for role, split in splits.items():
         check_labels(split.labels, class_names, f"the {role} part of {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing_extensions import Self
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.lazy import torch
 from scansearch.registry import MODELS
+from scansearch.runs.origin import compare
 from scansearch.runs.weights_file import WEIGHTS, read_network_file
 
 if TYPE_CHECKING:
@@ -117,11 +118,28 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
-def trained_weights(folder: Path) -> dict[str, Tensor] | None:
+def trained_weights(folder: Path, genotype: Genotype) -> dict[str, Tensor] | None:
     """The weights of a run folder, by the names of its network; ``None`` if it has none.
 
+    Args:
+        folder: The run folder.
+        genotype: What is in its ``genotype.json``; weights are those of its directions, in their order.
+
     Raises:
-        ScansearchError: If the file is damaged.
+        ScansearchError: If the file is damaged, or says that it is of another network.
     """
     path = folder / WEIGHTS
-    return read_network_file(path)[1] if path.is_file() else None
+    if not path.is_file():
+        return None
+    facts, weights = read_network_file(path)
+    if facts is not None:
+        says = _told(genotype.model, genotype.options or {}, genotype.directions, genotype.shape)
+        made = _told(facts.model, facts.options, facts.directions, facts.shape)
+        compare(says, made, f"{folder / 'genotype.json'} says", f"{WEIGHTS} is of a network with")
+    return weights
+
+
+def _told(
+    model: str | None, options: dict[str, Any], directions: Sequence[Sequence[str]], shape: ImageShape | None
+) -> dict[str, Any]:
+    return {"model": model, "options": options, "directions": directions, "shape": shape}

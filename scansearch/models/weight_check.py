@@ -39,7 +39,7 @@ class Model(Protocol):
 
 
 def check_weights(weights: Mapping[str, Any], wanted: Mapping[str, torch.Tensor], spec: Model) -> None:
-    """Checks that weights have the names and shapes of ``wanted``, those of a network of ``spec``.
+    """Checks that weights have the names and shapes of ``wanted``, those of a network of ``spec``, and are numbers as there.
 
     Raises:
         ScansearchError: If not. Names that differ only in their numbers, as those of layers do, are counted together.
@@ -59,6 +59,18 @@ def check_weights(weights: Mapping[str, Any], wanted: Mapping[str, torch.Tensor]
         raise ScansearchError(
             f"these weights are not those of this {spec.name}: {'; '.join(found)}; {_fits(weights, spec)}"
         )
+    for name, like in wanted.items():
+        if like.is_floating_point() and (problem := _not_numbers(weights[name], like)):
+            raise ScansearchError(f"weights are finite numbers in dense tensors, but {name} {problem}; save them so")
+
+
+def _not_numbers(value: torch.Tensor, like: torch.Tensor) -> str | None:
+    if value.layout != torch.strided or value.is_meta:
+        return "has none" if value.is_meta else f"is {value.layout}"
+    if not value.is_floating_point():
+        return f"is of {value.dtype}"
+    finite = bool(value.isfinite().all()) or not bool(like.isfinite().all())
+    return None if finite else "is not finite"
 
 
 def _check_tensors(weights: Mapping[str, Any]) -> None:

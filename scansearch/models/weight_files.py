@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,9 +79,13 @@ def _safetensors(file: Path) -> Any:
 def _checkpoint(file: Path) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
     except Exception as error:  # a damaged file can make torch raise anything
+        if (
+            isinstance(error, OSError) and error.errno != errno.EINVAL
+        ):  # as when it looks for a place before the file's beginning
+            raise
         if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise ScansearchError(
                 f"{file} holds more than tensors ({found[1]}), but only files of tensors are read, since any other may run code; where you "

@@ -188,12 +188,26 @@ def _feed(final: FinalNetwork, data: ImageData, wanted: Examination, fabric: Fab
 
 @torch.no_grad()
 def predictions(network: nn.Module, feed: Feed) -> Predictions | PixelPredictions:
-    """What a network in evaluation mode says of all test images, or of all their pixels."""
+    """What a network in evaluation mode says of all test images, or of all their pixels.
+
+    Raises:
+        ScansearchError: If what it says is not finite.
+    """
     batches, pixels = feed.over(feed.data.test), feed.data.shape.dense
     with feed.fabric.autocast():
+        said = ((_finite(network(batch.images)), batch.targets) for batch in batches)
         if pixels:
-            return PixelPredictions.joined(PixelPredictions.of(network(b.images), b.targets) for b in batches)
-        return Predictions.joined([Predictions.of(network(b.images), b.targets) for b in batches])
+            return PixelPredictions.joined(PixelPredictions.of(*each) for each in said)
+        return Predictions.joined([Predictions.of(*each) for each in said])
+
+
+def _finite(logits: torch.Tensor) -> torch.Tensor:
+    if not bool(logits.isfinite().all()):
+        raise ScansearchError(
+            "the network's logits of test images must be finite, but some are not; its weights are damaged, or too large for its "
+            "precision: train it anew"
+        )
+    return logits
 
 
 @torch.no_grad()

@@ -50,6 +50,13 @@ class FinalNetwork:
         return machine.model_copy(update={"devices": 1})
 
 
+def run_folder(path: Path) -> Path | None:
+    """The run folder that is meant by a path: the folder itself, or that in which the weights of a training lie; else ``None``."""
+    if path.name == WEIGHTS and (path.parent / "config.toml").is_file():
+        return path.parent
+    return path if path.is_dir() else None
+
+
 def open_final(path: str | Path, model: str | None = None, genotype: Genotype | None = None) -> FinalNetwork:
     """Opens a trained network.
 
@@ -62,9 +69,8 @@ def open_final(path: str | Path, model: str | None = None, genotype: Genotype | 
         ScansearchError: If there is none, or it is not known what network its weights are for.
     """
     path = Path(path)
-    if path.name == WEIGHTS and (path.parent / "config.toml").is_file():
-        path = path.parent
-    run = Run.open(path) if path.is_dir() else None
+    folder = run_folder(path)
+    run = None if folder is None else Run.open(folder)
     facts, tensors = read_tensors(path if run is None else run.weights)
     if facts is None:
         facts, network = _published(path, tensors, model, genotype)

@@ -23,6 +23,7 @@ from scansearch.retraining.train_loop import TrainLoop
 from scansearch.runs.config import RunConfig
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.origin import compare
+from scansearch.runs.run import Run
 from scansearch.runs.weights_file import WEIGHTS, NetworkFacts, load_network, save_weights
 from scansearch.searching.configure import model_of
 from scansearch.searching.run_parts import (
@@ -125,7 +126,7 @@ def resume_training(path: str | Path, listener: Listener | None = None, devices:
                 return load_network(folder.path / WEIGHTS)[1]
             past = processes.from_first(lambda: Past.of(folder, told))
             config = past.going_on(machine, processes)
-            parts = processes.together(lambda: assemble_training(config, _genotype_of(folder), fabric, told))
+            parts = processes.together(lambda: assemble_training(config, genotype_of(folder), fabric, told))
             return _run(parts, config, folder, told, past)
 
 
@@ -148,8 +149,8 @@ def assemble_training(config: RunConfig, genotype: Genotype, fabric: Fabric, lis
     return TrainParts(spec, data, genotype, fabric, facts)
 
 
-def _genotype_of(folder: RunFolder) -> Genotype:
-    """The genotype of a training: as the folder has it, or, where a kill came first, as its settings name it.
+def genotype_of(folder: RunFolder | Run) -> Genotype:
+    """The genotype of a training: as the folder has it, or, where there is none, as its settings name it.
 
     Raises:
         ScansearchError: If the two differ.
@@ -171,7 +172,12 @@ def _is_done(folder: RunFolder, listener: Listener) -> bool:
     if not (folder.path / WEIGHTS).exists():
         return False
     folder.check_origin(listener.warned)
-    _genotype_of(folder)
+    genotype, path = genotype_of(folder), folder.path / "genotype.json"
+    if not path.exists():
+        facts, _ = load_network(folder.path / WEIGHTS)
+        told = {"model": facts.model, "options": facts.options, "shape": facts.shape}
+        genotype.model_copy(update=told).save(path)
+        listener.warned(f"{path} was lost; it is written again, without what the search had said of its choices")
     return True
 
 

@@ -146,7 +146,7 @@ class Evaluations(DocumentModel):
             ScansearchError: If the file is damaged.
         """
         path = folder / EVALUATION
-        return checked(cls, read_json(path, "evaluation"), str(path)) if path.exists() else cls()
+        return checked(cls, read_json(path, "list of evaluations"), str(path)) if path.exists() else cls()
 
     def first(self, fingerprint: str) -> Evaluation | None:
         """The first on these test images."""

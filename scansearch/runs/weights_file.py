@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
+from typing_extensions import Self
 
 from scansearch.documents import check_document, first_problem
 from scansearch.errors import ScansearchError
-from scansearch.files import write_bytes
+from scansearch.files import check_file, write_bytes
 from scansearch.lazy import torch
 from scansearch.registry import MODELS
 from scansearch.runs.restore import check_weights
@@ -38,9 +39,12 @@ class NetworkFacts(BaseModel):
         options: Its options that differ from the model's own.
         directions: The directions of each layer.
         shape: Images and classes.
-        class_names: One name a class.
+        class_names: One name a class, or none at all.
         mean: Of each channel, which is subtracted from an image; 0 to 1 if images are bytes.
         std: By what it is then divided.
+
+    Raises:
+        ValidationError: If they do not fit each other.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,8 +54,20 @@ class NetworkFacts(BaseModel):
     directions: tuple[Directions, ...] = Field(min_length=1, max_length=MOST_LAYERS)
     shape: ImageShape
     class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[FiniteFloat, ...]
+    std: tuple[Annotated[PositiveFloat, Field(allow_inf_nan=False)], ...]
+
+    @model_validator(mode="after")
+    def _of_its_shape(self) -> Self:
+        names, channels = len(self.class_names), self.shape.channels
+        if names not in (0, self.shape.classes):
+            raise ValueError(
+                f"class_names has a name for each of {self.shape.classes} classes or none, but there are {names}"
+            )
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != channels:
+                raise ValueError(f"{name} has a number for each of {channels} channels, but there are {len(values)}")
+        return self
 
     @property
     def spec(self) -> ModelSpec:
@@ -86,13 +102,18 @@ def read_network_file(path: Path) -> tuple[NetworkFacts | None, dict[str, torch.
     from safetensors import safe_open
 
     try:
+        check_file(path)
         with safe_open(path, framework="pt") as file:
             told = file.metadata() or {}
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except MemoryError:
         raise
+    except OSError as error:
+        raise ScansearchError(f"{path}: cannot read these weights: {(error.strerror or str(error)).lower()}") from error
     except Exception as error:  # a file by anyone's hand: there is no telling what its readers stumble over
-        raise ScansearchError(f"{path}: cannot read these weights: {' '.join(str(error).split())}") from error
+        raise ScansearchError(
+            f"{path}: cannot read these weights: {' '.join(str(error).split())}; restore it"
+        ) from error
     return _facts(told[KEY], path) if KEY in told else None, tensors
 
 

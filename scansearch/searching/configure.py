@@ -81,9 +81,21 @@ def make_config(
 
 
 def fitting(preset: dict[str, dict[str, Any]], spec: ModelSpec) -> dict[str, dict[str, Any]]:
-    """A preset's settings without options that are not this model's: its section ``model`` is of the family that was published."""
-    options = {name: value for name, value in preset.get("model", {}).items() if name in spec.Options.model_fields}
-    return {**preset, "model": options}
+    """A preset's settings without options of other families: its section ``model`` is of the family that was published.
+
+    What is an option of no family stays, to be refused.
+    """
+    options = preset.get("model", {})
+    if not isinstance(options, dict):
+        return preset
+    return {**preset, "model": {name: value for name, value in options.items() if not _of_another(name, spec)}}
+
+
+def _of_another(option: str, spec: ModelSpec) -> bool:
+    """Whether models that are registered here have an option, but not this one."""
+    if option in spec.Options.model_fields:
+        return False
+    return any(option in MODELS.get(name).Options.model_fields for name in MODELS.names())
 
 
 def _check(kind: type[Strategy], spec: ModelSpec, space: SearchSpace, section: str, values: dict[str, Any]) -> None:

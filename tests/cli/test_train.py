@@ -49,9 +49,9 @@ def test_train_says_what_it_does_and_what_comes_next(call, genotype, here):
     assert (looked.status, looked.err) == (0, "")
     assert "of 270 test images of digits, 8 x 8" in looked.out
     assert "at 12 x 12: top-1" in looked.out
-    once = call("evaluate", "runs/mine-trained", "--json")
+    once = call("evaluate", "runs/mine-trained", "--json", "--size", 6, "--batch-size", 32)
     assert json.loads(once.out)["new"] is False
-    assert "`scansearch evaluate runs/mine-trained --again` does" in once.err
+    assert "`scansearch evaluate runs/mine-trained --size 6 --batch-size 32 --again` does" in once.err
     again = call("resume", "runs/mine-trained")
     assert again.status == 0
     assert "next: what is it worth on test images?" in again.out
@@ -63,6 +63,7 @@ def test_a_name_or_a_folder(call, refused, genotype, here):
     both = refused("train", "--genotype", genotype, "--name", "a", "--out", "b")
     assert both.startswith("--name and --out both say where")
     assert "may become a file" in refused("train", "--genotype", genotype, "--name", "../a")
+    assert "may become a file" in refused("train", "--genotype", genotype, "--name", "")
     assert "holds a run already" in refused("train", "--genotype", genotype, *SHORT, "--name", "final")
 
 

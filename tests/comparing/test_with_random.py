@@ -165,6 +165,23 @@ def test_a_space_is_needed_and_must_hold_the_genotype(tmp_path):
     assert found.space == "four"
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: None, "has lost its genotype.json; `scansearch resume"),
+        (lambda text: text.replace('"w2",\n        "v"', '"w2",\n        "h"'), "genotype.json says directions = "),
+        (lambda text: text.replace('"shape"', '"shop"'), "genotype.json does not say what images its network takes"),
+    ],
+)
+def test_a_genotype_that_is_not_that_of_the_training_is_refused(change, says, run):
+    path = run / "genotype.json"
+    changed = change(path.read_text())
+    path.unlink() if changed is None else path.write_text(changed)
+    with pytest.raises(RunFolderError) as caught:
+        once(run)
+    assert says in str(caught.value)
+
+
 def test_inherited_weights_are_refused(run):
     path = run / "config.toml"
     path.write_text(path.read_text() + '\n[inherit]\nsource = "elsewhere"\ndigest = "abc"\n')

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from scansearch.errors import ScansearchError
 from scansearch.export.derived import DerivedNetwork, trained_weights
 from scansearch.genotype import Genotype
+from scansearch.runs.weights_file import NetworkFacts, save_weights
 from scansearch.shape import ImageShape
 
 
@@ -55,10 +56,29 @@ def test_weights_of_a_run_folder(tmp_path):
     again = DerivedNetwork(genotype).with_initial_weights()
     assert not network.trained
     assert all(torch.equal(value, again.weights[name]) for name, value in network.weights.items())
-    assert trained_weights(tmp_path) is None
+    assert trained_weights(tmp_path, genotype) is None
     save_file(dict(network.weights), tmp_path / "weights.safetensors")
-    found = DerivedNetwork(genotype, trained_weights(tmp_path)).build().state_dict()
+    found = DerivedNetwork(genotype, trained_weights(tmp_path, genotype)).build().state_dict()
     assert all(torch.equal(value, found[name]) for name, value in network.weights.items())
     (tmp_path / "weights.safetensors").write_bytes(b"no")
     with pytest.raises(ScansearchError, match=r"weights\.safetensors: cannot read these weights"):
-        trained_weights(tmp_path)
+        trained_weights(tmp_path, genotype)
+
+
+def test_weights_of_another_genotype_than_the_folder_has_are_refused(tmp_path):
+    shape = {"height": 4, "width": 4, "channels": 1, "classes": 2}
+    told = {"model": "local_vim_nano", "options": {"depth": 1}, "shape": shape}
+    genotype = Genotype.from_directions([["h", "v"]], **told)
+    facts = NetworkFacts(
+        **told, directions=genotype.directions, class_names=("a", "b"), mean=(0.5,), std=(0.5,)
+    )  # fmt: skip
+    save_weights(tmp_path / "weights.safetensors", DerivedNetwork(genotype).build(), facts)
+    assert trained_weights(tmp_path, genotype) is not None
+    for fields, says in (
+        ({"directions": [["v", "h"]]}, "directions"),  # the same tensors, which would scan the other way
+        ({"options": {"depth": 1, "windows": "padded"}}, "options"),
+        ({"shape": {**shape, "height": 8, "width": 2}}, "shape"),
+    ):
+        changed = {"directions": [["h", "v"]], **told, **fields}
+        with pytest.raises(ScansearchError, match=rf"genotype\.json says {says} = .*, but weights\.safetensors is of"):
+            trained_weights(tmp_path, Genotype.from_directions(changed.pop("directions"), **changed))

@@ -127,3 +127,23 @@ def test_shapes_of_no_network_are_of_no_model(name, key, shape):
     weights = weights_of(name, PAIRS, **options)
     weights[key] = torch.zeros(shape)
     assert "1 of another shape" in refused(weights, name, PAIRS, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda v: v.int(), "is of torch.int32"),
+        (lambda v: v.to(torch.complex64), "is of torch.complex64"),
+        (lambda v: v.to_sparse(), "is torch.sparse_coo"),
+        (lambda v: v.to("meta"), "has none"),
+        (lambda v: v * float("nan"), "is not finite"),
+    ],
+)
+def test_what_are_no_numbers(change, says):
+    spec = MODELS.get("local_vim_nano").configure(depth=1)
+    network = spec.network([["h"]], ImageShape(8, 8, 1, 10))
+    before, weights = network.norm_f.weight.clone(), spec.official_state_dict(network)
+    spec.load_official(network, {name: value.half() for name, value in weights.items()})
+    with pytest.raises(ScansearchError, match=f"finite numbers in dense tensors, but norm_f.weight {says}; save them"):
+        spec.load_official(network, {**weights, "norm_f.weight": change(weights["norm_f.weight"])})
+    assert torch.equal(network.norm_f.weight, before)

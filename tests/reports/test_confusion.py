@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from scansearch.errors import ScansearchError
 from scansearch.figures.render import draw, refusals
 from scansearch.figures.sources import RunSource
+from scansearch.figures.style import DPI, style
 from scansearch.genotype import Genotype
 from scansearch.runs.evaluation_json import Bin, ClassScore, Evaluation, Evaluations, Speed
 
@@ -56,3 +58,16 @@ def test_of_pixels_the_heading_tells_the_mean_iou(source):
     told = " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
     assert "mean IoU 40" in told
     assert "pixels right 45" in told
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 45])
+def test_nothing_is_cut_off(classes, source):
+    figure = draw(source(evaluation(classes, ((0, 1, 4),))), "confusion")
+    with style():
+        figure.set_dpi(DPI)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # once, as it is saved
+        box = figure.axes[0].get_tightbbox(canvas.get_renderer())
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.x1 <= figure.bbox.width

@@ -191,8 +191,13 @@ def test_what_masks_cannot_follow_is_refused_before_anything_is_written(searched
     assert not (tmp_path / "run").exists()
 
 
+def _derived(trained):
+    genotype = Run.open(trained).genotype
+    return DerivedNetwork(genotype, trained_weights(trained, genotype), "shapes")
+
+
 def test_it_is_not_written_as_plain_pytorch(trained):
-    network = DerivedNetwork(Run.open(trained).genotype, trained_weights(trained), "shapes")
+    network = _derived(trained)
     assert "no head for a class of every pixel" in PLAIN.applies(network)
 
 
@@ -201,7 +206,7 @@ def test_it_is_written_as_onnx(trained, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     run = Run.open(trained)
-    (path,) = ONNX.write(DerivedNetwork(run.genotype, trained_weights(trained), "shapes"), tmp_path)
+    (path,) = ONNX.write(_derived(trained), tmp_path)
     images = torch.randn(3, 3, 16, 16)
     (logits,) = onnxruntime.InferenceSession(str(path)).run(None, {"images": images.numpy()})
     with torch.no_grad():

@@ -88,7 +88,9 @@ def test_recipes_are_there():
         ("[data]\nlimit = 3", "unknown section in recipe"),
         ("[train]\nepoch = 3", "(did you mean 'epochs'?)"),
         ("[train]\nepochs = 0", "train setting epochs: input should be greater than or equal to 1"),
-        ("[model]\ndepht = 3\n", ""),
+        ("[model]\ndepht = 3\n", "unknown model setting in recipe"),
+        ("[model]\nname = 'vim_tiny'\n", "unknown model setting in recipe"),
+        ("model = 3", "model must be a section"),
         ("not_here = 3", "source of a recipe is a text, and not_here a list of texts"),
         ("epochs = 3", "unknown section in recipe"),
         ("train = 3", "train must be a section"),
@@ -99,12 +101,16 @@ def test_a_bad_recipe_is_refused_in_one_line(recipe, says, searched, tmp_path):
     if "\n" in recipe or "=" in recipe or recipe == "[[":
         (tmp_path / "r.toml").write_text(recipe)
         recipe = str(tmp_path / "r.toml")
-    if not says:  # an option that this model has not: a recipe may be for several
-        assert "depht" not in made(searched, recipe=recipe).model.settings
-        return
     with pytest.raises(ScansearchError) as caught:
         made(searched, recipe=recipe)
     assert says in str(caught.value)
+
+
+def test_a_recipe_may_have_options_of_several_families(searched, tmp_path):
+    (tmp_path / "r.toml").write_text("[model]\nmlp_ratio = 2\ndrop_path = 0.25\n")
+    settings = made(searched, recipe=str(tmp_path / "r.toml")).model.settings
+    assert settings["drop_path"] == 0.25
+    assert "mlp_ratio" not in settings  # that of today's VMamba
 
 
 @pytest.mark.parametrize(

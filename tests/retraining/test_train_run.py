@@ -101,6 +101,18 @@ def test_resume_of_one_that_is_done_returns_its_network(trained):
     assert contents(trained.path) == before
 
 
+def test_a_genotype_that_was_lost_is_written_again(trained, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained.path, folder)
+    (folder / "genotype.json").unlink()
+    resume_training(folder)
+    again, before = Run.open(folder).genotype, Run.open(trained.path).genotype
+    assert (again.directions, again.model, again.options, again.shape) == (
+        before.directions, before.model, before.options, before.shape,
+    )  # fmt: skip
+    assert "genotype.json was lost; it is written again" in (folder / "log.txt").read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "says"),
     [

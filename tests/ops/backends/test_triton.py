@@ -8,6 +8,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comparison import LEAST, assert_close, outcome
+from scan_inputs import scan, scan_inputs
 
 from scansearch import ops
 from scansearch.ops.backends import dispatch
@@ -17,20 +18,6 @@ from scansearch.ops.backends.triton.triton_backend import TRITON
 from scansearch.ops.gather import inverse_of
 
 pytest.importorskip("triton")
-
-
-def scan_inputs(groups, batch, length, channels, states):
-    torch.manual_seed(0)
-    panel, maps = (groups, batch, length, channels), (groups, batch, length, states)
-    constants = (groups, channels)
-    return [
-        torch.randn(panel), torch.randn(panel), -8 * torch.rand(*constants, states), torch.randn(maps), torch.randn(maps),
-        torch.randn(constants), torch.randn(panel), torch.randn(constants),
-    ]  # fmt: skip
-
-
-def scan(*tensors, backend):
-    return ops.selective_scan_grouped(*tensors, backend=backend)
 
 
 @pytest.mark.parametrize(

@@ -8,26 +8,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comparison import LEAST, assert_close, outcome
+from scan_inputs import scan, scan_inputs
 
 from scansearch import ops
 from scansearch.ops.backends.triton import launch_scan, tiles
 from scansearch.ops.backends.triton.tiles import Tile
 
 pytest.importorskip("triton")
-
-
-def scan_inputs(groups, batch, length, channels, states):
-    torch.manual_seed(0)
-    panel, maps = (groups, batch, length, channels), (groups, batch, length, states)
-    constants = (groups, channels)
-    return [
-        torch.randn(panel), torch.randn(panel), -2 * torch.rand(*constants, states), torch.randn(maps), torch.randn(maps),
-        torch.randn(constants), torch.randn(panel), torch.randn(constants),
-    ]  # fmt: skip
-
-
-def scan(*tensors, backend):
-    return ops.selective_scan_grouped(*tensors, backend=backend)
 
 
 @pytest.fixture
@@ -51,19 +38,19 @@ def chunked(monkeypatch):
     ids=["one step", "one step in the second", "ragged", "whole chunks, two blocks"],
 )
 def test_chunks_on_shapes(shape, chunks, chunked):
-    assert_close(scan, scan_inputs(*shape), "triton", tolerance=5e-6, least=LEAST)
+    assert_close(scan, scan_inputs(*shape, fastest=2), "triton", tolerance=5e-6, least=LEAST)
     assert chunked == chunks
 
 
 def test_chunks_of_several_tiles(chunked, monkeypatch):
     monkeypatch.setattr(tiles, "LEAST_SPAN", 3)
-    assert_close(scan, scan_inputs(1, 1, 29, 5, 2), "triton", tolerance=5e-6, least=LEAST)
+    assert_close(scan, scan_inputs(1, 1, 29, 5, 2, fastest=2), "triton", tolerance=5e-6, least=LEAST)
     assert len(chunked) == 2
 
 
 @pytest.mark.parametrize("change", [{1: 30.0}, {1: -30.0}, {2: 0.0}, {2: -1e4}, {0: 1e15}], ids=str)
 def test_extreme_values_in_chunks(change, chunked):
-    tensors = scan_inputs(1, 1, 11, 4, 3)
+    tensors = scan_inputs(1, 1, 11, 4, 3, fastest=2)
     for place, value in change.items():
         tensors[place] = torch.full_like(tensors[place], value)
     assert_close(scan, tensors, "triton", tolerance=5e-6)
@@ -72,7 +59,7 @@ def test_extreme_values_in_chunks(change, chunked):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_in_chunks(dtype, chunked):
-    tensors = [t.to(dtype) for t in scan_inputs(1, 1, 10, 6, 2)]
+    tensors = [t.to(dtype) for t in scan_inputs(1, 1, 10, 6, 2, fastest=2)]
     wanted = outcome(scan, tensors, "reference", torch.float64)
     for a, b in zip(outcome(scan, tensors, "triton", dtype), wanted, strict=True):
         assert a.dtype == dtype
@@ -84,7 +71,7 @@ def test_without_softplus_in_chunks(chunked):
     def plain(*given, backend):
         return ops.selective_scan_grouped(*given, delta_softplus=False, backend=backend)
 
-    tensors = scan_inputs(1, 1, 11, 4, 3)
+    tensors = scan_inputs(1, 1, 11, 4, 3, fastest=2)
     tensors[1], tensors[7] = tensors[1].abs(), tensors[7].abs()
     assert_close(plain, tensors, "triton", tolerance=5e-6)
     assert chunked
@@ -108,4 +95,4 @@ def test_the_rule(length, programs, span):
 
 @pytest.mark.slow
 def test_chunks_by_the_rule():
-    assert_close(scan, scan_inputs(1, 1, 515, 2, 2), "triton", tolerance=5e-6, least=LEAST)
+    assert_close(scan, scan_inputs(1, 1, 515, 2, 2, fastest=2), "triton", tolerance=5e-6, least=LEAST)

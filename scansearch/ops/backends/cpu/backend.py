@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch.nn import functional as F
 from typing_extensions import override
 
-from scansearch.ops.backends.base import Backend
 from scansearch.ops.backends.cpu.operators import CONV, GATE, MIXTURE, NORM_REDUCE, SCAN, WEIGH
+from scansearch.ops.backends.own_kernels import OwnKernels, gated, scanned
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.operator import needs_gradient
 from scansearch.ops.shapes import ScanInputs
@@ -19,11 +18,12 @@ MAX_FUSED_WEIGHTS = 4096
 """A larger map does not stay in the first-level cache: there a matrix product is faster."""
 
 
-class Cpu(Backend):
+class Cpu(OwnKernels):
     """Kernels that numba compiles, in float32."""
 
     name, priority = "cpu", 20
     devices, dtypes = ("cpu",), (torch.float32,)
+    visiting, reading, weighing, mixing = CONV, NORM_REDUCE, WEIGH, MIXTURE
 
     @override
     def available(self) -> str | None:
@@ -48,35 +48,13 @@ class Cpu(Backend):
 
     def scan(self, inputs: ScanInputs, delta_softplus: bool) -> Tensor:
         """See ``selective_scan_grouped``."""
-        u, delta, A, B, C, D, z, delta_bias = inputs
-        zeros = u.new_zeros(u.shape[0], u.shape[3])
-        given = (u, delta, A, B, C, zeros if D is None else D, zeros if delta_bias is None else delta_bias)
+        given = scanned(inputs)
         y: Tensor = SCAN(*given, delta_softplus, needs_gradient(*given))
-        return y if z is None else y * F.silu(z)
-
-    def reorder_conv_silu(self, x: Tensor, order: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """See ``scansearch.ops.reorder_conv_silu``."""
-        result: Tensor = CONV(x, weight, bias, order)
-        return result
+        return gated(y, inputs.z)
 
     def restore_gate(self, y: Tensor, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
         """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
         result: Tensor = gather_rows(y, inverse, order) if z is None else GATE(y, z, inverse)
-        return result
-
-    def norm_reduce(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See ``scansearch.ops.norm_reduce``."""
-        result: tuple[Tensor, Tensor, Tensor] = NORM_REDUCE(x, weight)
-        return result
-
-    def weigh(self, x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
-        """See ``scansearch.ops.weigh``."""
-        result: Tensor = WEIGH(x, channel, token)
-        return result
-
-    def mixture(self, branches: Tensor, weights: Tensor) -> Tensor:
-        """See ``scansearch.ops.mixture``."""
-        result: Tensor = MIXTURE(branches, weights)
         return result
 
 

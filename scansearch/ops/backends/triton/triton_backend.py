@@ -6,10 +6,9 @@ import os
 from importlib.util import find_spec
 
 import torch
-from torch.nn import functional as F
 from typing_extensions import override
 
-from scansearch.ops.backends.base import Backend
+from scansearch.ops.backends.own_kernels import OwnKernels, gated, scanned
 from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.shapes import ScanInputs
@@ -22,12 +21,13 @@ OLDEST = (7, 0)
 """Compute capability of the oldest GPU that Triton compiles for."""
 
 
-class Triton(Backend):
+class Triton(OwnKernels):
     """Kernels that Triton compiles when they are first needed."""
 
     name, priority = "triton", 1 if INTERPRETED else 30
     devices = ("cpu", "cuda") if INTERPRETED else ("cuda",)
     dtypes = (torch.float32, torch.float16, torch.bfloat16)
+    visiting, reading, weighing, mixing = VISIT, NORM_REDUCE, WEIGH, MIXTURE
     checked = () if INTERPRETED else ("cuda",)
 
     @override
@@ -65,35 +65,13 @@ class Triton(Backend):
 
     def scan(self, inputs: ScanInputs, delta_softplus: bool) -> Tensor:
         """See ``selective_scan_grouped``."""
-        u, delta, A, B, C, D, z, delta_bias = inputs
-        zeros = A.new_zeros(A.shape[:2])
-        given = (u, delta, A, B, C, zeros if D is None else D, zeros if delta_bias is None else delta_bias)
+        given = scanned(inputs)
         y: Tensor = SCAN(*given, delta_softplus)
-        return y if z is None else y * F.silu(z)
-
-    def reorder_conv_silu(self, x: Tensor, order: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """See ``scansearch.ops.reorder_conv_silu``."""
-        result: Tensor = VISIT(x, weight, bias, order)
-        return result
+        return gated(y, inputs.z)
 
     def restore_gate(self, y: Tensor, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
         """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
         result: Tensor = gather_rows(y, inverse, order) if z is None else GATE(y, z, order, inverse)
-        return result
-
-    def norm_reduce(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See ``scansearch.ops.norm_reduce``."""
-        result: tuple[Tensor, Tensor, Tensor] = NORM_REDUCE(x, weight)
-        return result
-
-    def weigh(self, x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
-        """See ``scansearch.ops.weigh``."""
-        result: Tensor = WEIGH(x, channel, token)
-        return result
-
-    def mixture(self, branches: Tensor, weights: Tensor) -> Tensor:
-        """See ``scansearch.ops.mixture``."""
-        result: Tensor = MIXTURE(branches, weights)
         return result
 
 
