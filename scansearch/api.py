@@ -114,7 +114,7 @@ def estimate(
         >>> estimate(space="wide128", batch_size=256)["memory"]["peak"]  # doctest: +SKIP
     """
     from scansearch.searching.configure import make_config
-    from scansearch.searching.estimate import estimate as estimate_search
+    from scansearch.searching.search_estimate import estimate as estimate_search
 
     config = make_config(
         space=find_space(space),

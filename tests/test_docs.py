@@ -15,7 +15,7 @@ import typer.main
 
 import scansearch
 from scansearch.cli.main import app
-from scansearch.cli.run import DEFAULTS
+from scansearch.cli.run_options import DEFAULTS
 from scansearch.cost import CostTable
 from scansearch.genotype import find_genotype
 from scansearch.registry import MODELS, SCAN_ORDERS, SEARCH_SPACES

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import scansearch
 from scansearch.cli.main import app
-from scansearch.cli.run import DEFAULTS
+from scansearch.cli.run_options import DEFAULTS
 from scansearch.cost import costs_of
 from scansearch.models import bind_to
 from scansearch.registry import MODELS

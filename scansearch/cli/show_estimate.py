@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def show_estimate(config: RunConfig, *, json: bool) -> None:
     """Prints how much a search would be, want of memory included."""
-    from scansearch.searching.estimate import estimate
+    from scansearch.searching.search_estimate import estimate
 
     _show(estimate(config), json=json)
 
@@ -28,7 +28,7 @@ def show_dry_run(config: RunConfig, folder: Path, *, json: bool) -> None:
     Raises:
         ScansearchError: If it would surely fail for want of memory.
     """
-    from scansearch.searching.estimate import estimate
+    from scansearch.searching.search_estimate import estimate
 
     facts = estimate(config, folder)
     if not json:

@@ -25,7 +25,6 @@ from scansearch.searching.configure import model_of
 from scansearch.searching.length import length_notes
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.mixture_choice import as_before, settled
-from scansearch.searching.parts import Parts, make_loop
 from scansearch.searching.result import Result
 from scansearch.searching.run_parts import (
     check_augmentation,
@@ -35,6 +34,7 @@ from scansearch.searching.run_parts import (
     machine_of,
     started_facts,
 )
+from scansearch.searching.search_parts import Parts, make_loop
 from scansearch.searching.shared_folder import Past, new_run, old_run
 from scansearch.space import BoundSpace, Costs, SearchSpace
 from scansearch.strategy.strategy import Strategy

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
+
 from scansearch.machine.live_memory import LiveMemory
-from scansearch.models import ModelSpec
+from scansearch.models import ModelSpec, Selection
 from scansearch.registry import STRATEGIES
 from scansearch.runs.config import RunConfig, validated
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.loop import SearchLoop
-from scansearch.searching.parts import Parts, make_loop
+from scansearch.searching.search_parts import Parts, make_loop
 from scansearch.training.events import Silent
 from scansearch.training.feed import Feed
 
@@ -62,6 +64,20 @@ class Footprint(NamedTuple):
             low, high = [max(low)], [max(high)]
         further = (images - few) / (many - few)
         return round(max(a + (b - a) * further for a, b in zip(low, high, strict=True)))
+
+
+def whole_mixture(parts: Parts, spec: ModelSpec) -> Counted:
+    """The same, of one pass forward and backward through the mixture of all candidates, more than a strategy runs at once.
+
+    Neither the strategy nor the processes take part.
+    """
+    images, shape, device = SMALL[0], parts.data.shape, parts.fabric.device
+    with LiveMemory() as memory:
+        supernet = replace(parts, spec=spec).supernet().to(device)
+        weights = [alpha.flatten().softmax(0) for alpha in supernet.architecture_parameters()]
+        selections = [Selection(tuple(range(len(shares))), shares) for shares in weights]
+        supernet(torch.zeros(images, shape.channels, *shape.size, device=device), selections).sum().backward()
+    return Counted(images, memory.bytes)
 
 
 def footprint(parts: Parts, config: RunConfig, spec: ModelSpec) -> Footprint:

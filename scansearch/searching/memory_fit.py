@@ -8,7 +8,7 @@ from scansearch.data.splits import TensorSplit
 from scansearch.machine.memory import device_memory
 from scansearch.runs.config import RunConfig
 from scansearch.searching.footprint import Footprint
-from scansearch.searching.parts import Parts
+from scansearch.searching.search_parts import Parts
 
 PROCESS = 800 << 20
 """Bytes of a process that has loaded all that a search needs, before its network."""

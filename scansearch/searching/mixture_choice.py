@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from scansearch.errors import ScansearchError
 from scansearch.models import ModelSpec
 from scansearch.runs.config import RunConfig
-from scansearch.searching.footprint import counted, footprint
+from scansearch.searching.footprint import footprint, whole_mixture
 from scansearch.searching.memory_fit import Device, batch_of, device_of, gigabytes, too_much
-from scansearch.searching.parts import Parts
+from scansearch.searching.search_parts import Parts
 
 MODES = ("keep", "recompute", "streamed")
 """From the fastest, which needs the most memory, to the slowest: `python -m benchmarks many memory` measures them."""
@@ -60,8 +60,8 @@ def is_open(parts: Parts, config: RunConfig) -> bool:
 def choose(parts: Parts, config: RunConfig, processes: int) -> Choice:
     """Chooses for a search of so many processes; all of them must call it."""
     device, images = device_of(parts, config), batch_of(parts, config) // processes
-    live = counted(parts, config, running(parts.spec, MODES[0])).at_most(images)
-    if device.fits(live):  # mostly there is much room, and one small step is enough to know
+    live = whole_mixture(parts, running(parts.spec, MODES[0])).at_most(images)
+    if device.fits(live):  # mostly there is much room, and no step of the search is needed to know
         return Choice(MODES[0], _reason(MODES[0], device, live), live)
     for mixture in MODES:
         live = footprint(parts, config, running(parts.spec, mixture)).bytes_at(images)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from scansearch.cli.main import PANELS, app
-from scansearch.cli.run import DEFAULTS
+from scansearch.cli.run_options import DEFAULTS
 from scansearch.cli.usage import unwrapped
 from scansearch.runs.settings import TrainSettings
 

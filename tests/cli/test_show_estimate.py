@@ -170,7 +170,7 @@ def little(monkeypatch):
     for name, size in (("device_memory", lambda device: 4 << 20), ("PROCESS", 0), ("PIECES", 0), ("AFTER", 0)):
         monkeypatch.setattr(f"scansearch.searching.memory_fit.{name}", size)
     for name, value in (("resident_memory", lambda: 0), ("AFTER", 0)):
-        monkeypatch.setattr(f"scansearch.searching.estimate.{name}", value)
+        monkeypatch.setattr(f"scansearch.searching.search_estimate.{name}", value)
     monkeypatch.setattr("scansearch.searching.assemble.check_fits", lambda *arguments: None)
 
 

@@ -12,7 +12,7 @@ from scansearch.machine.numerics import run_numerics
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import assemble
 from scansearch.searching.footprint import Counted, Footprint, counted, footprint
-from scansearch.searching.parts import make_loop
+from scansearch.searching.search_parts import make_loop
 from scansearch.training.events import Silent
 from scansearch.training.join import join
 
@@ -41,7 +41,7 @@ from scansearch.searching.configure import make_config
 from scansearch.searching.footprint import footprint
 from scansearch.searching.memory_fit import device_of
 from scansearch.searching.mixture_choice import settled
-from scansearch.searching.parts import make_loop
+from scansearch.searching.search_parts import make_loop
 from scansearch.space import find_space
 from scansearch.training.events import Silent
 from scansearch.training.join import join

@@ -15,7 +15,7 @@ from scansearch.searching.footprint import Footprint, footprint, small_feed
 from scansearch.searching.loop import SearchLoop
 from scansearch.searching.memory_fit import AFTER, Device, device_of, too_much
 from scansearch.searching.mixture_choice import MODES, choose, chosen, has_mixture, is_open, running
-from scansearch.searching.parts import Parts, make_loop
+from scansearch.searching.search_parts import Parts, make_loop
 from scansearch.searching.step_time import measure
 from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
