@@ -67,6 +67,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
         layout_seed=options.layout_seed,
         record=options.record,
         processes=options.processes,
+        trainings=options.trainings,
         tiny=options.tiny,
     ),
     "proposals": lambda options: proposals.run(options.seeds or proposals.SEEDS, options.strategy, tiny=options.tiny),
@@ -124,6 +125,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--layout-seed", type=int, metavar="N", help="draws hidden layouts, in curves")
     parser.add_argument("--record", type=Path, metavar="FILE", help="results so far, to go on from, in curves")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="jobs at once, in curves (default: 1)")
+    parser.add_argument(
+        "--trainings", type=int, default=1, metavar="N", help="of what each search found, in curves (default: 1)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample to FILE")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="also draw scale, as a PNG")
     parser.add_argument("--check", action="store_true", help="end with status 1 if a promise is missed")
@@ -135,7 +139,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
     if wrong := [name for name in options.strategy or () if named(name)[0] not in STRATEGIES]:
         parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
-    for flag, least in (("repeats", 1), ("seeds", 1), ("genotypes", 3), ("layouts", 1), ("processes", 1)):
+    least_of = {"repeats": 1, "seeds": 1, "genotypes": 3, "layouts": 1, "processes": 1, "trainings": 1}
+    for flag, least in least_of.items():
         if (number := getattr(options, flag)) is not None and number < least:
             parser.error(f"--{flag} must be at least {least}, but got {number}")
     for flag, file in (("json", options.json), ("figure", options.figure)):

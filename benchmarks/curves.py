@@ -1,9 +1,9 @@
 """Is what a search finds worth its time? Known answers on real training: signals laid on a grid along an order (`signals.py`).
 
 A layer that scans along the order of the layout sees the signal as it was; the best genotype scans along it in every layer. Each search
-gets the time of so many trainings of a single network, and what it finds is then trained alone, from scratch. Beside it stands what the
-same time buys without any search: the best, by validation images, of so many random genotypes trained alone, and one more for the
-training that the search's genotype needs. Accuracies are on test images.
+gets the time of so many trainings of a single network, and what it finds is then trained alone, from scratch; where that is done several
+times, its accuracy is the mean. Beside it stands what the same time buys without any search: the best, by validation images, of so many
+random genotypes trained alone, and one more for the training that the search's genotype needs. Accuracies are on test images.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CATALOGUE = "wide128"
 SEEDS, POOL = 3, 24
 BUDGETS = (3, 10, 30)
 """Time of a search, in trainings of a single network."""
-FINAL_SEED, POOL_SEED = 1_000, 2_000
+FINAL_SEED, POOL_SEED, APART = 1_000, 2_000, 100
 JUDGING = 0.25
 """Share of a search's time that a strategy which judges genotypes spends on that."""
 
@@ -83,7 +83,7 @@ def best_of(pool: Sequence[dict[str, float]], count: int) -> float:
 
 def best_known(study: Study, task: Task) -> float:
     """Test accuracy of the best genotype known: the answer in every layer, or one that a search found."""
-    found = [study.test(study.final(job)) for job in study.jobs if job.task == task]
+    found = [study.worth(job) for job in study.jobs if job.task == task]
     return max(fmean(map(study.test, study.answers[task])), *found)
 
 
@@ -96,26 +96,32 @@ class Study:
         answers: The answer in every layer, once a seed, for each task.
         searches: By strategy and budget, one a task and seed.
         record: What was found.
+        trainings: How many times what a search found is trained.
     """
 
     pool: dict[Task, list[Training]]
     answers: dict[Task, list[Training]]
     searches: dict[tuple[str, int], list[Search]]
     record: Record
+    trainings: int = 1
 
     @property
     def jobs(self) -> list[Search]:
         """All searches."""
         return list(chain.from_iterable(self.searches.values()))
 
-    def final(self, job: Search) -> Training:
-        """The training of what a search found."""
-        tiny, seed = job.tiny, FINAL_SEED + job.seed
-        return Training(job.task, self.record.found[job.key]["directions"], seed, tiny)
+    def finals(self, job: Search) -> list[Training]:
+        """The trainings of what a search found, each with a seed of its own."""
+        directions, first = self.record.found[job.key]["directions"], FINAL_SEED + job.seed
+        return [Training(job.task, directions, first + APART * place, job.tiny) for place in range(self.trainings)]
 
     def test(self, job: Training) -> float:
         """Its accuracy on test images, in [0, 1]."""
         return float(self.record.found[job.key]["test"])
+
+    def worth(self, job: Search) -> float:
+        """Accuracy on test images of what a search found, the mean over its trainings."""
+        return fmean(map(self.test, self.finals(job)))
 
     def right(self, job: Search) -> float:
         """Share of the layers for which a search found the order of the layout, alone or among others."""
@@ -127,8 +133,8 @@ class Study:
         alone = chain.from_iterable([*self.pool.values(), *self.answers.values()])
         self.record.fill({job.key: job for job in alone}, train, processes, "training alone")
         self.record.fill({job.key: job for job in self.jobs}, find, processes, "searching")
-        final = map(self.final, self.jobs)
-        self.record.fill({job.key: job for job in final}, train, processes, "training what was found")
+        finals = chain.from_iterable(map(self.finals, self.jobs))
+        self.record.fill({job.key: job for job in finals}, train, processes, "training what was found")
 
     def known(self) -> dict[Task, tuple[float, float, float]]:
         """Test accuracy of a random genotype (mean), of the answer in every layer (mean), and the best known."""
@@ -145,7 +151,7 @@ class Study:
         """One a strategy and budget."""
         known, rows = self.known(), list[Row]()
         for (name, budget), jobs in self.searches.items():
-            found = [self.test(self.final(job)) for job in jobs]
+            found = [self.worth(job) for job in jobs]
             pools = [[self.record.found[one.key] for one in self.pool[job.task]] for job in jobs]
             regret = []
             for job, accuracy in zip(jobs, found, strict=True):
@@ -182,6 +188,7 @@ def run(
     layout_seed: int | None = None,
     record: Path | None = None,
     processes: int = 1,
+    trainings: int = 1,
     tiny: bool = False,
 ) -> list[Worth]:
     """Searches and trains.
@@ -194,6 +201,7 @@ def run(
         layout_seed: Draws hidden layouts in the place of the open ones.
         record: File of what was found before, and will be.
         processes: Jobs at once, one thread each.
+        trainings: How many times what a search found is trained.
         tiny: A few images, to see that it runs.
     """
     kept, given, each = Record(record), tasks(layouts, layout_seed), range(seeds)
@@ -211,11 +219,13 @@ def run(
             for name, budget in product(rates, budgets)
         },
         record=kept,
+        trainings=trainings,
     )
     study.do(processes)
     hidden = "" if layout_seed is None else f", drawn by seed {layout_seed}"
+    times = "" if trainings == 1 else f", the mean of {trainings} trainings of what was found"
     title = (
         f"curves: is a search worth its time? {len(given)} layouts{hidden}, {seeds} searches each; {MODEL}, one of "
-        f"{len(ORDERS)} orders a layer; time in trainings of one network ({EPOCHS} epochs); accuracy on test images"
+        f"{len(ORDERS)} orders a layer; time in trainings of one network ({EPOCHS} epochs); accuracy on test images{times}"
     )
     return [Worth(study.rows(), absent, {task.answer: known for task, known in study.known().items()}, title)]

@@ -53,6 +53,15 @@ def test_chance_is_the_mean_over_all_samples():
         assert curves.best_of(pool, count) == pytest.approx(fmean(best))
 
 
+def test_what_a_search_found_is_worth_the_mean_of_its_trainings():
+    record, job = Record(), Search(Task("h"), "darts", 1, 1, 20, False)
+    study = curves.Study({}, {}, {("darts", 1): [job]}, record, trainings=3)
+    record.found[job.key] = {"directions": [["h"]] * 4}
+    record.found |= {one.key: {"test": 0.1 * place} for place, one in enumerate(study.finals(job))}
+    assert [one.seed for one in study.finals(job)] == [1001, 1101, 1201]
+    assert study.worth(job) == pytest.approx(0.1)
+
+
 def test_judging_takes_its_share_of_the_time():
     rates = {"epoch": 2.0, "judgement": 0.1}
     assert curves.planned("darts", 10, rates, tiny=False) == (40, 20)
