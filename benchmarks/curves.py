@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, product
+from math import ceil
 from pathlib import Path
 from statistics import fmean
 
@@ -39,9 +40,9 @@ from scansearch.registry import SEARCH_SPACES, STRATEGIES
 LAYOUTS = ("hilbert", "h", "v", "w2", "spiral", "diagonal")
 """The layouts that everyone may look at; those drawn by a seed decide whether a setting holds elsewhere, too."""
 CATALOGUE = "wide128"
-SEEDS, POOL = 3, 24
+SEEDS, POOL, SPARE = 3, 24, 4 / 3
 BUDGETS = (3, 10, 30)
-"""Time of a search, in trainings of a single network."""
+"""Time of a search, in trainings of a single network. For each there are ``SPARE`` times as many random genotypes in the pool, or more."""
 FINAL_SEED, POOL_SEED, APART = 1_000, 2_000, 100
 JUDGING = 0.25
 """Share of a search's time that a strategy which judges genotypes spends on that."""
@@ -206,8 +207,9 @@ def run(
     """
     kept, given, each = Record(record), tasks(layouts, layout_seed), range(seeds)
     rates, absent = timed(strategies or STRATEGIES.names(), kept, tiny=tiny)
+    size = 4 if tiny else max(POOL, ceil(SPARE * (max(budgets) + 1)))
     study = Study(
-        pool={task: [Training(task, d, POOL_SEED, tiny) for d in task.drawn(4 if tiny else POOL)] for task in given},
+        pool={task: [Training(task, d, POOL_SEED, tiny) for d in task.drawn(size)] for task in given},
         answers={
             task: [Training(task, [[task.answer]] * LAYERS, FINAL_SEED + seed, tiny) for seed in each] for task in given
         },

@@ -11,7 +11,7 @@ from scansearch.machine.live_memory import LiveMemory
 from scansearch.machine.numerics import run_numerics
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import assemble
-from scansearch.searching.footprint import Counted, Footprint, counted, footprint
+from scansearch.searching.footprint import Counted, Footprint, counted, footprint, whole_mixture
 from scansearch.searching.search_parts import make_loop
 from scansearch.training.events import Silent
 from scansearch.training.join import join
@@ -117,6 +117,17 @@ def test_it_is_exact(made, settings):
 def test_a_small_step_gives_a_bound(made):
     parts, config = made()
     bound = counted(parts, config, parts.spec)
+    assert bound.at_most(32) >= footprint(parts, config, parts.spec).bytes_at(32)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"level": "unrolled"}, {"strategy": "single_path"}, {"sandwich": 2}, {"perturb": "adversarial"}],
+    ids=str,
+)
+def test_the_mixture_of_all_candidates_gives_a_bound(made, settings):
+    parts, config = made(**settings)
+    bound = whole_mixture(parts, parts.spec)
     assert bound.at_most(32) >= footprint(parts, config, parts.spec).bytes_at(32)
 
 

@@ -77,6 +77,12 @@ def test_a_narrow_fit_is_tried(made, memory):
     assert found.environment["mixture_reason"].startswith("streamed needs the least memory: ")
 
 
+def test_where_there_is_room_the_strategy_is_not_run(made, monkeypatch):
+    parts, config = made()
+    monkeypatch.setattr(type(parts.strategy), "select", None)
+    assert choose(parts, config, 1).mixture == "keep"
+
+
 def test_a_system_that_does_not_say_keeps(made, memory):
     memory(0)
     assert choose(*made(), 1)[:2] == ("keep", "keep, as the system does not say how much memory it has")
