@@ -15,6 +15,7 @@ from benchmarks.looped import LoopedMixer
 from benchmarks.peers import time_major
 from benchmarks.supernet_step import SHAPE, step
 from benchmarks.timing import interleaved
+from scansearch.machine.memory import keep_freed_memory
 from scansearch.models import Selection
 from scansearch.models.mixer import ScanMixer
 from scansearch.models.mixer_options import MixerOptions
@@ -108,7 +109,8 @@ def processes(counts: Sequence[int], *, tiny: bool) -> Growth:
 
 
 def run(repeats: int, *, tiny: bool = False) -> list[Growth]:
-    """All axes."""
+    """All axes. As in a search, freed memory is kept."""
+    keep_freed_memory()
     rounds = min(repeats, ROUNDS)
     found = [measured(axis, sizes[:2] if tiny else sizes, rounds, tiny=tiny) for axis, sizes in AXES.items()]
     return [*found, processes(PROCESSES[:1] if tiny else PROCESSES, tiny=tiny)]
@@ -146,6 +148,7 @@ def _updates(count: int, tiny: bool) -> list[float]:
 def main(arguments: list[str]) -> None:
     """One measurement in a process of its own: ``peak AXIS NAME SIZE`` in MB, or ``updates`` in milliseconds, as JSON."""
     torch.set_flush_denormal(True)
+    keep_freed_memory()
     what, *rest = arguments
     if what == "peak":
         axis, name, size = rest

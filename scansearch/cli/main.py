@@ -34,6 +34,7 @@ from scansearch.cli import (
 from scansearch.cli.console import DEBUG_VARIABLE
 from scansearch.cli.program import program
 from scansearch.cli.usage import OneLineGroup, unwrapped
+from scansearch.machine.before_torch import set_variables
 from scansearch.machine.launched import launched
 
 EPILOG = (
@@ -85,9 +86,7 @@ def options(
 
 def main() -> None:
     """Runs a command line. ``--debug`` counts wherever it stands."""
-    # Threads that wait for each other keep their core busy. Where another program wants it, as on any laptop, they then
-    # wait for each other's turns: a step took three times as long. About 30 microseconds cost nothing otherwise.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # read when torch loads GNU's OpenMP
+    set_variables()
     if launched():  # that no branch happened to rest in the first step is no news, and there it is said once a process
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     arguments = sys.argv[1:]
