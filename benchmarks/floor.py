@@ -8,15 +8,16 @@ what there is left to win.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import torch
 from rich.table import Table
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import scan, supernet_step
@@ -38,6 +39,7 @@ SCAN_PASSES = 8
 STEP_PASSES = 24
 """The same for all directions of a layer of a supernet: eight of the scan; four of the convolution (x in the order of the scan, its
 gradient, twice); six of the gate (y, the gate, the result; forward and backward); six of attention and mixture (likewise)."""
+PRODUCTS = {torch.ops.aten.mm, torch.ops.aten.bmm, torch.ops.aten.addmm, torch.ops.aten.baddbmm}
 
 
 def _rate(function: Callable[[int, int], None], each: int) -> float:
@@ -78,12 +80,7 @@ def product_seconds(step: Callable[[], object]) -> float:
 
     class Products(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func.overloadpacket in (
-                torch.ops.aten.mm,
-                torch.ops.aten.bmm,
-                torch.ops.aten.addmm,
-                torch.ops.aten.baddbmm,
-            ):
+            if func.overloadpacket in PRODUCTS:
                 seen[func, tuple((tuple(t.shape), t.stride()) for t in args)] += 1
             return func(*args, **(kwargs or {}))
 
@@ -97,6 +94,22 @@ def product_seconds(step: Callable[[], object]) -> float:
     return 1e-3 * total
 
 
+def spent(step: Callable[[], object], times: int = 3) -> dict[str, float]:
+    """Milliseconds of a step by what it does, as torch's profiler tells on the threads that there are."""
+    with profile(activities=[ProfilerActivity.CPU]) as found:
+        for _ in range(times):
+            step()
+    products = {f"aten::{product.__name__}" for product in PRODUCTS}
+    parts = dict.fromkeys(("its scans", "its matrix products", "its other kernels", "the rest of it"), 0.0)
+    scans, multiplied, kernels, rest = parts
+    for event in found.key_averages():
+        part = multiplied if event.key in products else rest
+        if event.key.startswith("scansearch::"):
+            part = scans if event.key.removesuffix("_backward").endswith("_scan") else kernels
+        parts[part] += event.self_cpu_time_total / (1e3 * times)
+    return parts
+
+
 @dataclass(frozen=True)
 class Floor:
     """A floor in pieces, and what was measured.
@@ -107,6 +120,7 @@ class Floor:
         pieces: Milliseconds that each piece takes by itself.
         measured: Milliseconds of ours, on one thread.
         together: The same on all threads, and how many these are.
+        parts: Milliseconds of ours on one thread, by what it does.
     """
 
     case: str
@@ -114,6 +128,7 @@ class Floor:
     pieces: dict[str, float]
     measured: list[float]
     together: tuple[int, list[float]]
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -127,6 +142,8 @@ class Floor:
         threads, faster = self.together
         for name, value in {**self.pieces, "floor": self.total, "ours, one thread": ours}.items():
             made.add_row(name, f"{value:,.1f}", f"{value / ours:.0%}")
+        for name, value in self.parts.items():
+            made.add_row(name, f"{value:,.1f}", f"{value / sum(self.parts.values()):.0%}")
         if threads > 1:
             made.add_row(f"ours, {threads} threads", f"{median(faster):,.1f}", f"{median(faster) / ours:.0%}")
         return made
@@ -144,6 +161,7 @@ class Floor:
             "samples": self.measured,
             "threads": threads,
             "together": faster,
+            "parts": dict(self.parts),
         }
         return {"benchmark": "floor", "case": self.case, "title": self.title, **own, "missed": self.missed()}
 
@@ -218,5 +236,7 @@ def _step(rates: Rates, repeats: int, tiny: bool) -> Floor:
         pieces["matrix products"] = 1e3 * product_seconds(step)
     pieces["reading and writing"] = len(layers) * _moved(shape, STEP_PASSES)
     measured, together = _timed(step, repeats)
+    with one_thread():
+        parts = spent(step)
     title = f"floor: supernet step, forward + backward, {len(layers)} layers, each {shape}"
-    return Floor("step", title, pieces, measured, together)
+    return Floor("step", title, pieces, measured, together, parts)
