@@ -67,7 +67,7 @@ class Footprint(NamedTuple):
 
 
 def whole_mixture(parts: Parts, spec: ModelSpec) -> Counted:
-    """The same, of one pass forward and backward through the mixture of all candidates, more than a strategy runs at once.
+    """The same, of one pass forward and backward through the mixture of all candidates.
 
     Neither the strategy nor the processes take part.
     """

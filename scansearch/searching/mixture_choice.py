@@ -17,6 +17,8 @@ from scansearch.searching.footprint import footprint, whole_mixture
 from scansearch.searching.memory_fit import Device, batch_of, device_of, gigabytes, too_much
 from scansearch.searching.search_parts import Parts
 
+BEYOND = 1.5
+"""How many times what one pass through the mixture holds a strategy may need: copies of weights and gradients, a second batch."""
 MODES = ("keep", "recompute", "streamed")
 """From the fastest, which needs the most memory, to the slowest: `python -m benchmarks many memory` measures them."""
 
@@ -60,7 +62,7 @@ def is_open(parts: Parts, config: RunConfig) -> bool:
 def choose(parts: Parts, config: RunConfig, processes: int) -> Choice:
     """Chooses for a search of so many processes; all of them must call it."""
     device, images = device_of(parts, config), batch_of(parts, config) // processes
-    live = whole_mixture(parts, running(parts.spec, MODES[0])).at_most(images)
+    live = round(BEYOND * whole_mixture(parts, running(parts.spec, MODES[0])).at_most(images))
     if device.fits(live):  # mostly there is much room, and no step of the search is needed to know
         return Choice(MODES[0], _reason(MODES[0], device, live), live)
     for mixture in MODES:
