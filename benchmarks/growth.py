@@ -121,7 +121,7 @@ def draw(found: Sequence[Growth], file: Path) -> None:
                 _log_axes(axes, sorted(next(iter(growth.milliseconds.values()))))
                 axes.set_visible(bool(lines))
                 if lines:
-                    axes.legend(frameon=False, fontsize=6, loc="upper left")
+                    axes.legend(frameon=False, fontsize=6, loc="lower right")
             lowest = column[1 if growth.megabytes else 0]
             lowest.set_xlabel(growth.axis)
             lowest.tick_params(labelbottom=True)

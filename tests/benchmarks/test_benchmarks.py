@@ -134,7 +134,7 @@ def test_whole_searches_run_only_when_they_are_named(monkeypatch):
         monkeypatch.setitem(command.BENCHMARKS, name, lambda options, name=name: ran.append(name) or [])
     command.main([])
     assert ran == [
-        *("loader", "scan", "step", "floor", "derived", "update", "scale", "many", "orders"),
+        *("loader", "scan", "step", "floor", "derived", "update", "scale", "paper", "many", "orders"),
         *("strategies", "subsets", "memory", "estimate", "images"),
     ]
     command.main(["decoys", "planted"])
