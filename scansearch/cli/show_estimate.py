@@ -14,12 +14,16 @@ from scansearch.errors import ScansearchError
 if TYPE_CHECKING:
     from scansearch.runs.config import RunConfig
 
+COUNTING = "counting the memory of a few small steps, and timing them"
+
 
 def show_estimate(config: RunConfig, *, json: bool) -> None:
     """Prints how much a search would be, want of memory included."""
     from scansearch.searching.search_estimate import estimate
 
-    _show(estimate(config), json=json)
+    with err.status(COUNTING):
+        facts = estimate(config)
+    _show(facts, json=json)
 
 
 def show_dry_run(config: RunConfig, folder: Path, *, json: bool) -> None:
@@ -30,7 +34,8 @@ def show_dry_run(config: RunConfig, folder: Path, *, json: bool) -> None:
     """
     from scansearch.searching.search_estimate import estimate
 
-    facts = estimate(config, folder)
+    with err.status(COUNTING):
+        facts = estimate(config, folder)
     if not json:
         out.print(config.to_toml(), markup=False, soft_wrap=True)
     failing = facts["memory"].get("fails")

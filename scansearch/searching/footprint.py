@@ -1,4 +1,4 @@
-"""What a step of a search holds in memory, counted on steps of a few images and exact for any batch.
+"""What a step of a search holds in memory, counted on steps of a few images, from which those of any batch follow.
 
 The operations of a step are the same for every batch, and what lives after each of them grows linearly with it. So two small
 batches give it for all.
@@ -24,8 +24,6 @@ from scansearch.training.feed import Feed
 
 SMALL = (2, 4)
 """Images of a process in the steps that are counted."""
-STEPS = 2
-"""The first leaves behind what an optimiser remembers."""
 
 
 class Counted(NamedTuple):
@@ -88,20 +86,16 @@ def footprint(parts: Parts, config: RunConfig, spec: ModelSpec) -> Footprint:
         config: Its settings.
         spec: The model, which may run its directions in another way.
     """
-    return Footprint(*(counted(parts, config, spec, images) for images in SMALL))
-
-
-def counted(parts: Parts, config: RunConfig, spec: ModelSpec, images: int = SMALL[0]) -> Counted:
-    """The same, of a step with so many images a process."""
-    kind, alone = STRATEGIES.get(config.strategy.name), config.alone()
+    kind, alone, counts = STRATEGIES.get(config.strategy.name), config.alone(), list[Counted]()
     strategy = kind(validated(kind.Settings, alone.strategy.settings, "strategy"))
     with LiveMemory() as memory:
         loop = make_loop(replace(parts, spec=spec, strategy=strategy), alone, RunFolder("."), Silent())
-        loop.feed = small_feed(loop, config, images)
-        for _ in range(STEPS):
-            loop.step = loop.plan.steps - 1
+        for images in (SMALL[0], *SMALL):  # the first step leaves behind what an optimiser remembers
+            loop.feed = small_feed(loop, config, images)
+            loop.step, before = loop.plan.steps - 1, len(memory.bytes)
             loop.advance()
-    return Counted(loop.feed.batches.size // loop.processes.size, memory.bytes)
+            counts.append(Counted(loop.feed.batches.size // loop.processes.size, memory.bytes[before:]))
+    return Footprint(*counts[1:])
 
 
 def small_feed(loop: SearchLoop, config: RunConfig, images: int) -> Feed:
