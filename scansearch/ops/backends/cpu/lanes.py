@@ -5,7 +5,7 @@ from __future__ import annotations
 import llvmlite.binding
 
 FEW = 8
-"""Channels that a vector of eight lanes holds alone: wider ones would compute on zeros that somebody must add and take off."""
+"""So many channels, or fewer, get vectors of as many lanes: for wider ones, every tensor would be filled up with zeros and cut again."""
 
 
 def _host_lanes() -> int:

@@ -40,7 +40,7 @@ def load_integer(typing: Any, address: Any, k: Any) -> Any:
 
 @intrinsic
 def load_address(typing: Any, address: Any, k: Any) -> Any:
-    """The same as an address, at which vectors have as many lanes as at ``address``."""
+    """The same integer as an address, at which vectors have as many lanes as at ``address``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return _integer(context, builder, signature, args)
