@@ -24,7 +24,10 @@ from benchmarks import scan, supernet_step
 from benchmarks.comparison import plain_table
 from benchmarks.floor_kernels import exponentials, multiply_add
 from benchmarks.timing import interleaved
-from scansearch.ops.backends.cpu.simd import LANES, STATES
+from scansearch.ops.backends.cpu.kernel import Kernel
+from scansearch.ops.backends.cpu.lanes import LANES
+from scansearch.ops.backends.cpu.panel import Sizes
+from scansearch.ops.backends.cpu.simd import STATES
 from scansearch.registry import MODELS
 
 FORWARD_OPERATIONS, BACKWARD_OPERATIONS = 4, 13
@@ -42,13 +45,14 @@ gradient, twice); six of the gate (y, the gate, the result; forward and backward
 PRODUCTS = {torch.ops.aten.mm, torch.ops.aten.bmm, torch.ops.aten.addmm, torch.ops.aten.baddbmm}
 
 
-def _rate(function: Callable[[int, int], None], each: int) -> float:
+def _rate(kernel: Kernel, each: int) -> float:
     """Floats a second, of a kernel that does ``each`` a round."""
-    numbers = torch.tensor([-1.0, 0.5, -1e-6]).repeat_interleave(STATES * LANES)
+    numbers = torch.tensor([-1.0, 0.5, -1e-6]).repeat_interleave(STATES * LANES)[None, None, None]
     rounds, found = 100_000, []
+    sizes = Sizes(1, 1, rounds, rounds, LANES, STATES, 1, 1, 0)
     for number in range(6):
         start = perf_counter()
-        function(numbers.data_ptr(), rounds)
+        kernel(1, sizes, numbers)
         taken = perf_counter() - start
         if number:
             found.append(each * rounds / taken)

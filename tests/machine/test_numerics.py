@@ -12,6 +12,7 @@ def settings():
         float(torch.tensor(TINY, dtype=torch.float32) * 0.5),
         torch.get_default_dtype(),
         torch.are_deterministic_algorithms_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
         torch.get_rng_state().tolist(),
     )
 
@@ -21,6 +22,7 @@ def test_a_run_leaves_the_process_as_it_was():
     with run_numerics():
         assert float(torch.tensor(TINY) * 0.5) == 0.0
         assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory  # which would write every tensor twice
         torch.set_num_threads(3)
         torch.manual_seed(99)
     assert settings() == before

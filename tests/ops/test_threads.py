@@ -12,8 +12,11 @@ import torch
 from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, selective_scan_grouped, weigh
 
 def run():
+    return hashlib.sha256((of(20) + of(6)).encode()).hexdigest()
+
+def of(D):
     torch.manual_seed(0)
-    G, B, L, D, N = 3, 5, 40, 20, 16
+    G, B, L, N = 3, 5, 40, 16
     order = torch.stack([torch.randperm(L) for _ in range(G)])
     x, z = torch.randn(B, L, D, requires_grad=True), torch.randn(B, L, D, requires_grad=True)
     taps, bias = torch.randn(G, D, 4, requires_grad=True), torch.randn(G, D, requires_grad=True)

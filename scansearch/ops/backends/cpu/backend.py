@@ -34,7 +34,7 @@ class Cpu(OwnKernels):
     @override
     def describe(self) -> str:
         from scansearch.ops.backends.cpu.kernel import threads_from
-        from scansearch.ops.backends.cpu.simd import LANES
+        from scansearch.ops.backends.cpu.lanes import LANES
 
         return f"numba, float32, vectors of {LANES}, threads: {threads_from()}"
 

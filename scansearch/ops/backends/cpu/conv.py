@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from scansearch.ops.backends.cpu.backend import TAPS
 from scansearch.ops.backends.cpu.blocked import blocked, unblocked
 from scansearch.ops.backends.cpu.conv_kernels import conv_backward, conv_forward
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, index_panel, whole_vectors
-from scansearch.ops.backends.cpu.simd import LANES
+from scansearch.ops.backends.cpu.lanes import blocks_of, width_of
+from scansearch.ops.backends.cpu.panel import Sizes, cut, index_panel, whole_vectors
 from scansearch.ops.shapes import expect, expect_float32, expect_range
 
 Tensor = torch.Tensor
@@ -33,7 +33,7 @@ def backward(dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor, order: Tensor)
     """Gradients of x, weight and bias."""
     tokens, sizes, taps = whole_vectors(x), _sizes(x, order), _taps(weight, bias)
     dx = torch.zeros_like(tokens, memory_format=torch.contiguous_format)
-    dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * LANES)
+    dtaps = x.new_zeros(sizes.groups * sizes.batch, sizes.blocks, 1, (TAPS + 1) * sizes.lanes)
     if dy.numel():
         conv_backward(sizes.batch, sizes, tokens[None], index_panel(order), taps, whole_vectors(dy), dx[None], dtaps)
     total = unblocked(dtaps, sizes, TAPS + 1)[..., : x.shape[2]]
@@ -48,5 +48,4 @@ def _taps(weight: Tensor, bias: Tensor) -> Tensor:
 
 def _sizes(x: Tensor, order: Tensor) -> Sizes:
     (batch, tokens, channels), (groups, length) = x.shape, order.shape
-    blocks = blocks_of(channels)
-    return Sizes(groups, batch, length, tokens, blocks * LANES, 0, blocks, 1, 0)
+    return Sizes(groups, batch, length, tokens, width_of(channels), 0, blocks_of(channels), 1, 0)

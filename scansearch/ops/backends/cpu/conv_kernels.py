@@ -9,32 +9,33 @@ from scansearch.ops.backends.cpu.backend import TAPS
 from scansearch.ops.backends.cpu.kernel import Kernel
 from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
 from scansearch.ops.backends.cpu.panel import compiled, index_of, inlined, panel_of, row_of, sizes_of
-from scansearch.ops.backends.cpu.simd import LANES, add, fill, fma, load, multiply, store, subtract
+from scansearch.ops.backends.cpu.simd import add, fill, fma, lanes_at, load, multiply, store, subtract
 from scansearch.ops.backends.cpu.vector_math import sigmoid
 
 
 @inlined
 def _token(x_row, x, visited):
-    """LANES channels of the token ``visited``, zeros for -1."""
+    """A vector of channels of the token ``visited``, zeros for -1."""
     if visited < 0:
-        return fill(0.0)
+        return fill(x_row, 0.0)
     return load(x_row, visited * x.step)
 
 
 @inlined
 def _convolve(taps, x0, x1, x2, x3):
     """Bias and taps, ``taps`` being the address of TAPS + 1 vectors."""
-    total = fma(load(taps, 0), x0, load(taps, TAPS * LANES))
-    return fma(load(taps, 3 * LANES), x3, fma(load(taps, 2 * LANES), x2, fma(load(taps, LANES), x1, total)))
+    lanes = lanes_at(taps)
+    total = fma(load(taps, 0), x0, load(taps, TAPS * lanes))
+    return fma(load(taps, 3 * lanes), x3, fma(load(taps, 2 * lanes), x2, fma(load(taps, lanes), x1, total)))
 
 
 @compiled
 def _forward_block(values, group, batch, block):
     sizes, x, order, y = sizes_of(values), panel_of(values, 0), panel_of(values, 1), panel_of(values, 3)
-    first = block * LANES
+    first = block * lanes_at(values)
     taps = row_of(panel_of(values, 2), group, block, 0)
     x_row, y_row = row_of(x, 0, batch, first), row_of(y, group, batch, first)
-    x0, x1, x2 = fill(0.0), fill(0.0), fill(0.0)
+    x0, x1, x2 = fill(values, 0.0), fill(values, 0.0), fill(values, 0.0)
     for t in range(sizes.length):
         x3 = _token(x_row, x, index_of(order, group, t))
         p = _convolve(taps, x0, x1, x2, x3)
@@ -45,10 +46,11 @@ def _forward_block(values, group, batch, block):
 @compiled
 def _backward_block(values, group, batch, block):
     sizes, x, order, dy = sizes_of(values), panel_of(values, 0), panel_of(values, 1), panel_of(values, 3)
-    dx, first = panel_of(values, 4), block * LANES
+    dx, lanes = panel_of(values, 4), lanes_at(values)
+    first = block * lanes
     taps = row_of(panel_of(values, 2), group, block, 0)
     x_row, dx_row, dy_row = row_of(x, 0, batch, first), row_of(dx, 0, batch, first), row_of(dy, group, batch, first)
-    zero, one = fill(0.0), fill(1.0)
+    zero, one = fill(values, 0.0), fill(values, 1.0)
     x0, x1, x2, a0, a1, a2, a3, total = zero, zero, zero, zero, zero, zero, zero, zero
     p0, p1, p2 = zero, zero, zero  # what the last three tokens are still owed
     for t in range(sizes.length + TAPS - 1):
@@ -68,17 +70,17 @@ def _backward_block(values, group, batch, block):
                 owed = fma(load(taps, 0), dp, p0)
                 store(dx_row, i, add(load(dx_row, i), owed))
         p0, p1, p2 = (
-            fma(load(taps, LANES), dp, p1),
-            fma(load(taps, 2 * LANES), dp, p2),
-            multiply(load(taps, 3 * LANES), dp),
+            fma(load(taps, lanes), dp, p1),
+            fma(load(taps, 2 * lanes), dp, p2),
+            multiply(load(taps, 3 * lanes), dp),
         )
         x0, x1, x2 = x1, x2, x3
     dtaps = row_of(panel_of(values, 5), group * sizes.batch + batch, block, 0)
     store(dtaps, 0, a0)
-    store(dtaps, LANES, a1)
-    store(dtaps, 2 * LANES, a2)
-    store(dtaps, 3 * LANES, a3)
-    store(dtaps, TAPS * LANES, total)
+    store(dtaps, lanes, a1)
+    store(dtaps, 2 * lanes, a2)
+    store(dtaps, 3 * lanes, a3)
+    store(dtaps, TAPS * lanes, total)
 
 
 @compiled

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.backends.cpu.gate_kernels import gate_backward, gate_forward
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, index_panel, whole_vectors
-from scansearch.ops.backends.cpu.simd import LANES
+from scansearch.ops.backends.cpu.lanes import blocks_of, width_of
+from scansearch.ops.backends.cpu.panel import Sizes, cut, index_panel, whole_vectors
 from scansearch.ops.shapes import expect, expect_float32, expect_range
 
 Tensor = torch.Tensor
@@ -40,5 +40,4 @@ def backward(dout: Tensor, y: Tensor, z: Tensor, inverse: Tensor) -> tuple[Tenso
 
 def _sizes(y: Tensor, inverse: Tensor) -> Sizes:
     groups, batch, length, channels = y.shape
-    blocks = blocks_of(channels)
-    return Sizes(groups, batch, length, inverse.shape[1], blocks * LANES, 0, blocks, 1, 0)
+    return Sizes(groups, batch, length, inverse.shape[1], width_of(channels), 0, blocks_of(channels), 1, 0)

@@ -1,6 +1,6 @@
 """Compiling a kernel once, keeping it on disk, and running it on torch's own threads.
 
-A kernel is a C function of one argument, the address of a row of 64-bit integers::
+A kernel is a C function of one argument, the Address of a row of 64-bit integers::
 
     next ticket, number of tasks, the Sizes, the Panels ...
 
@@ -19,7 +19,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,14 @@ import torch
 from numba import cfunc, types
 
 from scansearch.ops.backends.cpu.panel import Sizes, panels_of
-from scansearch.ops.backends.cpu.simd import LANES, STATES
+from scansearch.ops.backends.cpu.vectors import Address
 
-_SIGNATURE = types.void(types.int64)
+_CALLABLE = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 _PROCESS = os.getpid()
 
 
 class Kernel:
-    """A kernel, compiled on first use.
+    """A kernel, compiled when it is first used, for each number of lanes.
 
     Args:
         function: ``function(address)``, written for numba, drawing its tasks by ``take_ticket``. It must not raise.
@@ -42,32 +42,39 @@ class Kernel:
 
     def __init__(self, function: Callable[[Any], None]) -> None:
         self.function = function
+        self._compiled: dict[int, Any] = {}
 
     def __call__(self, tasks: int, sizes: Sizes, *tensors: torch.Tensor | None) -> None:
         """Runs ``tasks`` tasks on tensors (G, B, L, X), which it reads and writes by their addresses."""
         values = (0, tasks, *sizes, *panels_of(tensors))
         arguments = (ctypes.c_int64 * len(values))(*values)
-        threads = thread_count(tasks)
+        address, threads = self.address(sizes.lanes), thread_count(tasks)
         if threads == 1:
-            self.compiled.ctypes(ctypes.addressof(arguments))
+            _CALLABLE(address)(ctypes.addressof(arguments))
         elif (parallel := _openmp()) is not None:
-            parallel(self.compiled.address, ctypes.addressof(arguments), threads, 0)
+            parallel(address, ctypes.addressof(arguments), threads, 0)
         else:
-            _run_threads(self.compiled.ctypes, ctypes.addressof(arguments), threads)
+            _run_threads(_CALLABLE(address), ctypes.addressof(arguments), threads)
 
-    @cached_property
-    def compiled(self) -> Any:
+    def address(self, lanes: int) -> int:
+        """Where the function is that was compiled for vectors of so many lanes."""
+        if lanes not in self._compiled:
+            self._compiled[lanes] = self._compile(types.void(Address(lanes)))
+        found: int = self._compiled[lanes].address
+        return found
+
+    def _compile(self, signature: Any) -> Any:
         """The compiled function, from numba's cache on disk if it is there."""
         # numba knows a cached function by its own file alone. The kernels use other files of this package, so their
         # digest becomes a part of the name under which the cache keeps a function.
         self.function.__qualname__ = f"{self.function.__name__}_{_source_digest()}"
         try:
-            return cfunc(_SIGNATURE, cache=True)(self.function)
+            return cfunc(signature, cache=True)(self.function)
         except RuntimeError as error:
             if "cannot cache" not in str(error):
                 raise
             # No directory can be written: neither this package's, nor the user's, nor $NUMBA_CACHE_DIR.
-            return cfunc(_SIGNATURE)(self.function)
+            return cfunc(signature)(self.function)
 
 
 def thread_count(tasks: int) -> int:
@@ -80,7 +87,7 @@ def thread_count(tasks: int) -> int:
 
 @lru_cache(maxsize=1)
 def _source_digest() -> str:
-    digest = hashlib.sha256(f"{LANES} {STATES}".encode())
+    digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from scansearch.ops.backends.cpu.simd import INT32, INT64
+from scansearch.ops.backends.cpu.vectors import INT32, INT64
 
 _X86 = platform.machine() in {"x86_64", "AMD64", "i386", "i686"}
 
@@ -25,7 +25,7 @@ def take_ticket(typing: Any, address: Any) -> Any:
         counter = builder.inttoptr(args[0], INT64.as_pointer())
         return builder.atomic_rmw("add", counter, INT64(1), "monotonic")
 
-    return types.int64(types.int64), generate
+    return types.int64(address), generate
 
 
 @intrinsic
@@ -33,10 +33,24 @@ def load_integer(typing: Any, address: Any, k: Any) -> Any:
     """The ``k``-th 64-bit integer from ``address`` on."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        integers = builder.inttoptr(args[0], INT64.as_pointer())
-        return builder.load(builder.gep(integers, [context.cast(builder, args[1], signature.args[1], types.int64)]))
+        return _integer(context, builder, signature, args)
 
-    return types.int64(types.int64, k), generate
+    return types.int64(address, k), generate
+
+
+@intrinsic
+def load_address(typing: Any, address: Any, k: Any) -> Any:
+    """The same integer as an address, at which vectors have as many lanes as at ``address``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _integer(context, builder, signature, args)
+
+    return address(address, k), generate
+
+
+def _integer(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+    integers = builder.inttoptr(args[0], INT64.as_pointer())
+    return builder.load(builder.gep(integers, [context.cast(builder, args[1], signature.args[1], types.int64)]))
 
 
 def _control_word(builder: ir.IRBuilder, name: str, slot: ir.Value) -> None:

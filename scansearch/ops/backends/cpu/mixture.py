@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from scansearch.ops.backends.cpu.lanes import blocks_of
 from scansearch.ops.backends.cpu.mixture_kernels import mixture_backward, mixture_forward
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.panel import Sizes, cut, whole_vectors
 from scansearch.ops.shapes import expect, expect_float32
 
 Tensor = torch.Tensor

@@ -14,12 +14,13 @@ from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denorma
 from scansearch.ops.backends.cpu.normal import copy_token, fill_mask, normalise
 from scansearch.ops.backends.cpu.panel import compiled, panel_of, row_of, sizes_of
 from scansearch.ops.backends.cpu.simd import (
-    LANES,
     add,
     fill,
     fma,
+    lanes_at,
     load,
     load_scalar,
+    memory_like,
     multiply,
     store,
     store_scalar,
@@ -31,43 +32,45 @@ from scansearch.ops.backends.cpu.simd import (
 @compiled
 def _forward_token(values, batch, i, mask):
     sizes, x, out = sizes_of(values), panel_of(values, 0), panel_of(values, 2)
-    width = 4 * sizes.blocks * LANES
+    lanes = lanes_at(values)
+    width = 4 * sizes.blocks * lanes
     token, total = mask + width, mask + 2 * width
-    for first in range(0, sizes.blocks * LANES, LANES):
-        store(total, first, fill(0.0))
+    for first in range(0, sizes.blocks * lanes, lanes):
+        store(total, first, fill(values, 0.0))
     for group in range(sizes.groups):
         copy_token(row_of(x, group, batch, 0), i * x.step, sizes, token)
         scale = normalise(sizes, token, mask)
-        factor = fill(scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
-        for first in range(0, sizes.blocks * LANES, LANES):
+        factor = fill(values, scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
+        for first in range(0, sizes.blocks * lanes, lanes):
             store(total, first, fma(load(token, first), factor, load(total, first)))
     row = row_of(out, 0, batch, 0)
-    for first in range(0, sizes.blocks * LANES, LANES):
+    for first in range(0, sizes.blocks * lanes, lanes):
         store(row, i * out.step + first, load(total, first))
 
 
 @compiled
 def _backward_token(values, batch, i, mask):
     sizes, x, dout, dx = sizes_of(values), panel_of(values, 0), panel_of(values, 2), panel_of(values, 3)
-    width = 4 * sizes.blocks * LANES
+    lanes = lanes_at(values)
+    width = 4 * sizes.blocks * lanes
     token, gradient, dweights = mask + width, mask + 2 * width, mask + 3 * width
     copy_token(row_of(dout, 0, batch, 0), i * dout.step, sizes, gradient)
-    total = fill(0.0)
-    for first in range(0, sizes.blocks * LANES, LANES):
+    total = fill(values, 0.0)
+    for first in range(0, sizes.blocks * lanes, lanes):
         total = add(total, load(gradient, first))
-    mean = fill(sum_narrow(total) / np.float32(sizes.channels))
+    mean = fill(values, sum_narrow(total) / np.float32(sizes.channels))
     for group in range(sizes.groups):
         copy_token(row_of(x, group, batch, 0), i * x.step, sizes, token)
         scale = normalise(sizes, token, mask)
-        product = fill(0.0)
-        for first in range(0, sizes.blocks * LANES, LANES):
+        product = fill(values, 0.0)
+        for first in range(0, sizes.blocks * lanes, lanes):
             product = fma(load(token, first), load(gradient, first), product)
         along = sum_narrow(product) * scale  # sum g n
         store_scalar(dweights, group, load_scalar(dweights, group) + along)
-        slope = fill(-along * scale / np.float32(sizes.channels))
-        factor = fill(scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
+        slope = fill(values, -along * scale / np.float32(sizes.channels))
+        factor = fill(values, scale * load_scalar(row_of(panel_of(values, 1), group, 0, 0), 0))
         row = row_of(dx, group, batch, 0)
-        for first in range(0, sizes.blocks * LANES, LANES):
+        for first in range(0, sizes.blocks * lanes, lanes):
             change = fma(load(token, first), slope, subtract(load(gradient, first), mean))
             store(row, i * dx.step + first, multiply(factor, change))
 
@@ -87,7 +90,7 @@ def _forward(values, mask):
 def _backward(values, mask):
     sizes = sizes_of(values)
     fill_mask(sizes, mask)
-    dweights = mask + 12 * sizes.blocks * LANES
+    dweights = mask + 12 * sizes.blocks * lanes_at(values)
     batch = take_ticket(values)
     while batch < sizes.batch:
         for group in range(sizes.groups):
@@ -102,8 +105,8 @@ def _backward(values, mask):
 
 def _mixture_forward(values):
     before = flush_denormals()
-    memory = np.empty(3 * sizes_of(values).blocks * LANES, np.float32)
-    _forward(values, memory.ctypes.data)
+    memory = np.empty(3 * sizes_of(values).blocks * lanes_at(values), np.float32)
+    _forward(values, memory_like(values, memory.ctypes.data))
     memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
     restore_denormals(before)
 
@@ -111,8 +114,8 @@ def _mixture_forward(values):
 def _mixture_backward(values):
     before = flush_denormals()
     sizes = sizes_of(values)
-    memory = np.empty((3 * sizes.blocks) * LANES + sizes.groups, np.float32)
-    _backward(values, memory.ctypes.data)
+    memory = np.empty(3 * sizes.blocks * lanes_at(values) + sizes.groups, np.float32)
+    _backward(values, memory_like(values, memory.ctypes.data))
     memory[0] = 0.0
     restore_denormals(before)
 

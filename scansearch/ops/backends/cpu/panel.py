@@ -9,8 +9,8 @@ import torch
 from numba import njit
 from torch.nn import functional as F
 
-from scansearch.ops.backends.cpu.machine import load_integer
-from scansearch.ops.backends.cpu.simd import LANES
+from scansearch.ops.backends.cpu.lanes import lanes_for, width_of
+from scansearch.ops.backends.cpu.machine import load_address, load_integer
 
 compiled: Callable[..., Any] = njit(boundscheck=False, error_model="numpy")
 """Makes a function a part of kernels."""
@@ -22,7 +22,7 @@ _HEADER = 11  # ticket, tasks, and the Sizes
 
 
 class Panel(NamedTuple):
-    """A tensor (G, B, L, X) inside a kernel: ``data`` is an address in bytes, the strides count elements."""
+    """A tensor (G, B, L, X) inside a kernel: ``data`` is an Address, the strides count elements and are 0 without a tensor."""
 
     data: int
     group: int
@@ -41,7 +41,7 @@ class Sizes(NamedTuple):
         tokens: L, the tokens of an image; fewer than steps where windows are padded.
         channels: D, or whole blocks of them.
         states: N, filled up to a multiple of STATES.
-        blocks: Blocks of LANES channels.
+        blocks: Blocks of ``lanes`` channels.
         splits: Tasks that share the blocks of one panel.
         softplus: 1 if step sizes go through softplus.
     """
@@ -56,10 +56,15 @@ class Sizes(NamedTuple):
     splits: int
     softplus: int
 
+    @property
+    def lanes(self) -> int:
+        """Channels that the kernel works on at once."""
+        return lanes_for(self.channels)
+
 
 def whole_vectors(tensor: torch.Tensor) -> torch.Tensor:
     """``tensor`` with channels next to each other and zeros up to the end of their last block; most need no copy."""
-    spare = -tensor.shape[-1] % LANES
+    spare = width_of(tensor.shape[-1]) - tensor.shape[-1]
     if spare:
         return F.pad(tensor, (0, spare))
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
@@ -84,11 +89,6 @@ def panels_of(tensors: Sequence[torch.Tensor | None]) -> list[int]:
     return [value for panel in panels for value in panel]
 
 
-def blocks_of(channels: int) -> int:
-    """Blocks of LANES channels that hold ``channels``."""
-    return -(-channels // LANES)
-
-
 @inlined
 def sizes_of(values):
     """The Sizes in a kernel's values."""
@@ -110,7 +110,7 @@ def panel_of(values, k):
     """The ``k``-th Panel in a kernel's values."""
     i = _HEADER + 5 * k
     return Panel(
-        load_integer(values, i),
+        load_address(values, i),
         load_integer(values, i + 1),
         load_integer(values, i + 2),
         load_integer(values, i + 3),

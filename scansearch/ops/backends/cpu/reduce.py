@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.lanes import blocks_of
+from scansearch.ops.backends.cpu.panel import Sizes, cut, whole_vectors
 from scansearch.ops.backends.cpu.reduce_kernels import reduce_backward, reduce_forward
 from scansearch.ops.shapes import expect, expect_float32
 

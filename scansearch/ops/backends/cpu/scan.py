@@ -9,10 +9,11 @@ from torch.nn import functional as F
 
 from scansearch.ops.backends.cpu.blocked import blocked, unblocked
 from scansearch.ops.backends.cpu.kernel import thread_count
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
+from scansearch.ops.backends.cpu.lanes import blocks_of, lanes_for
+from scansearch.ops.backends.cpu.panel import Sizes, cut, whole_vectors
 from scansearch.ops.backends.cpu.scan_backward import scan_backward
 from scansearch.ops.backends.cpu.scan_forward import CHUNK, scan_forward
-from scansearch.ops.backends.cpu.simd import LANES, STATES
+from scansearch.ops.backends.cpu.simd import STATES
 from scansearch.ops.backends.cpu.vector_math import LOG2_E
 from scansearch.ops.shapes import ScanInputs, check_scan, expect_float32
 
@@ -22,7 +23,8 @@ Tensor = torch.Tensor
 def kept_shape(shape: Sequence[int], states: int) -> tuple[int, int, int, int]:
     """Shape of the states that the backward pass starts from, for u's ``shape``."""
     groups, batch, length, channels = shape
-    return groups * batch, blocks_of(channels), max(0, -(-length // CHUNK) - 1), _whole_states(states) * LANES
+    chunks, vectors = max(0, -(-length // CHUNK) - 1), _whole_states(states)
+    return groups * batch, blocks_of(channels), chunks, vectors * lanes_for(channels)
 
 
 def forward(
@@ -66,8 +68,8 @@ def backward(
     sizes = _sizes(x, B, 1, softplus)
     panels = sizes.groups * sizes.batch
     du, draw, dB, dC = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (x, raw, B, C))
-    dA = u.new_empty(panels, sizes.blocks, 1, sizes.states * LANES)
-    dconstants = u.new_empty(panels, sizes.blocks, 1, 2 * LANES)
+    dA = u.new_empty(panels, sizes.blocks, 1, sizes.states * sizes.lanes)
+    dconstants = u.new_empty(panels, sizes.blocks, 1, 2 * sizes.lanes)
     given = (x, raw, whole_vectors(dy), B, C, rates, constants, kept)
     scan_backward(panels, sizes, *given, du, draw, dB, dC, dA, dconstants)
     dA = unblocked(dA, sizes, sizes.states)[:, :states, :width].transpose(1, 2).contiguous()
@@ -80,7 +82,7 @@ def _whole_states(states: int) -> int:
 
 
 def _prepared(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-    """What the kernels read: powers of two, whole vectors of channels and states, constants with LANES innermost."""
+    """What the kernels read: powers of two, whole vectors of channels and states, constants with the lanes innermost."""
     states = _whole_states(A.shape[2])
     if extra := states - A.shape[2]:
         B, C = F.pad(B, (0, extra)), F.pad(C, (0, extra))

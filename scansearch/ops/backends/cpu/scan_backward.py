@@ -19,17 +19,18 @@ from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denorma
 from scansearch.ops.backends.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
 from scansearch.ops.backends.cpu.scan_forward import CHUNK, step_size
 from scansearch.ops.backends.cpu.simd import (
-    LANES,
     STATES,
     add,
     add_sums,
     fill,
     fma,
     fma_states,
+    lanes_at,
     load,
     load_scalar,
     load_spread,
     load_wide,
+    memory_like,
     multiply,
     spread,
     store,
@@ -38,19 +39,17 @@ from scansearch.ops.backends.cpu.simd import (
 )
 from scansearch.ops.backends.cpu.vector_math import LN_2, exp2, sigmoid
 
-_WIDE = STATES * LANES
-_ROW = 4 * LANES
-
 
 @inlined
 def _recompute(steps, n, a_row, b_row, b, h, delta, drive, states, decays):
     """States before each step of the chunk, and decays, of STATES states; returns the state after the chunk."""
-    a = load_wide(a_row, n * LANES)
+    lanes = lanes_at(states)
+    a = load_wide(a_row, n * lanes)
     for i in range(steps):
-        store(states, i * _WIDE, h)
-        decay = exp2(multiply(spread(load(delta, i * LANES)), a))
-        store(decays, i * _WIDE, decay)
-        inflow = multiply(spread(load(drive, i * LANES)), load_spread(b_row, i * b.step + n * b.lane, b.lane))
+        store(states, i * STATES * lanes, h)
+        decay = exp2(multiply(spread(load(delta, i * lanes)), a))
+        store(decays, i * STATES * lanes, decay)
+        inflow = multiply(spread(load(drive, i * lanes)), load_spread(b_row, i * b.step + n * b.lane, b.lane))
         h = fma(decay, h, inflow)
     return h
 
@@ -78,20 +77,21 @@ def _retreat(
     sums,
 ):
     """Runs STATES states back over the chunk; adds to dA, to a step's two sums over states, and to dB and dC."""
-    a, g, dan = load_wide(a_row, n * LANES), load_wide(dstate, n * LANES), load_wide(da, n * LANES)
+    lanes = lanes_at(states)
+    a, g, dan = load_wide(a_row, n * lanes), load_wide(dstate, n * lanes), load_wide(da, n * lanes)
     for i in range(steps - 1, -1, -1):
-        gy, x = spread(load(dy, i * LANES)), spread(load(drive, i * LANES))
+        gy, x = spread(load(dy, i * lanes)), spread(load(drive, i * lanes))
         v = fma(gy, load_spread(c_row, i * c.step + n * c.lane, c.lane), g)
         add_sums(sums, i * stride + 2 * n, sum_lanes(multiply(v, x), multiply(gy, h)))
         b_spread = load_spread(b_row, i * b.step + n * b.lane, b.lane)
-        store(dinput, i * LANES, fma_states(v, b_spread, load(dinput, i * LANES)))
-        h = load_wide(states, i * _WIDE)
-        g = multiply(v, load_wide(decays, i * _WIDE))
+        store(dinput, i * lanes, fma_states(v, b_spread, load(dinput, i * lanes)))
+        h = load_wide(states, i * STATES * lanes)
+        g = multiply(v, load_wide(decays, i * STATES * lanes))
         w = multiply(g, h)
-        store(dexponent, i * LANES, fma_states(w, a, load(dexponent, i * LANES)))
-        dan = fma(w, spread(load(delta, i * LANES)), dan)
-    store(dstate, n * LANES, g)
-    store(da, n * LANES, dan)
+        store(dexponent, i * lanes, fma_states(w, a, load(dexponent, i * lanes)))
+        dan = fma(w, spread(load(delta, i * lanes)), dan)
+    store(dstate, n * lanes, g)
+    store(da, n * lanes, dan)
 
 
 @inlined
@@ -99,19 +99,20 @@ def _open_chunk(
     steps, start, softplus, bias, u_row, u, raw_row, raw, dout_row, dout, delta, drive, slope, dy, dinput, dexponent
 ):
     """Step sizes of a chunk, what they drive and the gradient that comes in; its sums over states begin at 0."""
+    lanes = lanes_at(delta)
     for i in range(steps):
         t = start + i
         argument = add(load(raw_row, t * raw.step), bias)
         d = step_size(argument, softplus)
-        store(delta, i * LANES, d)
-        store(drive, i * LANES, multiply(d, load(u_row, t * u.step)))
-        store(dy, i * LANES, load(dout_row, t * dout.step))
+        store(delta, i * lanes, d)
+        store(drive, i * lanes, multiply(d, load(u_row, t * u.step)))
+        store(dy, i * lanes, load(dout_row, t * dout.step))
         if softplus != 0:
-            store(slope, i * LANES, sigmoid(argument))
+            store(slope, i * lanes, sigmoid(argument))
         else:
-            store(slope, i * LANES, fill(1.0))
-        store(dinput, i * LANES, fill(0.0))
-        store(dexponent, i * LANES, fill(0.0))
+            store(slope, i * lanes, fill(slope, 1.0))
+        store(dinput, i * lanes, fill(dinput, 0.0))
+        store(dexponent, i * lanes, fill(dexponent, 0.0))
 
 
 @inlined
@@ -119,12 +120,13 @@ def _close_chunk(
     steps, start, skip, dskip, dbias, u_row, u, du_row, du, draw_row, draw, delta, slope, dy, dinput, dexponent
 ):  # fmt: skip
     """Du and the gradient of the raw step sizes of a chunk; returns what D and the bias have gathered so far."""
+    lanes, ln_2 = lanes_at(delta), fill(delta, LN_2)
     for i in range(steps):
         t = start + i
-        gy, x, s = load(dy, i * LANES), load(u_row, t * u.step), load(dinput, i * LANES)
-        store(du_row, t * du.step, fma(s, load(delta, i * LANES), multiply(skip, gy)))
-        ddelta = fma(load(dexponent, i * LANES), fill(LN_2), multiply(s, x))
-        ddelta = multiply(ddelta, load(slope, i * LANES))
+        gy, x, s = load(dy, i * lanes), load(u_row, t * u.step), load(dinput, i * lanes)
+        store(du_row, t * du.step, fma(s, load(delta, i * lanes), multiply(skip, gy)))
+        ddelta = fma(load(dexponent, i * lanes), ln_2, multiply(s, x))
+        ddelta = multiply(ddelta, load(slope, i * lanes))
         store(draw_row, t * draw.step, ddelta)
         dskip, dbias = fma(gy, x, dskip), add(dbias, ddelta)
     return dskip, dbias
@@ -133,7 +135,7 @@ def _close_chunk(
 @compiled
 def _block(values, group, batch, block, delta):
     """One block of channels of one panel, over all steps."""
-    sizes = sizes_of(values)
+    sizes, lanes = sizes_of(values), lanes_at(values)
     u, raw, dout, b, c = (
         panel_of(values, 0),
         panel_of(values, 1),
@@ -142,13 +144,14 @@ def _block(values, group, batch, block, delta):
         panel_of(values, 4),
     )
     kept, du, draw = panel_of(values, 7), panel_of(values, 8), panel_of(values, 9)
-    tile = CHUNK * _ROW
+    row = 4 * lanes
+    tile = CHUNK * row
     drive, slope, dy, dinput = delta + tile, delta + 2 * tile, delta + 3 * tile, delta + 4 * tile
     dexponent, states, decays = delta + 5 * tile, delta + 6 * tile, delta + (6 + STATES) * tile
     dstate = delta + (6 + 2 * STATES) * tile
-    da = dstate + sizes.states * _ROW
-    sums = da + sizes.states * _ROW
-    first, panel, stride = block * LANES, group * sizes.batch + batch, 2 * sizes.states
+    da = dstate + sizes.states * row
+    sums = da + sizes.states * row
+    first, panel, stride = block * lanes, group * sizes.batch + batch, 2 * sizes.states
     u_row, raw_row, dout_row = (
         row_of(u, group, batch, first),
         row_of(raw, group, batch, first),
@@ -158,11 +161,11 @@ def _block(values, group, batch, block, delta):
     a_row = row_of(panel_of(values, 5), group, block, 0)
     constants = row_of(panel_of(values, 6), group, block, 0)
     kept_row = row_of(kept, panel, block, 0)
-    skip, bias = load(constants, 0), load(constants, LANES)
-    dskip, dbias = fill(0.0), fill(0.0)
+    skip, bias = load(constants, 0), load(constants, lanes)
+    dskip, dbias = fill(values, 0.0), fill(values, 0.0)
     for n in range(sizes.states):
-        store(dstate, n * LANES, fill(0.0))
-        store(da, n * LANES, fill(0.0))
+        store(dstate, n * lanes, fill(values, 0.0))
+        store(da, n * lanes, fill(values, 0.0))
     chunks = (sizes.length + CHUNK - 1) // CHUNK
     for chunk in range(chunks - 1, -1, -1):
         start = chunk * CHUNK
@@ -174,9 +177,9 @@ def _block(values, group, batch, block, delta):
         c_row = row_of(c, group, batch, 0) + 4 * start * c.step
         chunk_sums = sums + 4 * start * stride
         for n in range(0, sizes.states, STATES):
-            h = spread(fill(0.0))
+            h = spread(fill(values, 0.0))
             if chunk > 0:
-                h = load_wide(kept_row, (chunk - 1) * kept.step + n * LANES)
+                h = load_wide(kept_row, (chunk - 1) * kept.step + n * lanes)
             h = _recompute(steps, n, a_row, b_row, b, h, delta, drive, states, decays)
             _retreat(
                 steps, n, stride, a_row, b_row, b, c_row, c, h, delta, drive, dy, states, decays,
@@ -187,18 +190,18 @@ def _block(values, group, batch, block, delta):
         )  # fmt: skip
     da_row = row_of(panel_of(values, 12), panel, block, 0)
     for n in range(sizes.states):
-        store(da_row, n * LANES, load(da, n * LANES))
+        store(da_row, n * lanes, load(da, n * lanes))
     dconstants = row_of(panel_of(values, 13), panel, block, 0)
     store(dconstants, 0, dskip)
-    store(dconstants, LANES, dbias)
+    store(dconstants, lanes, dbias)
 
 
 @compiled
 def _panel(values, group, batch, scratch):
     """All channels of one panel; then dB and dC, whose sums over channels are complete."""
     sizes = sizes_of(values)
-    stride = 2 * sizes.states
-    sums = scratch + (6 + 2 * STATES) * CHUNK * _ROW + 2 * sizes.states * _ROW
+    stride, row = 2 * sizes.states, 4 * lanes_at(values)
+    sums = scratch + (6 + 2 * STATES) * CHUNK * row + 2 * sizes.states * row
     for k in range(sizes.length * stride):
         store_scalar(sums, k, 0.0)
     for block in range(sizes.blocks):
@@ -225,8 +228,8 @@ def _scan_backward(values):
     before = flush_denormals()
     sizes = sizes_of(values)
     rows = (6 + 2 * STATES) * CHUNK + 2 * sizes.states
-    memory = np.empty(rows * LANES + 2 * sizes.length * sizes.states, np.float32)
-    _run(values, memory.ctypes.data)
+    memory = np.empty(rows * lanes_at(values) + 2 * sizes.length * sizes.states, np.float32)
+    _run(values, memory_like(values, memory.ctypes.data))
     memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
     restore_denormals(before)
 

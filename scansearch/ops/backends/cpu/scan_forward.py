@@ -1,6 +1,6 @@
 """The selective scan, forward: lanes are channels, so that nothing is summed across a vector.
 
-Order of the loops: block of LANES channels, chunk of CHUNK steps, STATES states, step. The state stays in registers
+Order of the loops: block of channels, one a lane; chunk of CHUNK steps; STATES states; step. The state stays in registers
 while time runs; a chunk's step sizes, inputs and sums stay in the first-level cache.
 """
 
@@ -12,15 +12,16 @@ from scansearch.ops.backends.cpu.kernel import Kernel
 from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
 from scansearch.ops.backends.cpu.panel import compiled, inlined, panel_of, row_of, sizes_of
 from scansearch.ops.backends.cpu.simd import (
-    LANES,
     STATES,
     add,
     fill,
     fma,
     fma_states,
+    lanes_at,
     load,
     load_spread,
     load_wide,
+    memory_like,
     multiply,
     spread,
     store,
@@ -42,21 +43,22 @@ def step_size(raw, use_softplus):
 @compiled
 def _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out):
     """Runs STATES states over a chunk and adds what they give to ``out``."""
-    h = load_wide(state, n * LANES)
-    a = load_wide(a_row, n * LANES)
+    lanes = lanes_at(state)
+    h = load_wide(state, n * lanes)
+    a = load_wide(a_row, n * lanes)
     for i in range(steps):
-        decay = exp2(multiply(spread(load(delta, i * LANES)), a))
-        inflow = multiply(spread(load(drive, i * LANES)), load_spread(b_row, i * b.step + n * b.lane, b.lane))
+        decay = exp2(multiply(spread(load(delta, i * lanes)), a))
+        inflow = multiply(spread(load(drive, i * lanes)), load_spread(b_row, i * b.step + n * b.lane, b.lane))
         h = fma(decay, h, inflow)
-        total = fma_states(h, load_spread(c_row, i * c.step + n * c.lane, c.lane), load(out, i * LANES))
-        store(out, i * LANES, total)
-    store(state, n * LANES, h)
+        total = fma_states(h, load_spread(c_row, i * c.step + n * c.lane, c.lane), load(out, i * lanes))
+        store(out, i * lanes, total)
+    store(state, n * lanes, h)
 
 
 @compiled
 def _block(values, group, batch, block, delta):
     """One block of channels of one panel, over all steps."""
-    sizes = sizes_of(values)
+    sizes, lanes = sizes_of(values), lanes_at(values)
     u, raw, y, b, c = (
         panel_of(values, 0),
         panel_of(values, 1),
@@ -64,9 +66,9 @@ def _block(values, group, batch, block, delta):
         panel_of(values, 3),
         panel_of(values, 4),
     )
-    row = 4 * LANES
+    row = 4 * lanes
     drive, out, state = delta + CHUNK * row, delta + 2 * CHUNK * row, delta + 3 * CHUNK * row
-    first = block * LANES
+    first = block * lanes
     u_row, raw_row, y_row = (
         row_of(u, group, batch, first),
         row_of(raw, group, batch, first),
@@ -76,27 +78,27 @@ def _block(values, group, batch, block, delta):
     constants = row_of(panel_of(values, 6), group, block, 0)
     kept = panel_of(values, 7)
     kept_row = row_of(kept, group * sizes.batch + batch, block, 0)
-    skip, bias = load(constants, 0), load(constants, LANES)
+    skip, bias = load(constants, 0), load(constants, lanes)
     for n in range(sizes.states):
-        store(state, n * LANES, fill(0.0))
+        store(state, n * lanes, fill(values, 0.0))
     for start in range(0, sizes.length, CHUNK):
         steps = min(CHUNK, sizes.length - start)
-        if kept.data != 0 and start > 0:
+        if kept.lane != 0 and start > 0:
             for n in range(0, sizes.states, STATES):
-                store(kept_row, (start // CHUNK - 1) * kept.step + n * LANES, load_wide(state, n * LANES))
+                store(kept_row, (start // CHUNK - 1) * kept.step + n * lanes, load_wide(state, n * lanes))
         for i in range(steps):
             t = start + i
             x = load(u_row, t * u.step)
             d = step_size(add(load(raw_row, t * raw.step), bias), sizes.softplus)
-            store(delta, i * LANES, d)
-            store(drive, i * LANES, multiply(d, x))
-            store(out, i * LANES, multiply(skip, x))
+            store(delta, i * lanes, d)
+            store(drive, i * lanes, multiply(d, x))
+            store(out, i * lanes, multiply(skip, x))
         b_row = row_of(b, group, batch, 0) + 4 * start * b.step
         c_row = row_of(c, group, batch, 0) + 4 * start * c.step
         for n in range(0, sizes.states, STATES):
             _advance(steps, n, a_row, b_row, b, c_row, c, state, delta, drive, out)
         for i in range(steps):
-            store(y_row, (start + i) * y.step, load(out, i * LANES))
+            store(y_row, (start + i) * y.step, load(out, i * lanes))
 
 
 @compiled
@@ -114,8 +116,8 @@ def _run(values, scratch):
 
 def _scan_forward(values):
     before = flush_denormals()
-    memory = np.empty((sizes_of(values).states + 3 * CHUNK) * LANES, np.float32)
-    _run(values, memory.ctypes.data)
+    memory = np.empty((sizes_of(values).states + 3 * CHUNK) * lanes_at(values), np.float32)
+    _run(values, memory_like(values, memory.ctypes.data))
     memory[0] = 0.0  # a last use: numba frees an array after it, and an address does not count
     restore_denormals(before)
 

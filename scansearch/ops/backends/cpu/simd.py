@@ -1,11 +1,11 @@
-"""Explicit vectors for numba: a type that is an LLVM vector of floats, and the operations the kernels need on it.
+"""Explicit vectors for numba: the operations that the kernels need on them.
 
 numba vectorises a loop only if LLVM recognises it, and a call to ``exp`` in the loop is enough to prevent that. Here the
 kernels say themselves what a vector is. LLVM splits the vectors into whatever registers the processor has, so the same
 code runs on AVX-512, AVX2, SSE2 and NEON.
 
-Memory is addressed as ``base``, an address in bytes, and ``i``, a number of floats from there. Kernels hand addresses
-around and never arrays: numba counts references to an array, atomically, in every function that takes one.
+Memory is addressed as ``base``, an address in bytes, and ``i``, a number of floats from there. A narrow vector has a float for
+each of its lanes, which are channels.
 """
 
 from __future__ import annotations
@@ -13,47 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic
 
-FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
-
-
-def _host_lanes() -> int:
-    # Measured: two registers of AVX-512, one of AVX2; narrower ones keep eight lanes and let LLVM split them.
-    features = llvmlite.binding.get_host_cpu_features()
-    return 16 if features.get("avx512f") else 8
-
-
-LANES = _host_lanes()
-"""Channels that a vector holds: a kernel works on this many channels at once."""
+from scansearch.ops.backends.cpu.vectors import FLOAT, INT32, Vector
 
 STATES = 4
-"""States that a wide vector holds: it has ``STATES * LANES`` floats, lanes innermost."""
-
-
-class Vector(types.Type):
-    """The numba type of an LLVM vector of ``lanes`` floats."""
-
-    def __init__(self, lanes: int) -> None:
-        self.lanes = lanes
-        super().__init__(name=f"float32x{lanes}")
-
-    @property
-    def llvm(self) -> ir.VectorType:
-        """The vector's LLVM type."""
-        return ir.VectorType(FLOAT, self.lanes)
-
-
-@register_model(Vector)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, dmm: Any, fe_type: Vector) -> None:
-        super().__init__(dmm, fe_type, fe_type.llvm)
-
-
-NARROW, WIDE, PER_STATE = Vector(LANES), Vector(STATES * LANES), Vector(STATES)
+"""States that a wide vector holds: it has ``STATES`` floats for each lane of a narrow one, lanes innermost."""
 
 
 def constant(vector: ir.VectorType, value: float) -> ir.Constant:
@@ -102,9 +69,11 @@ def _index(context: Any, builder: ir.IRBuilder, signature: Any, args: Any, k: in
     return context.cast(builder, args[k], signature.args[k], types.intp)
 
 
-def _loader(vector: Vector) -> Callable[..., Any]:
+def _loader(states: int) -> Callable[..., Any]:
     @intrinsic
     def load(typing: Any, base: Any, i: Any) -> Any:
+        vector = Vector(states * base.lanes)
+
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             index = _index(context, builder, signature, args, 1)
             pointer = _address(builder, args[0], index)
@@ -115,7 +84,7 @@ def _loader(vector: Vector) -> Callable[..., Any]:
     return load
 
 
-load, load_wide, load_states = _loader(NARROW), _loader(WIDE), _loader(PER_STATE)
+load, load_wide = _loader(1), _loader(STATES)
 
 
 @intrinsic
@@ -157,17 +126,18 @@ def store_scalar(typing: Any, base: Any, i: Any, x: Any) -> Any:
 @intrinsic
 def load_spread(typing: Any, base: Any, i: Any, step: Any) -> Any:
     """Wide: the floats ``base[i + s * step]``, s = 0..STATES-1, each in all lanes of its state."""
+    lanes = base.lanes
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index, step = (_index(context, builder, signature, args, k) for k in (1, 2))
         parts = []
         for _ in range(STATES):
             pointer = _address(builder, args[0], index)
-            parts.append(_splat(builder, builder.load(pointer, align=4), LANES))
+            parts.append(_splat(builder, builder.load(pointer, align=4), lanes))
             index = builder.add(index, step)
         return _concatenate(builder, parts)
 
-    return WIDE(base, i, step), generate
+    return Vector(STATES * lanes)(base, i, step), generate
 
 
 def _concatenate(builder: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
@@ -178,18 +148,39 @@ def _concatenate(builder: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
 
 
 def _part(builder: ir.IRBuilder, x: ir.Value, state: int) -> ir.Value:
-    return shuffle(builder, x, list(range(state * LANES, (state + 1) * LANES)))
+    lanes = x.type.count // STATES
+    return shuffle(builder, x, list(range(state * lanes, (state + 1) * lanes)))
 
 
 @intrinsic
-def fill(typing: Any, value: Any) -> Any:
-    """Narrow: ``value`` in every lane."""
+def lanes_at(typing: Any, base: Any) -> Any:
+    """Lanes of the narrow vectors at ``base``; known when a kernel is compiled."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        scalar = context.cast(builder, args[0], signature.args[0], types.float32)
-        return _splat(builder, scalar, LANES)
+        return context.get_constant(types.intp, base.lanes)
 
-    return NARROW(value), generate
+    return types.intp(base), generate
+
+
+@intrinsic
+def memory_like(typing: Any, base: Any, address: Any) -> Any:
+    """The integer ``address``, as the address of vectors like those at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return args[1]
+
+    return base(base, types.uintp), generate
+
+
+@intrinsic
+def fill(typing: Any, base: Any, value: Any) -> Any:
+    """Narrow, as the vectors at ``base``: ``value`` in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        scalar = context.cast(builder, args[1], signature.args[1], types.float32)
+        return _splat(builder, scalar, base.lanes)
+
+    return Vector(base.lanes)(base, value), generate
 
 
 @intrinsic
@@ -197,9 +188,9 @@ def spread(typing: Any, x: Any) -> Any:
     """Wide: the narrow ``x`` once for every state."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return shuffle(builder, args[0], list(range(LANES)) * STATES)
+        return shuffle(builder, args[0], list(range(x.lanes)) * STATES)
 
-    return WIDE(NARROW), generate
+    return Vector(STATES * x.lanes)(x), generate
 
 
 def _binary(operation: str) -> Callable[..., Any]:
@@ -236,7 +227,7 @@ def fma_states(typing: Any, x: Any, y: Any, z: Any) -> Any:
             total = fused(builder, _part(builder, args[0], state), _part(builder, args[1], state), total)
         return total
 
-    return NARROW(WIDE, WIDE, NARROW), generate
+    return z(x, y, z), generate
 
 
 @intrinsic
@@ -251,7 +242,7 @@ def sum_lanes(typing: Any, x: Any, y: Any) -> Any:
             parts = [builder.fadd(shuffle(builder, p, low), shuffle(builder, p, high)) for p in parts]
         return _sum_jointly(builder, parts)
 
-    return Vector(2 * STATES)(WIDE, WIDE), generate
+    return Vector(2 * STATES)(x, y), generate
 
 
 @intrinsic
@@ -266,7 +257,7 @@ def sum_narrow(typing: Any, x: Any) -> Any:
             part = builder.fadd(shuffle(builder, part, low), shuffle(builder, part, high))
         return builder.extract_element(part, INT32(0))
 
-    return types.float32(NARROW), generate
+    return types.float32(x), generate
 
 
 def _sum_jointly(builder: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:

@@ -7,7 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from scansearch.ops.backends.cpu.simd import INT32, call, constant, fused
+from scansearch.ops.backends.cpu.simd import call, constant, fused
+from scansearch.ops.backends.cpu.vectors import INT32
 
 LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453

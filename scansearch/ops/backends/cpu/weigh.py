@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from scansearch.ops.backends.cpu.panel import Sizes, blocks_of, cut, whole_vectors
-from scansearch.ops.backends.cpu.simd import LANES
+from scansearch.ops.backends.cpu.lanes import blocks_of, width_of
+from scansearch.ops.backends.cpu.panel import Sizes, cut, whole_vectors
 from scansearch.ops.backends.cpu.weigh_kernels import weigh_backward, weigh_forward
 from scansearch.ops.shapes import expect, expect_float32
 
@@ -38,5 +38,4 @@ def backward(dout: Tensor, x: Tensor, channel: Tensor, token: Tensor) -> tuple[T
 
 def _sizes(x: Tensor) -> Sizes:
     groups, batch, tokens, channels = x.shape
-    blocks = blocks_of(channels)
-    return Sizes(groups, batch, tokens, tokens, blocks * LANES, 0, blocks, 1, 0)
+    return Sizes(groups, batch, tokens, tokens, width_of(channels), 0, blocks_of(channels), 1, 0)

@@ -6,9 +6,9 @@ from scansearch.ops.backends.cpu.kernel import Kernel
 from scansearch.ops.backends.cpu.machine import flush_denormals, restore_denormals, take_ticket
 from scansearch.ops.backends.cpu.panel import compiled, panel_of, row_of, sizes_of
 from scansearch.ops.backends.cpu.simd import (
-    LANES,
     fill,
     fma,
+    lanes_at,
     load,
     load_scalar,
     multiply,
@@ -21,12 +21,12 @@ from scansearch.ops.backends.cpu.simd import (
 @compiled
 def _forward_panel(values, group, batch):
     sizes, x, channel, token = sizes_of(values), panel_of(values, 0), panel_of(values, 1), panel_of(values, 2)
-    out = panel_of(values, 3)
+    out, lanes = panel_of(values, 3), lanes_at(values)
     x_row, out_row = row_of(x, group, batch, 0), row_of(out, group, batch, 0)
     channel_row, token_row = row_of(channel, group, batch, 0), row_of(token, group, batch, 0)
     for i in range(sizes.tokens):
-        s = fill(load_scalar(token_row, i * token.step))
-        for first in range(0, sizes.channels, LANES):
+        s = fill(values, load_scalar(token_row, i * token.step))
+        for first in range(0, sizes.channels, lanes):
             weight = multiply(load(channel_row, first), s)
             store(out_row, i * out.step + first, multiply(load(x_row, i * x.step + first), weight))
 
@@ -38,11 +38,12 @@ def _backward_panel(values, group, batch):
     x_row, dx_row, dout_row = row_of(x, group, batch, 0), row_of(dx, group, batch, 0), row_of(dout, group, batch, 0)
     channel_row, token_row = row_of(channel, group, batch, 0), row_of(token, group, batch, 0)
     dchannel_row, dtoken_row = row_of(dchannel, group, batch, 0), row_of(dtoken, group, batch, 0)
-    for first in range(0, sizes.channels, LANES):
-        store(dchannel_row, first, fill(0.0))
+    lanes = lanes_at(values)
+    for first in range(0, sizes.channels, lanes):
+        store(dchannel_row, first, fill(values, 0.0))
     for i in range(sizes.tokens):
-        s, total = fill(load_scalar(token_row, i * token.step)), fill(0.0)
-        for first in range(0, sizes.channels, LANES):
+        s, total = fill(values, load_scalar(token_row, i * token.step)), fill(values, 0.0)
+        for first in range(0, sizes.channels, lanes):
             c, g = load(channel_row, first), load(dout_row, i * dout.step + first)
             store(dx_row, i * dx.step + first, multiply(g, multiply(c, s)))
             product = multiply(g, load(x_row, i * x.step + first))
