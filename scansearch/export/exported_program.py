@@ -16,6 +16,7 @@ from scansearch.export.derived import DerivedNetwork, known_shape
 from scansearch.export.exporter import Exporter
 from scansearch.files import write_bytes
 from scansearch.lazy import torch
+from scansearch.models.genotype_fit import check_genotype
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +75,7 @@ def check_weights(network: DerivedNetwork) -> None:
         ScansearchError: If not.
     """
     shape, spec = known_shape(network), network.spec
-    network.genotype.check_layers(len(spec.layers(shape)), spec.name)
+    check_genotype(network.genotype, spec, shape)
     if network.weights is None:
         raise UnsupportedError(
             "this form holds trained weights, and there are none: train the network (scansearch train --genotype ...) and export "
