@@ -63,7 +63,10 @@ def write(network: DerivedNetwork, folder: Path) -> list[Path]:
     path, buffer = folder / f"{network.name}.pt2", io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.save(recorded(network).run_decompositions({scan_operator(): scan_in_blocks}), buffer)
+        program = recorded(network).run_decompositions({scan_operator(): scan_in_blocks})
+        for node in program.graph.nodes:
+            node.meta.pop("from_node", None)  # where a node came from, by addresses in memory: other bytes every time
+        torch.export.save(program, buffer)
     write_bytes(path, buffer.getvalue())
     return [path]
 

@@ -21,8 +21,8 @@ def check_model(genotype: Genotype, spec: ModelSpec, shape: ImageShape) -> None:
         return
     fitting = [name for name in MODELS.names() if name != spec.name and _model_fits(genotype, name, shape)]
     changes = fitting_changes(genotype, spec, shape, lambda others: _fits(genotype, others))
-    ways = [f"it fits {', '.join(fitting)}: choose one by --model"] if fitting else []
-    ways += [f"set {' or '.join(changes)}"] if changes else []
+    ways = [f"set {' or '.join(changes)}"] if changes else []
+    ways += [f"choose by --model one that it fits: {', '.join(fitting)}"] if fitting else []
     raise ScansearchError(
         f"the genotype has {_shown(genotype_stages(genotype))}, but {with_options(spec, shape)} has "
         f"{_shown([i.stage for i in layers])}; {', or '.join(ways) or 'it fits no model that is known here'}"

@@ -1,7 +1,5 @@
 """Which option of a model does not fit which genotype, and what to do."""
 
-import re
-
 import pytest
 
 import scansearch
@@ -48,10 +46,10 @@ def test_where_no_option_helps_another_model_does():
 
 
 def test_every_way_to_the_network_says_so(tmp_path):
-    says = "local_vim_nano with depth=5 has 5 layers, .*set depth=4"
+    says = "local_vim_nano with depth=5 has 5 layers[,;].* set depth=4"
     with pytest.raises(ScansearchError, match=says):
         scansearch.build("local_vim_nano", genotype=genotype(4), image_size=8, depth=5)
     with pytest.raises(ScansearchError, match=says) as caught:
         scansearch.train(tmp_path / "run", genotype=genotype(4), model="local_vim_nano", data="digits", depth=5)
-    assert not re.search(r"\blocal_vim_nano\b.*: choose one by --model", str(caught.value).partition(";")[2])
+    assert "local_vim_nano" not in str(caught.value).partition(" by --model ")[2]  # which it is already
     assert not (tmp_path / "run").exists()
