@@ -81,7 +81,7 @@ def check_weights(network: DerivedNetwork) -> None:
     check_genotype(network.genotype, spec, shape)
     if network.weights is None:
         raise UnsupportedError(
-            "this form holds trained weights, and there are none: train the network (scansearch train --genotype ...) and export "
+            "this form holds trained weights, and there are none: train the network (`scansearch train --genotype GENOTYPE`) and export "
             "the folder of that run, or add --untrained for initial ones"
         )
 
