@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-VALIDATION = "#0f4c81"
+VALIDATION, MEAN_IOU = "#0f4c81", "#2a9d78"
 PARTS = {"train": GREY, "val": VALIDATION}
 MOST_EPOCHS = 2000
 WIDTH, HEIGHT = 6.4, 2.18  # inches below the heading
 
 
 def draw(source: RunSource) -> Figure:
-    """Loss left, accuracy right; training grey, validation blue. Of very many epochs, evenly spaced ones."""
+    """Loss left, accuracy right; training grey, validation blue, mean IoU green. Of very many epochs, evenly spaced ones."""
     whole = source.metrics
     table = whole.iloc[thinned(len(whole), MOST_EPOCHS)]
     lines = source.heading_lines(_lines(whole, len(table), source.facts), WIDTH - 2 * MARGIN)
@@ -36,6 +36,9 @@ def draw(source: RunSource) -> Figure:
         for key, colour in PARTS.items():
             values = drawable(table[f"{key}_{what}"]) * (100 if unit else 1)
             _line(axes, table, values, colour, names[key])
+        if unit and _of_pixels(table):
+            _line(axes, table, drawable(table["worth"]) * 100, MEAN_IOU, "validation, mean IoU")
+            axes.legend(frameon=False)
         epoch_axis(axes, table["epoch"])
         axes.set_xlabel("epoch")
         axes.set_ylabel(what + unit)
@@ -48,6 +51,11 @@ def _line(axes: Axes, table: DataFrame, values: np.ndarray, colour: str, name: s
     axes.plot(table["epoch"], values, color=colour, marker="o" if len(table) == 1 else None, markersize=3, label=name)
 
 
+def _of_pixels(table: DataFrame) -> bool:
+    """Whether a training was judged by its mean IoU."""
+    return "measure" in table and bool(table["measure"].iloc[-1] == "mean_iou")
+
+
 def _training(facts: SearchFacts) -> str:
     return "training (augmented images)" if facts.augmented else "training"
 
@@ -56,10 +64,14 @@ def _lines(table: DataFrame, shown: int, facts: SearchFacts) -> list[str]:
     last = table.iloc[-1]
     epochs = int(last["epoch"])
     columns = [f"{key}_{what}" for key in PARTS for what in ("loss", "accuracy")]
+    worth = f"accuracy {percent_text(last['val_accuracy'])}"
+    if _of_pixels(table):
+        columns.append("worth")
+        worth = f"mean IoU {percent_text(last['worth'])}"
     lifted = [f"label smoothing {facts.label_smoothing:g}"] if facts.label_smoothing else []
     lifted += facts.mixed
     return [
-        f"validation accuracy {percent_text(last['val_accuracy'])} after {epochs} epoch{'s' * (epochs != 1)}",
+        f"validation {worth} after {epochs} epoch{'s' * (epochs != 1)}",
         *([f"{' and '.join(lifted)} lift{'s' * (len(lifted) == 1)} the training loss only"] if lifted else []),
         *left_out_lines(shown, len(table), "epochs"),
         *not_finite_lines(table, columns),

@@ -242,11 +242,12 @@ def build(
     if (genotype is None) == (space is None):
         raise ScansearchError("build takes either a genotype (a network) or a space (a supernet), exactly one of them")
     from scansearch.models import ModelSpec, bind_to
+    from scansearch.models.genotype_fit import check_genotype
 
     shape = shape_from(num_classes, image_size, in_channels, dense)
     spec: ModelSpec = MODELS.get(model).configure(**options)
     if space is not None:
         return spec.supernet([layer.candidates for layer in bind_to(find_space(space), spec, shape)], shape)
     chosen = genotype if isinstance(genotype, Genotype) else Genotype.from_directions(genotype or ())
-    chosen.check_layers(len(spec.layers(shape)), model)
+    check_genotype(chosen, spec, shape)
     return spec.network(chosen.directions, shape)

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from scansearch.errors import RunFolderError, ScansearchError
+from scansearch.unfinished import temporary_file
 
 # A pipe must not be waited for. Windows has neither flag, and translates line ends unless told otherwise.
 _OPENING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_TEMPORARY = re.compile(r"\..+\.scansearch-[a-z0-9_]{8}\.tmp")
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-UNFINISHED: set[str] = set()
-"""Files that are being written under a temporary name, and drafts: a process that leaves on the spot takes them away."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -32,57 +27,18 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.scansearch-", suffix=".tmp")
-        UNFINISHED.add(temporary)
-        try:
-            with os.fdopen(handle, "wb") as file:
+        with temporary_file(path) as (handle, temporary):
+            with open(handle, "wb", closefd=False) as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            os.fsync(handle)
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        finally:
-            UNFINISHED.discard(temporary)
         sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
     """Replaces ``path`` by UTF-8 ``text`` in one step; errors as ``write_bytes``."""
     write_bytes(path, text.encode())
-
-
-@contextmanager
-def draft_folder() -> Iterator[Path]:
-    """A temporary folder, which is gone when the block ends, or a signal ends the process."""
-    with tempfile.TemporaryDirectory(prefix="scansearch-") as name:
-        UNFINISHED.add(name)
-        try:
-            yield Path(name)
-        finally:
-            UNFINISHED.discard(name)
-
-
-def remove_unfinished() -> None:
-    """Removes what is being written just now, as a process does that leaves on the spot."""
-    for name in UNFINISHED:
-        shutil.rmtree(name, ignore_errors=True)  # does nothing to a file
-        with suppress(OSError):
-            os.unlink(name)
-
-
-def remove_left_overs(folder: Path) -> None:
-    """Removes the temporary files of ``write_bytes`` that a kill has left in ``folder``; nothing else, and no folder."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if is_temporary(path):
-            path.unlink(missing_ok=True)
-
-
-def is_temporary(path: Path) -> bool:
-    """Whether a file is one that ``write_bytes`` leaves behind if it is killed."""
-    return _TEMPORARY.fullmatch(path.name) is not None and path.is_file() and not path.is_symlink()
 
 
 def sync_folder(folder: Path) -> None:

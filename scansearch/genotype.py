@@ -179,18 +179,6 @@ class Genotype(Record, DocumentModel):
         data = _finite(self.model_dump(mode="json", by_alias=True))
         return json.dumps(data, indent=2) + "\n"
 
-    def check_layers(self, count: int, owner: str) -> None:
-        """Checks that the genotype fits a model of ``count`` layers.
-
-        Raises:
-            ScansearchError: If the numbers of layers differ.
-        """
-        if len(self.layers) != count:
-            raise ScansearchError(
-                f"a genotype for {owner} has {count} layers, but this one has {len(self.layers)}; "
-                f"search {owner} itself, or choose a model of that depth"
-            )
-
 
 def _in_run(folder: Path) -> Path:
     """The genotype of a run folder."""

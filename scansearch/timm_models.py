@@ -19,6 +19,7 @@ from torch import nn
 
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.genotype import Genotype, find_genotype, published, published_names
+from scansearch.models.genotype_fit import check_genotype
 from scansearch.models.local_vim.network import LocalVim
 from scansearch.models.local_vmamba.network import LocalVMamba
 from scansearch.models.mixer_spec import MixerSpec
@@ -185,7 +186,7 @@ def create(
     shape = shape_from(
         classes or 1, known.size if img_size is None else img_size, known.channels if in_chans is None else in_chans
     )
-    found.check_layers(len(spec.layers(shape)), model)
+    check_genotype(found, spec, shape)
     spec.parameters(found.directions, shape)  # checks them
     network = FACES[spec.classes()[0]](spec.options, found.directions, shape)
     mean, std = (

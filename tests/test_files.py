@@ -8,10 +8,8 @@ from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.files import (
     append_bytes,
     check_file,
-    is_temporary,
     own_folder,
     read_bytes,
-    remove_left_overs,
     truncate,
     write_text,
 )
@@ -105,30 +103,6 @@ def test_files_are_added_to_and_cut(tmp_path):
     assert (tmp_path / "x").read_bytes() == b"onetwo"
     truncate(tmp_path / "x", 3)
     assert (tmp_path / "x").read_bytes() == b"one"
-
-
-THEIRS = (".log.txt.swp", ".gitignore.backup1", ".metrics.csv.abcdefgh", ".x.scansearch-abcdefgh", ".DS_Store.tmp")
-
-
-def test_only_what_a_kill_has_left_is_removed(tmp_path, monkeypatch):
-    def killed(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.replace", killed)
-    monkeypatch.setattr("os.unlink", killed)
-    with pytest.raises(KeyboardInterrupt):
-        write_text(tmp_path / "metrics.csv", "half")
-    monkeypatch.undo()
-    (left,) = tmp_path.iterdir()
-    assert is_temporary(left)
-    for name in THEIRS:
-        (tmp_path / name).write_text("theirs")
-    (tmp_path / ".y.scansearch-abcdefgh.tmp").mkdir()
-    (tmp_path / ".z.scansearch-abcdefgh.tmp").symlink_to("elsewhere")
-    remove_left_overs(tmp_path)
-    there = {path.name for path in tmp_path.iterdir()}
-    assert there == {*THEIRS, ".y.scansearch-abcdefgh.tmp", ".z.scansearch-abcdefgh.tmp"}
-    remove_left_overs(tmp_path / "none")
 
 
 def test_a_folder_of_ones_own(tmp_path):

@@ -112,13 +112,6 @@ def test_candidates_are_those_of_the_space_or_else_all_that_are_named():
     assert Genotype.from_dict({"layers": layers}).candidates == ("h", "v_flip", "w7", "w3", "w10")
 
 
-def test_a_genotype_of_another_depth_is_refused():
-    Genotype.from_directions(FOUR).check_layers(4, "local_vim_nano")
-    with pytest.raises(ScansearchError) as caught:
-        Genotype.from_directions(FOUR).check_layers(20, "local_vim_tiny")
-    assert str(caught.value).startswith("a genotype for local_vim_tiny has 20 layers, but this one has 4; ")
-
-
 def layer(**fields):
     return {"layers": [{"directions": ["h"]}, {"directions": ["h"], **fields}]}
 

@@ -64,6 +64,7 @@ def command(
     """
     from scansearch.genotype import find_genotype
     from scansearch.models import ImageShape, bind_to
+    from scansearch.models.genotype_fit import check_genotype
     from scansearch.registry import MODELS
     from scansearch.space import find_space
 
@@ -71,7 +72,11 @@ def command(
     spec, searched = _configured(MODELS.get(model), find_space(space), settings or [])
     shape = ImageShape(*size, channels, classes)
     layers = bind_to(searched, spec, shape)
-    chosen = _meant(find_genotype(genotype), layers, model) if genotype else None
+    chosen = None
+    if genotype:
+        found = find_genotype(genotype)
+        check_genotype(found, spec, shape)
+        chosen = _meant(found, layers)
     measured = {"batch_size": batch_size, "repeats": repeats, "training": training, "device": device}
     costs = _costs(spec, layers, shape, unit, formula, measured)
     facts = _network(costs, layers) | ({"genotype": costs.cost(chosen)} if chosen else {})
@@ -109,9 +114,8 @@ def _configured(spec: ModelSpec, space: SearchSpace, assignments: Sequence[str])
     return spec.configure(**overrides.values["model"]), space.from_dict(changed, "space setting")
 
 
-def _meant(genotype: Genotype, layers: Sequence[LayerSpace], model: str) -> list[list[str]]:
+def _meant(genotype: Genotype, layers: Sequence[LayerSpace]) -> list[list[str]]:
     """The genotype in the names of the layers' candidates: a direction that was merged stands for its equal."""
-    genotype.check_layers(len(layers), model)
     meant = [
         [layer.merged.get(name, name) for name in names]
         for layer, names in zip(layers, genotype.directions, strict=True)

@@ -75,7 +75,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         return "another process of this run ended, and this one with it", LOST
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
         return (
-            f"out of memory ({text or 'no memory left'}); use a smaller --batch-size, fewer candidates or a smaller model",
+            f"out of memory ({text or 'no memory left'}); use smaller batches, fewer candidates or a smaller model",
             2,
         )
     if isinstance(error, OSError):

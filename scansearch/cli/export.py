@@ -33,10 +33,11 @@ def command(
     """
     from scansearch.export.derived import DerivedNetwork, trained_weights
     from scansearch.figures.sources import title_of
-    from scansearch.files import draft_folder, own_folder
+    from scansearch.files import own_folder
     from scansearch.genotype import find_genotype
     from scansearch.outputs import place
     from scansearch.registry import EXPORTERS
+    from scansearch.unfinished import draft_folder
 
     exporter, path = EXPORTERS.get(to), Path(source)
     genotype = find_genotype(source)

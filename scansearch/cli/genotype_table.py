@@ -114,7 +114,7 @@ def warn_unsettled(genotype: Genotype) -> None:
         out.print(
             f"[yellow]note:[/] {len(moving)} of {len(genotype.layers)} layers ({', '.join(moving)}) have not settled: the margin "
             "between the last direction kept and the first left out is within its own fluctuation. More epochs or a larger "
-            "--set alpha_lr help."
+            "alpha_lr help."
         )
     elif genotype.confirmed is None and any(
         layer.margin is not None and layer.settled is None for layer in genotype.layers

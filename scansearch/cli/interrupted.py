@@ -85,6 +85,6 @@ def _leave(number: int, frame: FrameType | None) -> None:
             os.write(stream, (CLEAN_LINE if terminal else b"") + text)
         except OSError:  # the terminal has gone; there is nobody left to tell
             continue
-    if files := sys.modules.get("scansearch.files"):
-        getattr(files, "remove_unfinished", lambda: None)()  # it may be half imported
+    if unfinished := sys.modules.get("scansearch.unfinished"):
+        getattr(unfinished, "remove_unfinished", lambda: None)()  # it may be half imported
     os._exit(InterruptedRunError.exit_status)

@@ -144,14 +144,16 @@ def finish_training(folder: Path, progress: Shielded) -> None:
     from scansearch.runs.run import Run
     from scansearch.runs.tables import EPOCHS
     from scansearch.runs.weights_file import WEIGHTS
+    from scansearch.shape import measure_text
 
     genotype = Genotype.load(folder)
     done = finish(folder, genotype)
     with done.attempt("showing the result", f"scansearch resume {shlex.quote(str(folder))}"):
         rows = Run.open(folder).rows(EPOCHS)
         if rows:
-            images = f"{'the pixels of ' if genotype.shape and genotype.shape.dense else ''}validation images"
-            out.print(f"\nthe network reaches {rows[-1].val_accuracy:.1%} on {images}, after {rows[-1].epoch} epochs")
+            last, epochs = rows[-1], f"{rows[-1].epoch} epoch{'s' * (rows[-1].epoch > 1)}"
+            said = "" if last.measure == "accuracy" else f"{measure_text(last.measure)} "
+            out.print(f"\nthe network reaches {said}{last.worth:.1%} on validation images, after {epochs}")
         show_files(done, folder, WEIGHTS)
         _show_next(folder)
     complain_of(done, folder, progress)

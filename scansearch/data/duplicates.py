@@ -52,11 +52,9 @@ def describe_shared(splits: Mapping[str, Split], portions: Mapping[str, Portion]
     if refuse:
         raise ScansearchError(
             f"training, validation and test must not share an image, but {found}; remove the copies, or allow them with "
-            "--set refuse_duplicates=false"
+            "refuse_duplicates=false"
         )
-    return (
-        f"{found}: accuracies on them say little; remove the copies (--set refuse_duplicates=true refuses such data)",
-    )
+    return (f"{found}: accuracies on them say little; remove the copies (refuse_duplicates=true refuses such data)",)
 
 
 def _name(split: Split, portion: Portion, index: int) -> str:

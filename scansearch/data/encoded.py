@@ -155,7 +155,7 @@ def _or_skipped() -> Iterator[None]:
     try:
         yield
     except DamagedImageError as error:
-        raise ScansearchError(f"{error}, or begin a run with --set skip_damaged=true") from None
+        raise ScansearchError(f"{error}, or begin a run with skip_damaged=true") from None
 
 
 def _part(numbers: torch.Tensor, width: int, height: int) -> Box:

@@ -40,7 +40,7 @@ def examine(
         line = f"{len(damaged):,} of {total:,} images cannot be decoded: {', '.join(damaged[:NAMED])}"
         line += ", ..." if len(damaged) > NAMED else ""
         if not skip_damaged:
-            raise ScansearchError(f"{line}; replace or remove them, or leave them out with --set skip_damaged=true")
+            raise ScansearchError(f"{line}; replace or remove them; a run with skip_damaged=true leaves them out")
         notes += (f"left out: {line}",)
         splits = {role: _without_damaged(role, split) for role, split in splits.items()}
     deep, size = _one_kind(splits), _one_size(splits)

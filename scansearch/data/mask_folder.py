@@ -129,7 +129,7 @@ def _with_sound_masks(splits: dict[str, MaskSplit], skip: bool) -> tuple[dict[st
         f"{len(damaged):,} masks cannot be used: {', '.join(damaged[:NAMED])}{', ...' if len(damaged) > NAMED else ''}"
     )
     if not skip:
-        raise ScansearchError(f"{line}; replace or remove them, or leave them out with --set skip_damaged=true")
+        raise ScansearchError(f"{line}; replace or remove them; a run with skip_damaged=true leaves them out")
     sound = {role: [i for i, mask in enumerate(split.found) if not mask.damage] for role, split in splits.items()}
     if empty := [role for role, places in sound.items() if not places]:
         raise ScansearchError(f"{empty[0]} must hold a mask that can be used, but all are damaged; replace them")

@@ -21,5 +21,5 @@ def check_memory(splits: Mapping[str, Split], height: int, width: int) -> None:
     if have and need > have:
         raise ScansearchError(
             f"{sum(map(len, held)):,} images of {height} x {width} pixels need {need / 2**30:,.1f} GB of memory, but this machine "
-            f"has {have / 2**30:,.1f} GB; choose a smaller image_size, or keep the images in files (--data imagefolder)"
+            f"has {have / 2**30:,.1f} GB; choose a smaller image_size, or keep the images in files (data set imagefolder)"
         )

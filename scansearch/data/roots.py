@@ -17,6 +17,7 @@ LITTER = {
     "desktop.ini",
 }
 """What systems leave among one's own files; @eaDir holds small copies of images."""
+ANOTHER = "give another --data-root, or mend root in [data] of the config.toml of a run that goes on"
 
 
 def check_root(root: Path, name: str) -> Path:
@@ -37,8 +38,7 @@ def check_root(root: Path, name: str) -> Path:
             empty = next(entries, None) is None
     except FileNotFoundError:
         raise ScansearchError(
-            f"{name}: the data root must be an existing folder, but there is no {root.absolute()}; give another "
-            "--data-root, or mend root in [data] of the config.toml of a run that goes on"
+            f"{name}: the data root must be an existing folder, but there is no {root.absolute()}; {ANOTHER}"
         ) from None
     except NotADirectoryError:
         raise ScansearchError(f"{name}: the data root must be a folder, but {root} is a file") from None
@@ -47,7 +47,7 @@ def check_root(root: Path, name: str) -> Path:
     except OSError as error:
         raise ScansearchError(f"{name}: the data root {root} cannot be read: {error.strerror or error}") from None
     if empty:
-        raise ScansearchError(f"{name}: the data root {root} is empty; put the data there or give another --data-root")
+        raise ScansearchError(f"{name}: the data root {root} is empty; put the data there, or {ANOTHER}")
     return root
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from scansearch.display.plain import plain
+from scansearch.shape import measure_text
 from scansearch.training.events import Progress
 
 
@@ -14,12 +15,12 @@ class Lines(NamedTuple):
     """The lines of a kind of run.
 
     Args:
-        header: Above those of the epochs.
+        header: From the facts of the run to what stands above those of the epochs.
         beginning: From the facts of the run, and where it stands, to its first line.
         epoch: From a row of its table to the line of an epoch.
     """
 
-    header: str
+    header: Callable[[Mapping[str, Any]], str]
     beginning: Callable[[Mapping[str, Any], Progress], str]
     epoch: Callable[[Mapping[str, Any]], str]
 
@@ -54,14 +55,24 @@ def _measured(row: Mapping[str, Any]) -> str:
     )
 
 
+def _trained(row: Mapping[str, Any]) -> str:
+    return f"{_measured(row)}{_ranked(row['measure'], format(row['worth'], '.1%'))}{row['lr']:>7.1e}"
+
+
+def _ranked(measure: str, shown: str) -> str:
+    """A column for what networks are ranked by, where that is not the accuracy, which has one already."""
+    return "" if measure == "accuracy" else f"{shown:>8}  "
+
+
+def _training_header(facts: Mapping[str, Any]) -> str:
+    ranked = _ranked(facts["measure"], measure_text(facts["measure"]))
+    return f"epoch  train loss     acc  val loss     acc  {ranked}     lr"
+
+
 SEARCH = Lines(
-    "epoch  train loss     acc  val loss     acc  entropy    margin  changes",
+    lambda facts: "epoch  train loss     acc  val loss     acc  entropy    margin  changes",
     _search,
     lambda row: f"{_measured(row)}{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}",
 )
 """``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
-TRAINING = Lines(
-    "epoch  train loss     acc  val loss     acc       lr",
-    _training,
-    lambda row: f"{_measured(row)}{row['lr']:>7.1e}",
-)
+TRAINING = Lines(_training_header, _training, _trained)

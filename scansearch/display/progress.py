@@ -138,7 +138,7 @@ class RichListener(Listener):
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         self.measure = measure_text(facts["measure"])
         self.console.print(self.lines.beginning(facts, progress))
-        self.console.print(self.lines.header, style="bold")
+        self.console.print(self.lines.header(facts), style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
 
     @override

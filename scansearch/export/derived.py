@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from scansearch.errors import ScansearchError, UnsupportedError
 from scansearch.lazy import torch
+from scansearch.models.genotype_fit import check_genotype
 from scansearch.registry import MODELS
 from scansearch.runs.origin import compare
 from scansearch.runs.weights_file import WEIGHTS, read_network_file
@@ -84,7 +85,7 @@ class DerivedNetwork:
             ScansearchError: If images and classes are not known, the genotype does not fit the model, or the weights do not fit.
         """
         shape, spec = known_shape(self), self.spec.configure(**options)
-        self.genotype.check_layers(len(spec.layers(shape)), spec.name)
+        check_genotype(self.genotype, spec, shape)
         made = spec.network(self.genotype.directions, shape)
         if self.weights is not None:
             try:

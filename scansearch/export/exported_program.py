@@ -16,6 +16,7 @@ from scansearch.export.derived import DerivedNetwork, known_shape
 from scansearch.export.exporter import Exporter
 from scansearch.files import write_bytes
 from scansearch.lazy import torch
+from scansearch.models.genotype_fit import check_genotype
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +63,10 @@ def write(network: DerivedNetwork, folder: Path) -> list[Path]:
     path, buffer = folder / f"{network.name}.pt2", io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.save(recorded(network).run_decompositions({scan_operator(): scan_in_blocks}), buffer)
+        program = recorded(network).run_decompositions({scan_operator(): scan_in_blocks})
+        for node in program.graph.nodes:
+            node.meta.pop("from_node", None)  # where a node came from, by addresses in memory: other bytes every time
+        torch.export.save(program, buffer)
     write_bytes(path, buffer.getvalue())
     return [path]
 
@@ -74,10 +78,10 @@ def check_weights(network: DerivedNetwork) -> None:
         ScansearchError: If not.
     """
     shape, spec = known_shape(network), network.spec
-    network.genotype.check_layers(len(spec.layers(shape)), spec.name)
+    check_genotype(network.genotype, spec, shape)
     if network.weights is None:
         raise UnsupportedError(
-            "this form holds trained weights, and there are none: train the network (scansearch train --genotype ...) and export "
+            "this form holds trained weights, and there are none: train the network (`scansearch train --genotype GENOTYPE`) and export "
             "the folder of that run, or add --untrained for initial ones"
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from scansearch.errors import UnsupportedError
 from scansearch.export.derived import DerivedNetwork, known_shape
+from scansearch.models.genotype_fit import check_genotype
 from scansearch.registry import MODELS
 from scansearch.scans import ScanOrder
 from scansearch.shape import ImageShape
@@ -72,7 +73,7 @@ def model_of(network: DerivedNetwork) -> TheirModel:
             "to be one of them; install the package that has it, or export --to json"
         )
     shape, spec = known_shape(network), network.spec
-    genotype.check_layers(len(spec.layers(shape)), f"{spec.name} with these options")
+    check_genotype(genotype, spec, shape)
     official = spec.official(shape)
     if official is None or official.code != CODE:
         raise UnsupportedError(

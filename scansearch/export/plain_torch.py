@@ -16,6 +16,7 @@ from scansearch.export.exporter import Exporter
 from scansearch.export.remarks import origin
 from scansearch.export.template import python_text
 from scansearch.files import write_text
+from scansearch.models.genotype_fit import check_genotype
 from scansearch.models.local_vim import LocalVimSpec
 from scansearch.models.local_vmamba import LocalVMambaSpec
 from scansearch.models.official_names import renamed_state_dict
@@ -70,7 +71,7 @@ def applies(network: DerivedNetwork) -> str | None:
 
 def _template(network: DerivedNetwork) -> str:
     shape, spec = known_shape(network), network.spec
-    network.genotype.check_layers(len(spec.layers(shape)), spec.name)
+    check_genotype(network.genotype, spec, shape)
     instead = "export --to torch_export, or build it with scansearch.build"
     if type(spec) not in TEMPLATES:
         raise UnsupportedError(

@@ -25,6 +25,7 @@ from scansearch.runs.config import validated
 from scansearch.runs.evaluation_json import EVALUATION, AtSize, Evaluation, Evaluations, Speed
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.limits import MOST_SIDE
+from scansearch.runs.run import Run
 from scansearch.runs.settings import DataSettings
 from scansearch.runs.weights_file import NetworkFacts
 from scansearch.searching.configure import from_everywhere
@@ -95,6 +96,8 @@ class Examination:
 def examine_network(wanted: Examination, listener: Listener | None = None) -> tuple[Evaluation, bool]:
     """Evaluates a trained network on all test images of a data set; of a run, this is written to ``evaluation.json``.
 
+    The run is locked meanwhile: two processes do not look at its test images at a time.
+
     Args:
         wanted: What is evaluated on what.
         listener: Told how many image files were checked, and what the user should know.
@@ -103,7 +106,7 @@ def examine_network(wanted: Examination, listener: Listener | None = None) -> tu
         The evaluation, and whether it was made just now: a run that was evaluated on these images gives what it found then.
 
     Raises:
-        ScansearchError: If the images are not of the kind that the network was trained for.
+        ScansearchError: If the images are not of the kind that the network was trained for, or the run is in use.
     """
     told, final = listener or Silent(), open_final(wanted.path, wanted.model, wanted.genotype)
     settings = wanted.settings(final)
@@ -111,16 +114,22 @@ def examine_network(wanted: Examination, listener: Listener | None = None) -> tu
         _, fabric = join(final.machine)
         data = _prepared(images_of(settings, told), final.facts)
         _check_images(data, final.facts)
-        fingerprint = data.fingerprints.get("test", "")
-        recorded = None if final.run is None else Evaluations.of(final.run.path).first(fingerprint)
-        if recorded is not None and not wanted.again:
+        if final.run is None:
+            return _evaluated(final, data, settings, wanted, fabric, told), True
+        if recorded := _recorded(final.run, data, wanted):
             return recorded, False
-        found = _evaluated(final, data, settings, wanted, fabric, told)
-    if final.run is not None:
         with RunFolder.open(final.run.path).locked():
+            if recorded := _recorded(final.run, data, wanted):  # by another process, meanwhile
+                return recorded, False
+            found = _evaluated(final, data, settings, wanted, fabric, told)
             past = Evaluations.of(final.run.path)
             Evaluations(evaluations=(*past.evaluations, found)).save(final.run.path / EVALUATION)
     return found, True
+
+
+def _recorded(run: Run, data: ImageData, wanted: Examination) -> Evaluation | None:
+    """What was found on these test images before, unless they are to be looked at again."""
+    return None if wanted.again else Evaluations.of(run.path).first(data.fingerprints.get("test", ""))
 
 
 def _prepared(data: ImageData, facts: NetworkFacts) -> ImageData:

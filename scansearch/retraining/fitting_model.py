@@ -5,6 +5,7 @@ from __future__ import annotations
 from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.models import LayerInfo, ModelSpec
+from scansearch.models.genotype_fit import fitting_changes, with_options
 from scansearch.registry import MODELS
 from scansearch.shape import ImageShape
 
@@ -18,10 +19,13 @@ def check_model(genotype: Genotype, spec: ModelSpec, shape: ImageShape) -> None:
     layers = spec.layers(shape)
     if _fits(genotype, layers):
         return
-    fitting = [name for name in MODELS.names() if _model_fits(genotype, name, shape)]
-    hint = f"it fits {', '.join(fitting)}: choose one by --model" if fitting else "it fits no model that is known here"
+    fitting = [name for name in MODELS.names() if name != spec.name and _model_fits(genotype, name, shape)]
+    changes = fitting_changes(genotype, spec, shape, lambda others: _fits(genotype, others))
+    ways = [f"set {' or '.join(changes)}"] if changes else []
+    ways += [f"choose by --model one that it fits: {', '.join(fitting)}"] if fitting else []
     raise ScansearchError(
-        f"the genotype has {_shown(genotype_stages(genotype))}, but {spec.name} has {_shown([i.stage for i in layers])}; {hint}"
+        f"the genotype has {_shown(genotype_stages(genotype))}, but {with_options(spec, shape)} has "
+        f"{_shown([i.stage for i in layers])}; {', or '.join(ways) or 'it fits no model that is known here'}"
     )
 
 

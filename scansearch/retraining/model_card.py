@@ -14,6 +14,7 @@ from scansearch.runs.run import Run
 from scansearch.runs.settings import TrainSettings
 from scansearch.runs.tables import EPOCHS
 from scansearch.runs.weights_file import NetworkFacts, read_network_file
+from scansearch.shape import measure_text
 from scansearch.text import one_line
 from scansearch.training.parameter_groups import spared_weights
 
@@ -37,7 +38,7 @@ def write_card(folder: str | Path) -> Path:
         "",
         *_network(facts, parameters),
         *_training(run, facts),
-        *_result(run, facts),
+        *_result(run),
         *_tests(Evaluations.of(run.path).evaluations),
         *_loading(run.path, facts),
     ]
@@ -99,15 +100,18 @@ def _by_weight(train: TrainSettings, facts: NetworkFacts) -> list[str]:
     return lines
 
 
-def _result(run: Run, facts: NetworkFacts) -> list[str]:
+def _result(run: Run) -> list[str]:
     rows = run.rows(EPOCHS)
     if not rows:
         return []
-    last, of = rows[-1], "of pixels " if facts.shape.dense else ""
+    last = rows[-1]
+    worth = f"Validation {measure_text(last.measure)} {last.worth:.2%}"
+    if last.measure != "accuracy":
+        worth += f", pixels right {last.val_accuracy:.2%}"
     return [
         "## Result",
         "",
-        f"Validation accuracy {of}{last.val_accuracy:.2%} (loss {last.val_loss:.4f}) after epoch {last.epoch}.",
+        f"{worth} (loss {last.val_loss:.4f}) after epoch {last.epoch}.",
         "",
     ]
 

@@ -106,7 +106,17 @@ class TrainLoop:
         found = evaluate(self.kept, self.data.validation, self.feed)
         loss, accuracy = self.meter.total()
         epoch, lr = self.step // self.weights.steps_per_epoch, self.weights.rate
-        row = EpochRow(epoch, self.step, loss, accuracy, found.loss, found.accuracy, lr)
+        row = EpochRow(
+            epoch=epoch,
+            step=self.step,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            val_loss=found.loss,
+            val_accuracy=found.accuracy,
+            worth=found.worth,
+            measure=self.data.shape.measure,
+            lr=lr,
+        )
         if self.processes.is_first:
             self.folder.append(EPOCHS, [row])
             self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])

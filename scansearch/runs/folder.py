@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError
-from scansearch.files import check_own, check_writable, is_temporary, own_folder, remove_left_overs, write_text, writing
+from scansearch.files import check_own, check_writable, own_folder, write_text, writing
 from scansearch.runs.checkpoint import checkpoints, drop_old, load_checkpoint, newest_checkpoint, save_checkpoint
 from scansearch.runs.config import RunConfig, read_config
 from scansearch.runs.environment_json import read_environment, write_environment
@@ -20,6 +20,7 @@ from scansearch.runs.origin import Origin, check_origin, origin
 from scansearch.runs.table import Row, Table
 from scansearch.runs.table_files import TableFiles
 from scansearch.runs.tables import TABLES
+from scansearch.unfinished import is_temporary, remove_left_overs
 
 IN_PLACE = (*dict.fromkeys(table.name for tables in TABLES.values() for table in tables), "log.txt", ".lock")
 REPLACED = (
@@ -93,7 +94,9 @@ class RunFolder:
                 f"{self.path} holds a run already; continue it with `scansearch resume {quote(str(self.path))}` or choose another --out"
             )
         if self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir()))):
-            raise RunFolderError(f"a run needs a new or empty folder, but {self.path} is not one; choose another --out")
+            raise RunFolderError(
+                f"a run needs a new or empty folder, but {self.path} is not one; empty it, or choose another"
+            )
         check_writable(self.path)
 
     def _check_members(self) -> None:
@@ -155,7 +158,7 @@ class RunFolder:
                 self._lock.acquire()
             except Timeout as error:
                 raise RunFolderError(
-                    f"{self.path} is in use by another process; wait for it or choose another --out"
+                    f"{self.path} is in use by another process; wait for it to end, then repeat the command"
                 ) from error
         try:
             for place in (self.path, *(self.path / name for name in FOLDERS)):

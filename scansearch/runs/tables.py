@@ -65,7 +65,7 @@ class GenotypeRow(NamedTuple):
 
 
 class EpochRow(NamedTuple):
-    """An epoch of a training."""
+    """An epoch of a training; what the network is worth is measured on the validation images, by ``ImageShape.measure``."""
 
     epoch: int
     step: int
@@ -73,6 +73,8 @@ class EpochRow(NamedTuple):
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+    worth: float
+    measure: str
     lr: float
 
 

@@ -57,8 +57,8 @@ def check_shares(size: int, processes: int) -> None:
     """
     if size % processes:
         raise ScansearchError(
-            f"{processes} processes share each batch, so its size must be a multiple of {processes}, but got {size}; choose another "
-            "--batch-size"
+            f"{processes} processes share each batch, so its size must be a multiple of {processes}, but got {size}; change "
+            "batch_size, or devices"
         )
 
 

@@ -42,7 +42,7 @@ class Listener(Protocol):
         """One step is done."""
 
     def epoch_done(self, row: Mapping[str, Any]) -> None:
-        """One epoch is done; ``row`` is its line of ``metrics.csv``."""
+        """One epoch is done; ``row`` is its line of ``metrics.csv``, of a training that of ``epochs.csv``."""
 
     def judged(self, done: int, most: int, accuracy: float) -> None:
         """After training, one of at most ``most`` genotypes was evaluated: its validation accuracy in [0, 1], in dense tasks mean IoU."""

@@ -107,11 +107,13 @@ def check_accelerator(machine: MachineSettings, devices: int) -> None:
         )
     if _on_cuda(machine) and devices > torch.cuda.device_count():
         raise ScansearchError(
-            f"{devices} processes need a GPU each, but torch finds {torch.cuda.device_count()} here; use --devices "
-            f"{torch.cuda.device_count()} or --set accelerator=cpu"
+            f"{devices} processes need a GPU each, but torch finds {torch.cuda.device_count()} here; use devices="
+            f"{torch.cuda.device_count()} or accelerator=cpu ({WHERE})"
         )
     if devices > 1 and machine.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
-        raise ScansearchError("several processes cannot share an Apple GPU; use --devices 1 or accelerator=cpu")
+        raise ScansearchError(
+            f"several processes cannot share an Apple GPU; use devices=1 or accelerator=cpu ({WHERE})"
+        )
 
 
 def _on_cuda(machine: MachineSettings) -> bool:

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import torch
 
 from scansearch.errors import InterruptedRunError, ScansearchError
-from scansearch.files import draft_folder
 from scansearch.machine.launched import LOST, OURS
 from scansearch.machine.stop_signals import stop_signals
+from scansearch.unfinished import draft_folder
 
 GRACE_S = 600
 """How long processes that were asked to stop may take to finish their step and save."""

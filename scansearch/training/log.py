@@ -46,7 +46,7 @@ class Logged(Listener):
 
     @override
     def epoch_done(self, row: Mapping[str, Any]) -> None:
-        self._write(", ".join(f"{k} {v:.6g}" for k, v in row.items()))
+        self._write(", ".join(f"{k} {v}" if isinstance(v, str) else f"{k} {v:.6g}" for k, v in row.items()))
         self.listener.epoch_done(row)
 
     @override

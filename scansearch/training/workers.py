@@ -102,7 +102,7 @@ def _joined(parts: Sequence[Future[Sent]]) -> Read:
 def _ended() -> ScansearchError:
     return ScansearchError(
         "a process that reads images ended without a word: it could not be started (a script of your own must start runs under "
-        'if __name__ == "__main__":), or there was no memory left; take fewer --set workers=, or 0'
+        'if __name__ == "__main__":), or there was no memory left; take fewer workers, or 0 (workers= in [machine] of the settings)'
     )
 
 

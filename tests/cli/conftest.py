@@ -3,6 +3,7 @@ import shlex
 from types import SimpleNamespace
 
 import pytest
+from advice import foreign_options
 from several_processes import NO_FIGURES, SEARCH, search
 from typer.testing import CliRunner
 
@@ -18,8 +19,10 @@ TINY = shlex.split(
 
 
 def run_here(*arguments):
-    """Runs a command in this process."""
+    """Runs a command in this process; its lines name no option that it does not have."""
     result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if arguments:
+        assert foreign_options(str(arguments[0]), result.stderr) == set(), result.stderr
     return SimpleNamespace(status=result.exit_code, out=result.stdout, err=result.stderr)
 
 

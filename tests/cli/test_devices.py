@@ -84,7 +84,7 @@ def test_another_number_of_processes_goes_on_and_says_so(tmp_path, undisturbed, 
 def test_batches_that_cannot_be_shared_are_refused_before_anything_is_written(refused, tiny, here):
     line = refused(*tiny, "--devices", "3", "--out", "run")
     assert line.startswith(
-        "3 processes share each batch, so its size must be a multiple of 3, but got 32; choose another --batch"
+        "3 processes share each batch, so its size must be a multiple of 3, but got 32; change batch_size, or devices"
     )
     assert not list(here.iterdir())
 

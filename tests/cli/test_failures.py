@@ -286,7 +286,7 @@ def test_out_of_memory(refused, tiny, here, monkeypatch):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 TB")
 
     monkeypatch.setattr("scansearch.searching.search_parts.SearchLoop", greedy)
-    assert "use a smaller --batch-size" in refused(*tiny, "--out", "run")
+    assert "use smaller batches" in refused(*tiny, "--out", "run")
     assert not list(here.iterdir())
 
 

@@ -8,6 +8,7 @@ from several_processes import begin, ended
 
 from scansearch.genotype import Genotype
 from scansearch.runs.run import Run
+from scansearch.runs.tables import EPOCHS
 
 SHORT = shlex.split(
     "--epochs 2 --batch-size 16 --set limit=64 --set validation_limit=20 --set scan_backend=torch --set drop_path=0 --set ema=0.9"
@@ -103,9 +104,9 @@ def test_two_processes_train_what_one_does(genotype, here):
     for devices in ("1", "2"):
         arguments = ["--set", "accelerator=cpu", "--devices", devices, "--out", f"by{devices}"]
         ended(begin(here, "train", "--genotype", genotype, *SHORT, *arguments), 0)
-    tables = [(here / f"by{devices}" / "epochs.csv").read_text().splitlines()[1:] for devices in (1, 2)]
+    tables = [Run.open(here / f"by{devices}").rows(EPOCHS) for devices in (1, 2)]
     for one, other in zip(*tables, strict=True):
-        assert [float(x) for x in one.split(",")] == pytest.approx([float(x) for x in other.split(",")], rel=1e-3)
+        assert one._asdict() == pytest.approx(other._asdict(), rel=1e-3)
     python = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "scansearch")
     more = ["--set", "accelerator=cpu", "--out", "torchrun"]
     ended(begin(here, "train", "--genotype", genotype, *SHORT, *more, python=python), 0)

@@ -62,6 +62,16 @@ def test_a_program_is_loaded_where_there_is_torch_alone(size, options, tmp_path)
         torch.testing.assert_close(found, wanted[: len(found)], rtol=1e-5, atol=1e-6)
 
 
+def test_the_same_network_is_the_same_bytes(tmp_path):
+    """So that an export that was cut off can be repeated: what differs would be another's file."""
+    network = derived(size=(2, 2))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    one, two = (TORCH_EXPORT.write(network, tmp_path / name)[0].read_bytes() for name in ("a", "b"))
+    assert one == two
+    assert b"graph_id" not in one
+
+
 def test_without_weights_it_is_refused(tmp_path):
     network = DerivedNetwork(published("local_vim_tiny"))
     reason = TORCH_EXPORT.applies(network)

@@ -80,7 +80,7 @@ def test_the_network_is_the_one_that_was_searched(genotype, network, tmp_path):
         (published("vmamba_tiny"), "'vmamba_tiny' is another network"),
         (searched("elsewhere", 4), "model 'elsewhere' of this genotype is not known here"),
         (Genotype.from_directions([["h"]] * 20), "this genotype names no model"),
-        (searched("local_vim_tiny", 4), "local_vim_tiny with these options has 20 layers, but this one has 4"),
+        (searched("local_vim_tiny", 4), "local_vim_tiny has 20 layers, but this one has 4; set depth=4"),
         (searched("local_vim_micro", 6, RELEASED, (32, 64, 3, 2)), "square images alone for LocalVim .* 32 x 64"),
         (searched("local_vmamba_tiny", 15, shape=(224, 256, 3, 2), kept=("h", "v")), "another inverse of v"),
         (searched("local_vim_micro", 6, shape=(32, 32, 3, 2)), "attention over channels alone, reduced by 8"),

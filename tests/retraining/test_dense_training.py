@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from PIL import Image
 from scansearch.reports.confusion import CONFUSION
 
@@ -15,6 +16,7 @@ import scansearch
 from scansearch.cli import compare
 from scansearch.cli import evaluate as evaluate_command
 from scansearch.comparing.with_random import Against, compare_with_random
+from scansearch.data import AugmentSettings
 from scansearch.data.mask_folder import MASK_FOLDER
 from scansearch.errors import InterruptedRunError, ScansearchError
 from scansearch.export.derived import DerivedNetwork, trained_weights
@@ -22,11 +24,13 @@ from scansearch.export.onnx_file import ONNX
 from scansearch.export.plain_torch import PLAIN
 from scansearch.figures.sources import RunSource
 from scansearch.finish import finish_evaluation
+from scansearch.retraining.model_card import write_card
 from scansearch.runs.evaluation_json import Evaluations
 from scansearch.runs.run import Run
-from scansearch.runs.tables import GENOTYPES
+from scansearch.runs.tables import EPOCHS, GENOTYPES
 from scansearch.training.evaluate import evaluate
 from scansearch.training.events import Silent
+from scansearch.training.feed import Feed
 from tests.mask_images import DISC, IGNORED, NAMES, SQUARE, write_masked
 
 QUICK = {"epochs": 1, "batch_size": 8, "patch_size": 4, "warmup_epochs": 0}
@@ -75,6 +79,20 @@ def test_the_genotype_tells_that_pixels_have_classes(searched):
     genotype = Run.open(searched).genotype
     assert genotype.shape.dense
     assert (genotype.shape.size, genotype.shape.classes) == ((16, 16), 3)
+
+
+def test_an_epoch_of_a_training_tells_its_mean_iou(trained, root):
+    """In the table, the log and the card, as measured here once more."""
+    run, data = Run.open(trained), MASK_FOLDER.load(root)
+    (row,) = run.rows(EPOCHS)
+    feed = Feed(data, AugmentSettings(), 8, 0, Fabric(accelerator="cpu", devices=1))
+    found = evaluate(run.network(), data.validation, feed)
+    assert (row.worth, row.val_accuracy) == pytest.approx((found.mean_iou, found.accuracy), abs=1e-6)
+    assert row.worth != row.val_accuracy
+    assert row.measure == "mean_iou"
+    assert ", measure mean_iou, " in (trained / "log.txt").read_text()
+    card = write_card(trained).read_text()
+    assert f"Validation mean IoU {row.worth:.2%}, pixels right {row.val_accuracy:.2%} (loss" in card
 
 
 def test_a_trained_network_is_evaluated_once_on_the_pixels_of_test_images(trained, root):

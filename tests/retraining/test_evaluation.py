@@ -13,9 +13,10 @@ from torch.nn import functional as F
 import scansearch
 from scansearch.data import normalise
 from scansearch.data.imagenet import IMAGENET
-from scansearch.errors import ScansearchError
+from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import DATASETS
+from scansearch.retraining import evaluation
 from scansearch.retraining.predictions import Predictions, calibration_error
 from scansearch.runs.evaluation_json import Evaluations
 from scansearch.runs.run import Run
@@ -60,6 +61,22 @@ def test_calibration_is_the_distance_of_confidence_and_accuracy():
     assert sum(part.images for part in found.bins()) == 4
     sure = Predictions.of(torch.tensor([[200.0, 0.0]]), torch.tensor([0]))
     assert sure.bins()[-1].images == 1
+
+
+def test_two_processes_do_not_look_at_test_images_at_a_time(run, monkeypatch):
+    real, known = evaluation._evaluated, evaluation._recorded
+
+    def evaluated(*arguments):
+        with pytest.raises(RunFolderError, match="run is in use by another process; wait for it to end"):
+            scansearch.evaluate(run, sizes=[])
+        return real(*arguments)
+
+    monkeypatch.setattr(evaluation, "_evaluated", evaluated)
+    first = scansearch.evaluate(run, sizes=[])
+    late = iter([None])  # the other has recorded it before this one has the folder
+    monkeypatch.setattr(evaluation, "_recorded", lambda *arguments: next(late, known(*arguments)))
+    assert scansearch.evaluate(run, sizes=[]) == first
+    assert Evaluations.of(run).evaluations == (first,)
 
 
 def test_test_images_are_looked_at_once_and_every_time_is_recorded(run):

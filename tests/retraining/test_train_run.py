@@ -165,7 +165,9 @@ def test_a_genotype_for_another_model_says_which_it_fits(short, tmp_path):
     other = Genotype.from_directions([["h", "v"]] * 6)
     with pytest.raises(ScansearchError) as caught:
         scansearch.train(tmp_path / "run", genotype=other, model="local_vim_nano", data="digits", limit=64)
-    assert "the genotype has 6 layers, but local_vim_nano has 4 layers; it fits local_vim_micro" in str(caught.value)
+    told = str(caught.value)
+    assert "the genotype has 6 layers, but local_vim_nano has 4 layers; set depth=6, or choose by --model one" in told
+    assert "that it fits: local_vim_micro" in told
     assert not (tmp_path / "run").exists()
     with pytest.raises(ScansearchError, match=r"^a genotype names no model; choose the one that it is for by --model"):
         scansearch.train(tmp_path / "run", genotype=other, data="digits")

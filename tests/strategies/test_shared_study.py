@@ -181,7 +181,7 @@ def test_a_foreign_trial_is_one_line(tmp_path, what, says):
     found._study().study.add_trial(foreign_trial(found, what))
     for attempt in (lambda: found.finish(FakeJudge()), lambda: strategy("optuna_search", trials=3, storage=storage)):
         with pytest.raises(
-            ScansearchError, match=f"is not of this search: {says}; choose another --set study="
+            ScansearchError, match=f"is not of this search: {says}; begin a run with another --set study="
         ) as caught:
             attempt()
         assert "\n" not in str(caught.value)

@@ -48,7 +48,7 @@ def test_every_process_has_its_own_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     check_accelerator(MachineSettings(accelerator="cuda"), 2)
     check_accelerator(MachineSettings(accelerator="cpu"), 3)
-    with pytest.raises(ScansearchError, match="3 processes need a GPU each, but torch finds 2 here; use --devices 2"):
+    with pytest.raises(ScansearchError, match="3 processes need a GPU each, but torch finds 2 here; use devices=2"):
         check_accelerator(MachineSettings(accelerator="auto"), 3)
 
 

@@ -26,6 +26,11 @@ def test_an_event_is_one_line_whatever_its_values_are(tmp_path):
     assert lines[1].endswith("warning: two lines  of it")
 
 
+def test_an_epoch_is_logged_with_its_words(tmp_path):
+    Logged(Silent(), tmp_path / "log.txt").epoch_done({"epoch": 2, "worth": 0.4375, "measure": "mean_iou"})
+    assert (tmp_path / "log.txt").read_text().endswith(" epoch 2, worth 0.4375, measure mean_iou\n")
+
+
 def test_a_log_that_is_a_link_is_refused(tmp_path):
     (tmp_path / "other.txt").write_text("mine")
     (tmp_path / "log.txt").symlink_to(tmp_path / "other.txt")

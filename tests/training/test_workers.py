@@ -105,7 +105,7 @@ def test_how_many_there_are(monkeypatch):
 def test_one_that_is_killed_is_an_error_of_one_line():
     pool = Workers(1)
     for _ in range(2):
-        with pytest.raises(ScansearchError, match=r"ended without a word.*--set workers="):
+        with pytest.raises(ScansearchError, match=r"ended without a word.*workers= in"):
             asked(pool, "die")
 
 

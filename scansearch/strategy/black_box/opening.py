@@ -66,11 +66,11 @@ def check_journal(path: str) -> None:
     if not os.path.exists(path):
         return
     if not os.path.isfile(path):  # a pipe would be waited for without end
-        raise ScansearchError(f"{path} is no file, so no journal of Optuna; choose another --set storage=")
+        raise ScansearchError(f"{path} is no file, so no journal of Optuna; begin a run with another --set storage=")
     with open(path, "rb") as file:
         head = file.read(len(JOURNAL))
     if not JOURNAL.startswith(head):
-        raise ScansearchError(f"{path} is not a journal of Optuna; choose another --set storage=")
+        raise ScansearchError(f"{path} is not a journal of Optuna; begin a run with another --set storage=")
 
 
 def _journal(path: str) -> JournalFileBackend:

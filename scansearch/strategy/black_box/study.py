@@ -88,7 +88,7 @@ class SharedStudy:
         if wrong := [key for key in {**setup, **there} if there.get(key) != setup.get(key)]:
             raise ScansearchError(
                 f"workers of one study search the same, but study {self.name!r} in {self.named} belongs to a search with another "
-                f"{', '.join(wrong)}; make them equal, or choose another --set study="
+                f"{', '.join(wrong)}; make them equal, or begin a run with another --set study="
             )
 
     def enrol(self) -> None:
@@ -148,7 +148,7 @@ class SharedStudy:
 
     def _foreign(self, why: str) -> ScansearchError:
         return ScansearchError(
-            f"study {self.name!r} in {self.named} is not of this search: {why}; choose another --set study= or storage"
+            f"study {self.name!r} in {self.named} is not of this search: {why}; begin a run with another --set study= or storage"
         )
 
     def choice(self, trial: FrozenTrial) -> Choice:

@@ -1,0 +1,24 @@
+"""The lines that a run leaves on a screen."""
+
+import pytest
+
+from scansearch.display.lines import TRAINING
+from scansearch.runs.tables import EpochRow
+
+ACCURACY = EpochRow(3, 30, 1.25, 0.5, 0.75, 0.625, 0.625, "accuracy", 1e-3)
+MEAN_IOU = ACCURACY._replace(worth=0.4375, measure="mean_iou")
+
+
+def test_a_training_of_classes_tells_its_accuracy_once():
+    assert TRAINING.header({"measure": "accuracy"}) == "epoch  train loss     acc  val loss     acc       lr"
+    assert TRAINING.epoch(ACCURACY._asdict()) == "    3       1.250   50.0%     0.750   62.5%  1.0e-03"
+
+
+def test_a_training_on_masks_tells_its_mean_iou_too():
+    assert TRAINING.header({"measure": "mean_iou"}) == "epoch  train loss     acc  val loss     acc  mean IoU       lr"
+    assert TRAINING.epoch(MEAN_IOU._asdict()) == "    3       1.250   50.0%     0.750   62.5%     43.8%  1.0e-03"
+
+
+@pytest.mark.parametrize("row", [ACCURACY, MEAN_IOU])
+def test_columns_end_where_their_names_do(row):
+    assert len(TRAINING.epoch(row._asdict())) == len(TRAINING.header({"measure": row.measure}))
