@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from scansearch.errors import ScansearchError
 from scansearch.models import ModelSpec
 from scansearch.runs.config import RunConfig
-from scansearch.searching.footprint import footprint, whole_mixture
+from scansearch.searching.footprint import Footprint, footprint, whole_mixture
 from scansearch.searching.memory_fit import Device, batch_of, device_of, gigabytes, too_much
 from scansearch.searching.search_parts import Parts
 
@@ -29,12 +29,14 @@ class Choice(NamedTuple):
     Args:
         mixture: ``keep``, ``recompute`` or ``streamed``.
         reason: Why, one line.
+        live: Bytes of the tensors of a process at the peak of a step, at most.
+        found: What was counted for it on steps of the search; ``None`` where these were not needed.
     """
 
     mixture: str
     reason: str
     live: int = 0
-    """Bytes of the tensors of a process at the peak of a step, at most."""
+    found: Footprint | None = None
 
 
 def has_mixture(spec: ModelSpec) -> bool:
@@ -66,10 +68,11 @@ def choose(parts: Parts, config: RunConfig, processes: int) -> Choice:
     if device.fits(live):  # mostly there is much room, and no step of the search is needed to know
         return Choice(MODES[0], _reason(MODES[0], device, live), live)
     for mixture in MODES:
-        live = footprint(parts, config, running(parts.spec, mixture)).bytes_at(images)
+        found = footprint(parts, config, running(parts.spec, mixture))
+        live = found.bytes_at(images)
         if device.fits(live):
             break
-    return Choice(mixture, _reason(mixture, device, live), live)
+    return Choice(mixture, _reason(mixture, device, live), live, found)
 
 
 def chosen(parts: Parts, choice: Choice) -> Parts:
@@ -87,9 +90,8 @@ def settled(parts: Parts, config: RunConfig, processes: int) -> Parts:
     if not is_open(parts, config):
         return parts
     choice, device = choose(parts, config, processes), device_of(parts, config)
-    if device.fails(choice.live):
-        found = footprint(parts, config, running(parts.spec, choice.mixture))
-        raise ScansearchError(too_much(device, {choice.mixture: found}, batch_of(parts, config), processes))
+    if choice.found is not None and device.fails(choice.live):
+        raise ScansearchError(too_much(device, {choice.mixture: choice.found}, batch_of(parts, config), processes))
     return chosen(parts, choice)
 
 

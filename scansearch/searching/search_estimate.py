@@ -55,9 +55,12 @@ def estimate(config: RunConfig, out: str | Path | None = None, listener: Listene
         shared = own if launched.launched() else config
         parts = assemble(own, fabric, listener)
         parts.strategy.rehearse()
+        found = None
         if is_open(parts, own):
-            parts = chosen(parts, choose(parts, shared, processes))
-        found = footprint(parts, own, parts.spec) if parts.strategy.traits.trains_supernet else None
+            choice = choose(parts, shared, processes)
+            parts, found = chosen(parts, choice), choice.found
+        if found is None and parts.strategy.traits.trains_supernet:
+            found = footprint(parts, own, parts.spec)
         device = device_of(parts, shared)._replace(base=resident_memory() + AFTER)
         loop = make_loop(parts, own, folder, listener)
         _check_batches(loop, processes)
