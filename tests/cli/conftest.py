@@ -8,6 +8,7 @@ from several_processes import NO_FIGURES, SEARCH, search
 from typer.testing import CliRunner
 
 from scansearch.cli.main import app
+from scansearch.genotype import Genotype
 
 # Two workers with two OpenMP threads each on two cores wait for each other far longer than they compute.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +17,8 @@ TINY = shlex.split(
     "run --model local_vim_nano --epochs 2 --batch-size 32 --set limit=96 --set patch_size=2 --set depth=2 "
     "--set scan_backend=torch --set attention=channel --set windows=padded"  # the latter as LocalMamba's code has them
 )
+
+FEW_IMAGES = shlex.split("--batch-size 16 --set limit=64 --set validation_limit=20 --set scan_backend=torch")
 
 
 def run_here(*arguments):
@@ -30,6 +33,35 @@ def run_here(*arguments):
 def call():
     """``call("spaces", "--json")`` gives ``status``, ``out`` and ``err``."""
     return run_here
+
+
+@pytest.fixture(scope="module")
+def no_figures():
+    """Results are drawn elsewhere; here it takes time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scansearch.finish._draw_all", lambda *arguments: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def train_two_layers(call):
+    """``train_two_layers(folder, epochs)`` trains a genotype of two layers in a second or two; returns its run folder."""
+
+    def train(folder, epochs, **options):
+        genotype = Genotype.from_directions(
+            [["h", "v"], ["w2", "v"]],
+            model="local_vim_nano",
+            options={"depth": 2, "patch_size": 2, **options},
+            space={"name": "four", "candidates": ["h", "v", "v_flip", "w2"], "keep": 2},
+        )
+        genotype.save(folder / "mine.json")
+        result = call(
+            "train", "--genotype", folder / "mine.json", "--epochs", epochs, *FEW_IMAGES, "--out", folder / "run"
+        )
+        assert result.status == 0, result.err
+        return folder / "run"
+
+    return train
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,16 @@
 """`scansearch compare`: random genotypes trained side by side in processes, and what it prints."""
 
 import json
-import shlex
 import shutil
 import subprocess
 import sys
 
 import pytest
 
-from scansearch.genotype import Genotype
-
-SHORT = shlex.split("--epochs 2 --batch-size 16 --set limit=64 --set validation_limit=20 --set scan_backend=torch")
-SPACE = {"name": "four", "candidates": ["h", "v", "v_flip", "w2"], "keep": 2}
-
 
 @pytest.fixture(scope="module")
-def trained(call, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained")
-    options = {"depth": 2, "patch_size": 2}
-    genotype = Genotype.from_directions([["h", "v"], ["w2", "v"]], model="local_vim_nano", options=options, space=SPACE)
-    genotype.save(folder / "mine.json")
-    result = call("train", "--genotype", folder / "mine.json", *SHORT, "--out", folder / "run")
-    assert result.status == 0, result.err
-    return folder / "run"
+def trained(train_two_layers, tmp_path_factory):
+    return train_two_layers(tmp_path_factory.mktemp("trained"), 2)
 
 
 @pytest.fixture

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import itertools
 import os
-import shlex
 import shutil
 from contextlib import contextmanager
 
 import pytest
 
-from scansearch.genotype import Genotype
 from scansearch.runs.evaluation_json import Evaluations
 from scansearch.runs.folder import RunFolder
 from scansearch.runs.run import Run
 from scansearch.unfinished import is_temporary
 
-SHORT = shlex.split("--epochs 1 --batch-size 16 --set limit=64 --set validation_limit=20 --set scan_backend=torch")
-SPACE = {"name": "four", "candidates": ["h", "v", "v_flip", "w2"], "keep": 2}
 EVALUATE = ("evaluate", "run", "--size", 6)
+pytestmark = pytest.mark.usefixtures("no_figures")
 COMMANDS = [EVALUATE, ("compare", "run", "--random", 1, "--jobs", 1), ("resume", "run")]
 
 
@@ -26,27 +23,10 @@ class Killed(BaseException):
     """Nothing catches it."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _few_figures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scansearch.finish._draw_all", lambda *arguments: None)
-        yield
-
-
 @pytest.fixture(scope="module")
-def trained(call, tmp_path_factory):
+def trained(train_two_layers, no_figures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    options = {
-        "depth": 2,
-        "patch_size": 2,
-        "attention": "channel",
-        "windows": "padded",
-    }  # as LocalMamba's code has them
-    genotype = Genotype.from_directions([["h", "v"], ["w2", "v"]], model="local_vim_nano", options=options, space=SPACE)
-    genotype.save(folder / "mine.json")
-    result = call("train", "--genotype", folder / "mine.json", *SHORT, "--out", folder / "run")
-    assert result.status == 0, result.err
-    return folder / "run"
+    return train_two_layers(folder, 1, attention="channel", windows="padded")  # as LocalMamba's code has them
 
 
 @pytest.fixture

@@ -14,14 +14,8 @@ SHORT = shlex.split(
     "--epochs 2 --batch-size 16 --set limit=64 --set validation_limit=20 --set scan_backend=torch --set drop_path=0 --set ema=0.9"
 )
 
+pytestmark = pytest.mark.usefixtures("no_figures")
 TINY = ["--genotype", "local_vim_tiny", "--data", "digits"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_figures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scansearch.finish._draw_all", lambda *arguments: None)
-        yield
 
 
 @pytest.fixture(scope="module")
