@@ -68,7 +68,7 @@ def search(
     Raises:
         ScansearchError: For bad input, in one line.
 
-    Example:
+    Examples:
         >>> genotype = search("runs/first", epochs=1, limit=200)  # doctest: +SKIP
     """
     from scansearch.searching.assemble import start
@@ -110,7 +110,7 @@ def estimate(
     Raises:
         ScansearchError: For bad input, in one line.
 
-    Example:
+    Examples:
         >>> estimate(space="wide128", batch_size=256)["memory"]["peak"]  # doctest: +SKIP
     """
     from scansearch.searching.configure import make_config
@@ -165,7 +165,7 @@ def train(
     Raises:
         ScansearchError: For bad input, in one line.
 
-    Example:
+    Examples:
         >>> network = train("runs/final", genotype="runs/first")  # doctest: +SKIP
     """
     from scansearch.retraining.inherit import find_inherited

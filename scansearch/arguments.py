@@ -33,7 +33,7 @@ def typed(function: Callable[P, R]) -> Callable[P, R]:
     Raises:
         ScansearchError: On a call with such an argument, naming it, what it takes, and the value.
 
-    Example:
+    Examples:
         >>> @typed
         ... def double(number: int) -> int:
         ...     return 2 * number

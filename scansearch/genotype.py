@@ -77,7 +77,7 @@ class LayerGenotype(Record):
 class Genotype(Record, DocumentModel):
     """The directions of every layer, where they came from, and how sure the search was. Unknown fields are kept.
 
-    Example:
+    Examples:
         >>> Genotype.from_directions([["h", "v"], ["h_flip", "w2"]]).directions
         [['h', 'v'], ['h_flip', 'w2']]
     """

@@ -23,7 +23,7 @@ FILE_NAME_RULE = (
 def is_file_name(name: str) -> bool:
     """Whether a name may become that of a file or folder, on every system, inside the folder it is meant for.
 
-    Example:
+    Examples:
         >>> is_file_name("pyramid-2.1"), is_file_name("../x"), is_file_name("nul.txt")
         (True, False, False)
     """
@@ -37,7 +37,7 @@ def visible(text: str, keep: str = "") -> str:
         text: Any text.
         keep: Such characters that stay as they are.
 
-    Example:
+    Examples:
         >>> print(visible("a\x1b[31mb\r\u202ec"))
         a\x1b[31mb\r\u202ec
     """
@@ -67,7 +67,7 @@ def shortened(text: str, longest: int = 60) -> str:
 def brief(value: object) -> str:
     """A value for a message: a number, a text or None as it is, at most 40 characters, anything else by its type.
 
-    Example:
+    Examples:
         >>> brief("x"), brief(0.5), brief([1, 2])
         ("'x'", '0.5', 'a list')
     """

@@ -204,6 +204,12 @@ def test_every_page_is_in_the_navigation():
     assert named == {page.name for page in (ROOT / "docs").glob("*.md")}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_belongs_to_an_item_is_indented_by_four(page):
+    """By less, or without an empty line before the next item, MkDocs ends the list there; other readers of Markdown do not."""
+    assert not re.findall(r"\n\n {1,3}\S.*|\n    \S.*\n- .*", page.read_text())
+
+
 def test_make_targets_of_the_guide_exist():
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
     used = {name for page in PAGES for name in re.findall(r"(?:^|`)make ([a-z][\w-]*)", page.read_text(), re.M)}

@@ -65,7 +65,7 @@ class LayerCost(BaseModel):
 class CostTable(DocumentModel):
     """Cost of a genotype = fixed + sum over layers of (base + sum over the directions that the layer keeps).
 
-    Example:
+    Examples:
         >>> layer = {"grid": [8, 8], "base": 100, "directions": {"h": 20, "w2": 25}}
         >>> table = CostTable(unit="FLOPs", source="mine", model="m", image_size=(32, 32), fixed=50, layers=[layer])
         >>> table.cost([["h", "w2"]])

@@ -29,7 +29,7 @@ class FigureSpec(Generic[S]):
             ``scansearch.figures.style.style()``, after ``applies`` had nothing to say, and must not use pyplot.
         applies: Says why the figure cannot be drawn of a source, or ``None`` if it can.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> from scansearch.figures.sources import RunSource
         >>> FigureSpec("blank", RunSource, "nothing at all", draw=lambda source: Figure()).name

@@ -27,7 +27,7 @@ class Table(Generic[Row]):
         row: Class of the rows; its fields are the columns.
         repeatable: Whether a repeated run writes the same bytes.
 
-    Example:
+    Examples:
         >>> from typing import NamedTuple
         >>> class Wheel(NamedTuple):
         ...     number: int

@@ -32,7 +32,7 @@ class ScanOrder:
     Raises:
         ScansearchError: If it is no name of an order.
 
-    Example:
+    Examples:
         >>> ScanOrder("v").indices(2, 3).tolist()
         [0, 3, 1, 4, 2, 5]
         >>> ScanOrder("h_t").canonical
@@ -116,7 +116,7 @@ def distinct(names: Iterable[str], height: int, width: int) -> dict[str, str]:
 def variants(base: str) -> list[str]:
     """Canonical names of the up to 16 variants of a base order: its eight symmetries, and each of them backwards.
 
-    Example:
+    Examples:
         >>> variants("h")
         ['h', 'h_flip', 'h_lr_flip', 'h_lr', 'v', 'v_flip', 'v_lr_flip', 'v_lr']
     """

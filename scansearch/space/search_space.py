@@ -55,7 +55,7 @@ class Override(BaseModel):
 class SearchSpace(DocumentModel):
     """Candidates of every layer, how many of them each layer keeps, and what else a genotype must satisfy.
 
-    Example:
+    Examples:
         >>> space = SearchSpace(name="mine", candidates=("h", "v", "w2"), keep=2)
         >>> space.size([(8, 8)] * 4)
         81

@@ -3,7 +3,7 @@
 They need no test framework: what does not hold is an ``AssertionError`` of one line that says what and where. For pytest the suite
 of strategies is a class, too: ``class TestMine(StrategySuite): strategy = Mine``.
 
-Example:
+Examples:
     >>> from scansearch.scans.catalog.spiral import SPIRAL
     >>> from scansearch.testing import check_family
     >>> check_family(SPIRAL, largest=6)

@@ -10,7 +10,7 @@ a causal convolution along a direction sees nothing but the pixels just before i
 of every other direction, but for those places where two orders agree: ``ceiling`` says exactly how accurate a genotype can
 be at most. It is 1 for the planted genotype alone.
 
-Example:
+Examples:
     >>> import scansearch
     >>> from scansearch.testing.planted import PLANTED
     >>> settings = {"epochs": 20, "lr": 0.01}

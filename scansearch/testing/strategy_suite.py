@@ -25,7 +25,7 @@ class StrategySuite(
     One base class is one capability; the message of a failure begins with its name. Searches are tiny, of a few digits, and take
     well under a minute together. Give strategies that judge genotypes a small budget by ``settings``.
 
-    Example:
+    Examples:
         >>> class TestMine(StrategySuite):
         ...     strategy = Mine
         ...     settings = {"samples": 4}
