@@ -88,7 +88,7 @@ def _forward(s: Layer, calls: int) -> list[Pass]:
 
 
 def _backward(s: Layer, calls: int) -> list[Pass]:
-    """Backward. The scan takes 3 N + 4 exponentials: decays before, at and after each step, softplus of the three, and its slope.
+    """Backward. The scan takes 2 N + 4 exponentials: decays at and after each step, softplus of it and its neighbours, and its slope.
 
     Gradients of B and C are written in parts, one a block of channels, and added up, so that they come out the same every time.
     """
@@ -97,11 +97,8 @@ def _backward(s: Layer, calls: int) -> list[Pass]:
     states, parts = tile.count(s.tokens) * s.state, tile.blocks(s.inner) * 2 * s.maps
     return [
         Pass("mixture, backward", g * p + calls * p, g * p),
-        Pass("SCAttn, backward: weigh, branch", g * p, g * p),
-        Pass("SCAttn, backward: weigh, weights", g * 2 * p, g * p),
-        Pass("SCAttn, backward: sum of these", g * p, 0),
+        Pass("SCAttn, backward: weigh", g * 2 * p, g * p),
         Pass("SCAttn, backward: norm, added", g * 2 * (p + s.rows), g * p),
-        Pass("SCAttn, backward: map of tokens", g * (p + 2 * s.rows), 0),
         Pass("backward: copies of x and z", calls * 2 * p, calls * 2 * p),
         Pass("gate, backward: result", g * 2 * p, g * p, g * p),
         Pass("gate, backward: z", g * 2 * p + calls * p, calls * p, calls * p),
@@ -111,7 +108,7 @@ def _backward(s: Layer, calls: int) -> list[Pass]:
             "scan, backward",
             g * (3 * p + 2 * s.maps + states),
             g * (2 * p + parts),
-            g * (3 * s.states + 4) * p,
+            g * (2 * s.states + 4) * p,
             g * BACKWARD_OPERATIONS * s.states * p,
         ),
         Pass("scan, backward: sums of parts", g * (parts + s.state), g * 2 * s.maps),

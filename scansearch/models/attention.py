@@ -54,7 +54,7 @@ class SCAttn(nn.Module):
         summary = F.gelu(_linear(p, "global_reduce", (pooled * scale + shift).to(narrow)))  # (G, B, D/r)
         channel = _linear(p, "channel_select", summary).sigmoid().to(x)
         if not self.spatial:
-            return x * channel[:, :, None]
+            return weigh(x, channel, backend=self.backend)
         local = F.gelu((reduced + _linear(p, "local_reduce", shift.to(narrow))).to(narrow))  # (G, B, L, D/r)
         # The linear map of (local, global) joined is the sum of its two halves: the global half once a sequence.
         own, shared = p["spatial_select.weight"].chunk(2, dim=1)

@@ -44,13 +44,15 @@ def norm_reduce(
     return result
 
 
-def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backend: str = "auto") -> torch.Tensor:
-    """``x * channel * token``: what SCAttn (arXiv 2403.09338, section 4.2) does with its weights.
+def weigh(
+    x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor | None = None, *, backend: str = "auto"
+) -> torch.Tensor:
+    """``x * channel * token``, or ``x * channel``: what SCAttn (arXiv 2403.09338, section 4.2) does with its weights.
 
     Args:
         x: (G, B, L, D).
         channel: A weight a channel (G, B, D).
-        token: A weight a token (G, B, L).
+        token: A weight a token (G, B, L), or ``None``.
         backend: ``auto`` or a name; see ``scansearch.ops``.
 
     Returns:
@@ -60,7 +62,7 @@ def weigh(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, *, backen
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
     """
-    expect_tensors(x=x, channel=channel, token=token)
+    expect_tensors(("token",), x=x, channel=channel, token=token)
     expect_rank("x", x, "(G, B, L, D)")
     groups, batch, tokens, channels = x.shape
     expect("channel", channel, (groups, batch, channels), "(G, B, D)")

@@ -34,6 +34,7 @@ def test_weigh(backend, shape, seed):
     assert_close(
         weigh, [torch.randn(shape), torch.randn(groups, batch, channels), torch.randn(groups, batch, tokens)], backend
     )
+    assert_close(weigh, [torch.randn(shape), torch.randn(groups, batch, channels)], backend)
 
 
 @pytest.mark.parametrize("backend", FAST)

@@ -23,7 +23,7 @@ class Backend(ABC):
         reorder_conv_silu(x, order, weight, bias)
         restore_gate(y, z or None, order, inverse)              without z: restore_order
         norm_reduce(x, weight)
-        weigh(x, channel, token)
+        weigh(x, channel, token or None)
         mixture(branches, weights)
         direction_branches(x, z or None, orders, parameters)    optional: all of these are composed of the above
         mixed_branches(x, z or None, orders, parameters, weights)

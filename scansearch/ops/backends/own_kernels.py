@@ -37,9 +37,9 @@ class OwnKernels(Backend):
         result: tuple[Tensor, Tensor, Tensor] = self.reading(x, weight)
         return result
 
-    def weigh(self, x: Tensor, channel: Tensor, token: Tensor) -> Tensor:
-        """See ``scansearch.ops.weigh``."""
-        result: Tensor = self.weighing(x, channel, token)
+    def weigh(self, x: Tensor, channel: Tensor, token: Tensor | None) -> Tensor:
+        """See ``scansearch.ops.weigh``. Without weights of tokens these are one: a D-th of what x is."""
+        result: Tensor = self.weighing(x, channel, channel.new_ones(x.shape[:3]) if token is None else token)
         return result
 
     def mixture(self, branches: Tensor, weights: Tensor) -> Tensor:

@@ -62,9 +62,10 @@ class Reference(Backend):
         """See ``scansearch.ops.mixture``."""
         return (weights[:, None, None, None] * _normalised(branches)).sum(0)
 
-    def weigh(self, x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    def weigh(self, x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor | None) -> torch.Tensor:
         """See ``scansearch.ops.weigh``."""
-        return x * channel[:, :, None] * token[..., None]
+        weighed = x * channel[:, :, None]
+        return weighed if token is None else weighed * token[..., None]
 
     def norm_reduce(self, x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """See ``scansearch.ops.norm_reduce``."""

@@ -79,9 +79,10 @@ class Torch(Backend):
         normed = F.layer_norm(branches, branches.shape[-1:], eps=EPS)
         return (weights.to(normed) @ normed.flatten(1)).view(normed.shape[1:])
 
-    def weigh(self, x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    def weigh(self, x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor | None) -> torch.Tensor:
         """See ``scansearch.ops.weigh``."""
-        return x * channel[:, :, None] * token[..., None]
+        weighed = x * channel[:, :, None]
+        return weighed if token is None else weighed * token[..., None]
 
     def norm_reduce(self, x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """See ``scansearch.ops.norm_reduce``."""

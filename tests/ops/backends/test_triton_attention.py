@@ -28,8 +28,8 @@ def drawn(*shapes):
     return [torch.randn(shape) for shape in shapes]
 
 
-def weigh(x, channel, token, backend):
-    return ops.weigh(x, channel, token, backend=backend)
+def weigh(*tensors, backend):
+    return ops.weigh(*tensors, backend=backend)
 
 
 def read(x, weight, backend):
@@ -41,9 +41,10 @@ def read(x, weight, backend):
 @shapes
 def test_weights_on_shapes(shape):
     assert_close(weigh, drawn(shape, (*shape[:2], shape[3]), shape[:3]), "triton", tolerance=5e-6, least=LEAST)
+    assert_close(weigh, drawn(shape, (*shape[:2], shape[3])), "triton", tolerance=5e-6, least=LEAST)
 
 
-@pytest.mark.parametrize("rows", [1, 17])
+@pytest.mark.parametrize("rows", [0, 1, 17])
 @shapes
 def test_reading_on_shapes(shape, rows):
     assert_close(read, drawn(shape, (rows, shape[3])), "triton", tolerance=2e-5, least=LEAST)
@@ -81,7 +82,7 @@ def test_types_are_those_of_plain_torch():
         types = [[t.dtype for t in ops.norm_reduce(a, b, backend=name)] for name in ("triton", "torch")]
         assert types[0] == types[1]
     half = x.bfloat16(), channel, token.bfloat16()
-    assert weigh(*half, "triton").dtype == weigh(*half, "torch").dtype == torch.float32
+    assert weigh(*half, backend="triton").dtype == weigh(*half, backend="torch").dtype == torch.float32
 
 
 def test_limits():

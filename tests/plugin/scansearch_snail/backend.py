@@ -17,9 +17,10 @@ class Shell(Backend):
     def describe(self) -> str:
         return "weigh in two products, any device and precision (an example of a plug-in)"
 
-    def weigh(self, x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    def weigh(self, x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor | None) -> torch.Tensor:
         """See ``scansearch.ops.weigh``."""
-        return x * token[..., None] * channel[:, :, None]
+        weighed = x if token is None else x * token[..., None]
+        return weighed * channel[:, :, None]
 
 
 SHELL = Shell()

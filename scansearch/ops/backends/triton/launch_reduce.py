@@ -48,6 +48,8 @@ def backward(
     reduce_backward[(tile.count(rows),)](
         *given, found, rows, length, width, maps, ADD=dx is not None, MAPS=LEAST_DOT, **numbers
     )
+    if not maps:
+        return found, torch.zeros_like(weight)
     span = -(-tile.count(rows) // MOST_PARTS)
     parts = -(-tile.count(rows) // span)
     dweight = torch.empty(parts, maps, width, dtype=torch.float32, device=x.device)

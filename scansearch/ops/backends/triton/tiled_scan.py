@@ -3,9 +3,9 @@
 With a_t = exp(delta'_t A) and x_t = delta'_t B_t u_t, h_t = a_t h_(t-1) + x_t; maps x -> a x + b compose, so a tile is scanned as
 a whole (Blelloch 1990; Gu and Dao, arXiv 2312.00752, section 3.3.2). What a tile hands on lies in memory, a row a state: only the
 program that wrote it reads it. A program goes through a chunk of ``span`` tiles: all of them, or ``tiled_chunks`` found what comes
-into it. The backward pass recomputes a tile's states from the one before it; its own recurrence,
-g_t = C_t dy_t + a_(t+1) g_(t+1), runs the other way. Sums over samples and blocks of channels are left to the caller, in parts:
-atomic additions would come in another order every time.
+into it. The backward pass computes a tile's a_t h_(t-1) = a_t (a_(t-1) h_(t-2) + x_(t-1)) from the state before it; its own
+recurrence, g_t = C_t dy_t + a_(t+1) g_(t+1), runs the other way. So it takes two exponentials a state: of a_t and of a_(t+1). Sums
+over samples and blocks of channels are left to the caller, in parts: atomic additions would come in another order every time.
 """
 
 # mypy: ignore-errors
@@ -146,20 +146,17 @@ def scan_backward(
             into = tl.load(B + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
             out = tl.load(C + rows * STATES + state, mask=valid, other=0.0).to(tl.float32)
             power = rate[None] * LOG2_E
+            decay = tl.exp2(size * power)
             into_before = tl.load(B + (rows - 1) * STATES + state, mask=valid & (step > 0), other=0.0).to(tl.float32)
-            total, h = tl.associative_scan(
-                (tl.exp2(size_before * power), inflow_before * into_before[:, None]), 0, _compose
-            )
-            h += total * tl.load(kept + (tile * STATES + state) * width + channels, mask=inside, other=0.0)[None]
+            total, left = tl.associative_scan((decay, decay * inflow_before * into_before[:, None]), 0, _compose)
+            left += total * tl.load(kept + (tile * STATES + state) * width + channels, mask=inside, other=0.0)[None]
             total, g = tl.associative_scan(
                 (tl.exp2(size_after * power), given * out[:, None]), 0, _compose, reverse=True
             )
             here = (back % 2) * half + state * width + channels
             there = ((back + 1) % 2) * half + state * width + channels
             g += total * tl.load(carry + here, mask=inside, other=0.0)[None]
-            decay = tl.exp2(size * power)
             tl.store(carry + there[None] + 0 * step[:, None], decay * g, mask=first)
-            left = decay * h  # a_t h_(t-1)
             exponent = g * left
             through = g * into[:, None]
             dvalue += through * size
