@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 try:
     import tomllib
@@ -240,3 +242,13 @@ def test_no_file_names_a_developers_machine():
 def test_the_loop_stays_readable():
     length = len((CORE / "searching" / "loop.py").read_text().splitlines())
     assert length < LONGEST_LOOP, f"searching/loop.py has {length} lines; move what is not the loop elsewhere"
+
+
+def test_no_known_version_rules_an_extra_out():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    known = [Requirement(line) for line in lines if not line.startswith("#")]
+    pins = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in known}
+    wanted = PROJECT["project"]["dependencies"] + sum(PROJECT["project"]["optional-dependencies"].values(), [])
+    for need in map(Requirement, wanted):
+        pin = pins.get(canonicalize_name(need.name))
+        assert pin is None or need.specifier.contains(pin), f"{need}, but constraints.txt has {pin}"
