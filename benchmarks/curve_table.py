@@ -31,6 +31,7 @@ class Row:
         regret: Share of the way from a random genotype to the best known that is missing.
         right: Share of the layers that scan along the order of the layout.
         seconds: Processor seconds of the searches.
+        layouts: The layout of each search; those of one share what chance is drawn from.
     """
 
     strategy: str
@@ -42,6 +43,7 @@ class Row:
     regret: list[float]
     right: list[float]
     seconds: list[float]
+    layouts: list[str]
 
     @cached_property
     def gain(self) -> tuple[float, float, float]:
@@ -51,6 +53,14 @@ class Row:
             return float(differences.mean()), float("nan"), float("nan")
         interval = bootstrap((differences,), np.mean, confidence_level=CONFIDENCE, rng=0).confidence_interval
         return float(differences.mean()), float(interval.low), float(interval.high)
+
+    @property
+    def ahead(self) -> tuple[int, int]:
+        """In how many layouts the mean gain is above 0, and how many layouts there are."""
+        gains = dict[str, list[float]]()
+        for layout, found, chance in zip(self.layouts, self.found, self.chance, strict=True):
+            gains.setdefault(layout, []).append(found - chance)
+        return sum(fmean(each) > 0 for each in gains.values()), len(gains)
 
     @cached_property
     def p(self) -> float:
@@ -77,12 +87,15 @@ class Worth:
 
     def table(self) -> Table:
         """Accuracy of what was found, of chance at the same time, the gain with its interval and p, and the regret."""
-        made = plain_table(["", "time", "epochs", "judged", "found", "chance", "gain", "95 %", "p", "regret", "right"])
+        made = plain_table(
+            ["", "time", "epochs", "judged", "found", "chance", "gain", "95 %", "p", "layouts ahead", "regret", "right"]
+        )
         for row in self.rows:
             gain, low, high = row.gain
             made.add_row(
                 row.strategy, str(row.budget), str(row.epochs), str(row.judged), f"{fmean(row.found):.1%}",
                 f"{fmean(row.chance):.1%}", f"{gain:+.1f}", "" if isnan(low) else f"{low:+.1f} to {high:+.1f}", f"{row.p:.2g}",
+                "{} of {}".format(*row.ahead),
                 "" if isnan(fmean(row.regret)) else f"{fmean(row.regret):.0%}", f"{fmean(row.right):.0%}",
             )  # fmt: skip
         lines = [
@@ -101,6 +114,6 @@ class Worth:
 
     def to_dict(self) -> dict[str, Any]:
         """The table as JSON data, with every search."""
-        rows = [{**vars(row), "gain": row.gain, "p": row.p} for row in self.rows]
+        rows = [{**vars(row), "gain": row.gain, "p": row.p, "ahead": row.ahead} for row in self.rows]
         facts = {"benchmark": "curves", "title": self.title, "known": self.known}
         return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}

@@ -162,7 +162,8 @@ class Study:
             seconds = [self.record.found[job.key]["seconds"] for job in jobs]
             judged = jobs[0].judged if judges(name) else 0
             right = [self.right(job) for job in jobs]
-            rows.append(Row(name, budget, jobs[0].epochs, judged, found, chance, regret, right, seconds))
+            layouts = [job.task.answer for job in jobs]
+            rows.append(Row(name, budget, jobs[0].epochs, judged, found, chance, regret, right, seconds, layouts))
         return rows
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -248,7 +249,7 @@ def test_no_known_version_rules_an_extra_out():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     known = [Requirement(line) for line in lines if not line.startswith("#")]
     pins = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in known}
-    wanted = PROJECT["project"]["dependencies"] + sum(PROJECT["project"]["optional-dependencies"].values(), [])
-    for need in map(Requirement, wanted):
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    for need in map(Requirement, chain(PROJECT["project"]["dependencies"], *extras)):
         pin = pins.get(canonicalize_name(need.name))
         assert pin is None or need.specifier.contains(pin), f"{need}, but constraints.txt has {pin}"

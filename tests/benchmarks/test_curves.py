@@ -10,6 +10,7 @@ import torch
 
 from benchmarks import curves
 from benchmarks.curve_jobs import JUDGED, Search, Task
+from benchmarks.curve_table import Row
 from benchmarks.record import Record
 from benchmarks.signals import laid_along
 from scansearch.errors import ScansearchError
@@ -60,6 +61,11 @@ def test_what_a_search_found_is_worth_the_mean_of_its_trainings():
     record.found |= {one.key: {"test": 0.1 * place} for place, one in enumerate(study.finals(job))}
     assert [one.seed for one in study.finals(job)] == [1001, 1101, 1201]
     assert study.worth(job) == pytest.approx(0.1)
+
+
+def test_a_layout_is_ahead_by_the_mean_of_its_searches():
+    row = Row("s", 3, 1, 0, [0.9, 0.6, 0.5, 0.7], [0.7] * 4, [0.0] * 4, [0.0] * 4, [1.0] * 4, ["h", "h", "v", "v"])
+    assert row.ahead == (1, 2)
 
 
 def test_judging_takes_its_share_of_the_time():
