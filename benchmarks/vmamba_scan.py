@@ -58,8 +58,10 @@ def function(checkout: str) -> Callable[..., Any]:
     file = Path(checkout) / FILE
     if not file.is_file():
         raise ScansearchError(f"{CHECKOUT} must be a checkout of MzeroMiko/VMamba, but there is no {file}")
-    body = ast.parse(file.read_text(encoding="utf-8")).body
-    if not (found := [node for node in body if isinstance(node, ast.FunctionDef) and node.name == NAME]):
+    found: list[ast.stmt] = []
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        found += [node] if isinstance(node, ast.FunctionDef) and node.name == NAME else []
+    if not found:
         raise ScansearchError(f"{file} must define {NAME}, but does not; take the checkout of another day")
     names: dict[str, Any] = {"torch": torch}
     exec(compile(ast.Module(found, []), str(file), "exec"), names)
