@@ -14,7 +14,7 @@ from rich.console import Console
 from scansearch.strategies.binary_gates import BinaryGates
 
 from benchmarks import __main__ as command
-from benchmarks import memory, peers, strategies
+from benchmarks import estimate, memory, peers, strategies
 from benchmarks.comparison import Comparison
 from benchmarks.timing import interleaved
 from scansearch.errors import ScansearchError
@@ -81,6 +81,14 @@ def test_updates_are_those_of_the_second_epoch_and_alpha_moves_in_them(monkeypat
     assert len(clocks[0].times) == 2 * strategies.STEPS
     assert len(samples) == strategies.UPDATES
     assert [step for step in moved if step > strategies.STEPS] == [10]
+
+
+def test_a_wide_table_keeps_its_figures_in_a_pipe(monkeypatch, capsys):
+    rows = {case: {"MB": (773.0, 800.0), "seconds": (0.2, 0.21)} for case in estimate.CASES}
+    run(monkeypatch, found=estimate.Estimates(rows))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("--model")]
+    assert len(lines) == len(rows)
+    assert all(line.split()[-6:] == ["773", "800", "-3%", "200", "210", "-5%"] for line in lines)
 
 
 def test_what_is_in_brackets_is_no_markup():
