@@ -83,6 +83,9 @@ LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 CHECKED = ("scan", "step", "derived", "update", "scale", "estimate", "planted", "decoys")
 """Those that promise something."""
 
+WIDTH = 160
+"""Columns of the widest table: where there are fewer, as in a pipe, lines run on rather than lose their figures."""
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line; a mistake in it ends the program with status 2."""
@@ -156,6 +159,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmarks asked for; returns the exit status."""
     options, console = parse(arguments), Console(highlight=False)
+    console.width = max(console.width, WIDTH)
     facts, found = machine.facts(), list[Result]()
     for name, fact in facts.items():
         console.print(f"{name:<10} {fact}", markup=False, soft_wrap=True)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 TARGETS: dict[tuple[str, str], dict[str, float]] = {
-    ("scan", "c"): {"time-major": 15, "mambapy": 40, "unbind": 30},
-    ("step", "micro"): {"looped time-major": 8, "looped mambapy": 16},
+    ("scan", "c"): {"time-major": 6, "mambapy": 35, "unbind": 25},
+    ("step", "micro"): {"looped time-major": 5, "looped mambapy": 9},
     ("derived", "nano step"): {"looped time-major": 6},
     **{
         ("derived", f"{model} {what}"): {"looped time-major": 4}
@@ -26,7 +26,8 @@ TARGETS: dict[tuple[str, str], dict[str, float]] = {
         for case in ("mixture of 8", "4 of 8", "4 of 32")
     },
 }
-"""How many times as long as ours each peer must take at least, for each benchmark and case."""
+"""How many times as long as ours each peer must take at least, for each benchmark and case: what docs/benchmarks.md says, and a fifth less,
+by which another hour moves a ratio. What was aimed at beyond that stands there, too."""
 
 
 class Result(Protocol):

@@ -14,7 +14,9 @@ from benchmarks.gpu_timing import DEVICE, backends, failing, milliseconds, show
 SHAPES = {
     "LocalVim-T": (8, 128, 196, 384, 16),
     "LocalVMamba-T, stage 1": (8, 128, 3136, 96, 1),
+    "LocalVMamba-T, stage 2": (8, 128, 784, 192, 1),
     "LocalVMamba-T, stage 3": (8, 128, 196, 384, 1),
+    "LocalVMamba-T, stage 4": (8, 128, 49, 768, 1),
     "search supernet": (8, 128, 196, 256, 16),
     "few long sequences": (8, 2, 3136, 384, 16),
 }
@@ -27,6 +29,8 @@ TILES = (
 """Steps and channels of tiles, and channels of a warp, that are timed beside the ones that are used."""
 LONG = tuple((8, batch, length, 384, 16) for length in (196, 784, 3136, 12544) for batch in (1, 4, 16))
 """Shapes of scans that run in one level and in two."""
+IN_A_LOOP, LOOPED = " in a loop", ("mamba_ssm",)
+"""Backends that are also called once for each group, as published code does."""
 READ = 48
 """Rows of the map with which SCAttn reads LocalVim-T's branches: an eighth of their channels."""
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
@@ -49,9 +53,11 @@ def inputs(shape: tuple[int, ...], dtype: torch.dtype) -> list[torch.Tensor]:
 
 
 def scan(backend: str, *tensors: torch.Tensor) -> torch.Tensor:
-    """The selective scan on a backend."""
+    """The selective scan on a backend, of all groups at once, or of one after the other."""
     from scansearch.ops import selective_scan_grouped
 
+    if (name := backend.removesuffix(IN_A_LOOP)) != backend:
+        return torch.cat([scan(name, *(t[group : group + 1] for t in tensors)) for group in range(len(tensors[0]))])
     u, delta, A, B, C, D, bias = tensors
     return selective_scan_grouped(u, delta, A, B, C, D, delta_bias=bias, backend=backend)
 
@@ -86,16 +92,17 @@ def check() -> list[dict[str, Any]]:
 def scans(copied: float) -> list[dict[str, Any]]:
     """Forward, and forward and backward, of each shape on every backend that works here; beside the time of the bytes alone."""
     rows: list[dict[str, Any]] = []
+    ways = [*backends(), *(f"{name}{IN_A_LOOP}" for name in backends() if name in LOOPED)]
     for name, shape in SHAPES.items():
         for dtype in (torch.float32, torch.bfloat16):
-            for backend in backends():
+            for backend in ways:
                 with failing(rows, {"shape": name, "dtype": str(dtype), "backend": backend}) as row:
                     tensors = inputs(shape, dtype)
                     row["forward_ms"], row["both_ms"] = timed(backend, tensors)
                     size = tensors[0].numel() * tensors[0].element_size()
                     row["bytes_ms"] = 3 * size / copied / 1e6
                     row["memory_mb"] = torch.cuda.max_memory_allocated() / 1e6
-                    show(f"  {name:<24} {dtype!s:<15} {backend:<10} forward {row['forward_ms']:8.2f} ms, with backward "
+                    show(f"  {name:<24} {dtype!s:<15} {backend:<19} forward {row['forward_ms']:8.2f} ms, with backward "
                          f"{row['both_ms']:8.2f} ms; u, delta and y alone {row['bytes_ms']:.2f} ms")  # fmt: skip
     return rows
 

@@ -15,20 +15,25 @@ from torch.autograd.function import once_differentiable
 
 def in_steps(*tensors: torch.Tensor) -> torch.Tensor:
     """Step by step; shapes as in ``benchmarks.peers``. XLA computes all states again in the backward pass, as it may."""
-    y: torch.Tensor = _Compiled.apply("steps", *tensors)
-    return y
+    return _scanned("steps", tensors)
 
 
 def associative(*tensors: torch.Tensor) -> torch.Tensor:
     """As a parallel prefix; shapes as in ``benchmarks.peers``."""
-    y: torch.Tensor = _Compiled.apply("associative", *tensors)
+    return _scanned("associative", tensors)
+
+
+def _scanned(kind: str, tensors: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    if not torch.is_grad_enabled():
+        return _to_torch(compiled(kind)[2](*map(_to_jax, tensors)))
+    y: torch.Tensor = _Compiled.apply(kind, *tensors)
     return y
 
 
 class _Compiled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, kind: str, *tensors: torch.Tensor) -> torch.Tensor:
-        forward, ctx.backward_of = compiled(kind)
+        forward, ctx.backward_of, _ = compiled(kind)
         y, ctx.pullback = forward(*map(_to_jax, tensors))
         return _to_torch(y)
 
@@ -39,8 +44,8 @@ class _Compiled(torch.autograd.Function):
 
 
 @cache
-def compiled(kind: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The scan, which also returns its pullback, and what applies the pullback; compiled for each shape when first called."""
+def compiled(kind: str) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """The scan that also returns its pullback, what applies that, and the scan alone; compiled for each shape when first called."""
     import jax
     from jax import numpy as jnp
 
@@ -67,7 +72,8 @@ def compiled(kind: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
             y = (states * c_first[..., None, :]).sum(-1)
         return jnp.moveaxis(y, 0, 2) + D[:, None, None] * u
 
-    return jax.jit(lambda *arrays: jax.vjp(scan, *arrays)), jax.jit(lambda pullback, grad: pullback(grad))
+    with_pullback = jax.jit(lambda *arrays: jax.vjp(scan, *arrays))
+    return with_pullback, jax.jit(lambda pullback, grad: pullback(grad)), jax.jit(scan)
 
 
 def _to_jax(tensor: torch.Tensor) -> Any:

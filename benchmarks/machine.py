@@ -10,7 +10,7 @@ import torch
 
 from scansearch.machine.environment import processor
 
-PACKAGES = ("scansearch", "torch", "numba", "mambapy")
+PACKAGES = ("scansearch", "torch", "numba", "mambapy", "jax")
 
 
 def facts() -> dict[str, str]:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import torch
 from torch.nn import functional as F
 
-from benchmarks import jax_scan
+from benchmarks import jax_scan, vmamba_scan
 from benchmarks.time_major import recurrence
 from scansearch.ops import selective_scan_grouped
 
@@ -104,6 +104,7 @@ def mambapy(
     return torch.matmul(states, C.unsqueeze(-1)).squeeze(-1) + D[:, None, None] * u
 
 
+VMAMBA = "VMamba selective_scan_easy"
 PEERS: dict[str, Scan] = {
     "torch (ours)": fallback,
     "time-major": time_major,
@@ -111,6 +112,7 @@ PEERS: dict[str, Scan] = {
     "mambapy": mambapy,
     "JAX lax.scan": jax_scan.in_steps,
     "JAX associative_scan": jax_scan.associative,
+    VMAMBA: vmamba_scan.in_chunks,
 }
 PACKAGES = {"mambapy": "mambapy", "JAX lax.scan": "jax", "JAX associative_scan": "jax"}
 """What a peer must find installed."""
@@ -119,7 +121,8 @@ PACKAGES = {"mambapy": "mambapy", "JAX lax.scan": "jax", "JAX associative_scan":
 def absent_peers() -> dict[str, str]:
     """Peers that cannot run here, each with the reason."""
     missing = {name: package for name, package in PACKAGES.items() if not find_spec(package)}
-    return {name: f"not installed; pip install {package}" for name, package in missing.items()}
+    reasons = {name: f"not installed; pip install {package}" for name, package in missing.items()}
+    return reasons if (reason := vmamba_scan.absent()) is None else {**reasons, VMAMBA: reason}
 
 
 def available_peers() -> dict[str, Scan]:

@@ -1,4 +1,4 @@
-"""Selective scan, forward and backward with all gradients: ours against its peers."""
+"""Selective scan, forward and backward with all gradients, and forward alone: ours against its peers."""
 
 from __future__ import annotations
 
@@ -60,17 +60,31 @@ def forward_backward(scan: Scan, shape: Shape) -> Callable[[], object]:
     return lambda: torch.autograd.grad(scan(*tensors), tensors, grad)
 
 
+def forward(scan: Scan, shape: Shape) -> Callable[[], object]:
+    """A function that scans once, of which nothing is to be learned."""
+    tensors = [tensor.detach() for tensor in inputs(shape)]
+    return torch.no_grad()(lambda: scan(*tensors))
+
+
 def contestants() -> dict[str, Scan]:
     """Ours and the peers that run here."""
     return {"cpu": cpu, **available_peers()}
 
 
 def run(repeats: int, *, tiny: bool = False) -> list[Comparison]:
-    """One comparison for each shape, in milliseconds."""
-    return [_compare(case, shape, repeats) for case, shape in (TINY if tiny else SHAPES).items()]
+    """Two comparisons for each shape, in milliseconds: of a training's scan, and of the forward pass alone."""
+    shapes = TINY if tiny else SHAPES
+    return [compare(case, shape, repeats) for case, shape in shapes.items() for compare in (_training, _forward)]
 
 
-def _compare(case: str, shape: Shape, repeats: int) -> Comparison:
+def _training(case: str, shape: Shape, repeats: int) -> Comparison:
     functions = {name: forward_backward(scan, shape) for name, scan in contestants().items()}
     title = f"scan {case}: selective scan, forward + backward, {shape}"
     return Comparison("scan", case, title, "ms", interleaved(functions, repeats), absent_peers())
+
+
+def _forward(case: str, shape: Shape, repeats: int) -> Comparison:
+    functions = {name: forward(scan, shape) for name, scan in contestants().items()}
+    samples, absent = interleaved(functions, repeats), absent_peers()
+    title = f"scan {case} forward: selective scan, forward alone, {shape}"
+    return Comparison("scan", f"{case} forward", title, "ms", samples, absent)

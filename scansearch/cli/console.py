@@ -84,8 +84,9 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def print_json(data: Any) -> None:
-    """JSON on standard output, for other programs; in ASCII, so that no locale and no terminal comes between."""
-    typer.echo(json.dumps(data, indent=2))
+    """JSON on standard output, for other programs, of the first process; in ASCII, so that no locale and no terminal comes between."""
+    if is_first():
+        typer.echo(json.dumps(data, indent=2))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> Table:

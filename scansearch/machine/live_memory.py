@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from typing_extensions import Self
 
+from scansearch.errors import ScansearchError
+
+
+class MemoryLimitError(ScansearchError):
+    """What is counted holds more than it may."""
+
 
 class LiveMemory(TorchDispatchMode):
     """Counts the bytes of all tensors that were made since this began and still live, backward passes included.
@@ -19,12 +26,16 @@ class LiveMemory(TorchDispatchMode):
     What an operation needs for itself and gives back is not seen. Meanwhile Python does not look for cycles that nobody holds: when
     it would is up to chance.
 
+    Args:
+        most: Bytes; an operation after which more live ends in a ``MemoryLimitError``.
+
     Attributes:
         bytes: Those that live after each operation, one after the other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: float = math.inf) -> None:
         super().__init__()
+        self.most = most
         self.bytes: list[int] = []
         self._sizes: dict[weakref.ref[torch.UntypedStorage], int] = {}
         self._live = 0
@@ -56,6 +67,8 @@ class LiveMemory(TorchDispatchMode):
             if isinstance(leaf, torch.Tensor):
                 self._born(leaf.untyped_storage())
         self.bytes.append(self._live)
+        if self._live > self.most:
+            raise MemoryLimitError(f"tensors of {self._live:,} bytes live, more than {self.most:,.0f}")
         return result
 
     def _born(self, storage: torch.UntypedStorage) -> None:

@@ -6,13 +6,15 @@ batches give it for all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 
-from scansearch.machine.live_memory import LiveMemory
+from scansearch.machine.live_memory import LiveMemory, MemoryLimitError
 from scansearch.models import ModelSpec, Selection
 from scansearch.registry import STRATEGIES
 from scansearch.runs.config import RunConfig, validated
@@ -24,6 +26,8 @@ from scansearch.training.feed import Feed
 
 SMALL = (2, 4)
 """Images of a process in the steps that are counted."""
+CUT_OFF = 1.2
+"""What a step that filled the memory before its end is taken to need, as a share of that: surely too much, whatever an estimate errs."""
 
 
 class Counted(NamedTuple):
@@ -64,13 +68,13 @@ class Footprint(NamedTuple):
         return round(max(a + (b - a) * further for a, b in zip(low, high, strict=True)))
 
 
-def whole_mixture(parts: Parts, spec: ModelSpec) -> Counted:
+def whole_mixture(parts: Parts, spec: ModelSpec, most: float = math.inf) -> Counted:
     """The same, of one pass forward and backward through the mixture of all candidates.
 
-    Neither the strategy nor the processes take part.
+    Neither the strategy nor the processes take part. It ends where more than ``most`` bytes live.
     """
     images, shape, device = SMALL[0], parts.data.shape, parts.fabric.device
-    with LiveMemory() as memory:
+    with suppress(MemoryLimitError), LiveMemory(most) as memory:
         supernet = replace(parts, spec=spec).supernet().to(device)
         weights = [alpha.flatten().softmax(0) for alpha in supernet.architecture_parameters()]
         selections = [Selection(tuple(range(len(shares))), shares) for shares in weights]
@@ -78,24 +82,27 @@ def whole_mixture(parts: Parts, spec: ModelSpec) -> Counted:
     return Counted(images, memory.bytes)
 
 
-def footprint(parts: Parts, config: RunConfig, spec: ModelSpec) -> Footprint:
+def footprint(parts: Parts, config: RunConfig, spec: ModelSpec, most: float = math.inf) -> Footprint:
     """Counts the memory of a search's last step, in which all that learns does. All of its processes must call it.
 
     Args:
         parts: What the search is made of. It is left as it is, and nothing is written.
         config: Its settings.
         spec: The model, which may run its directions in another way.
+        most: Bytes that there is room for: not even a small step may need more, or it is cut off, and counts as too large.
     """
     kind, alone, counts = STRATEGIES.get(config.strategy.name), config.alone(), list[Counted]()
     strategy = kind(validated(kind.Settings, alone.strategy.settings, "strategy"))
-    with LiveMemory() as memory:
+    with suppress(MemoryLimitError), LiveMemory(most) as memory:
         loop = make_loop(replace(parts, spec=spec, strategy=strategy), alone, RunFolder("."), Silent())
         for images in (SMALL[0], *SMALL):  # the first step leaves behind what an optimiser remembers
             loop.feed = small_feed(loop, config, images)
             loop.step, before = loop.plan.steps - 1, len(memory.bytes)
             loop.advance()
             counts.append(Counted(loop.feed.batches.size // loop.processes.size, memory.bytes[before:]))
-    return Footprint(*counts[1:])
+    if not counts[1:]:
+        counts = [Counted(SMALL[0], [round(CUT_OFF * max(memory.bytes))])]
+    return Footprint(counts[-2], counts[-1]) if counts[2:] else Footprint(counts[-1], counts[-1])
 
 
 def small_feed(loop: SearchLoop, config: RunConfig, images: int) -> Feed:

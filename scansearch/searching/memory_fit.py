@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from scansearch.data.splits import TensorSplit
@@ -46,6 +47,13 @@ class Device(NamedTuple):
     def fits(self, live: int, room: float = ROOM) -> bool:
         """Whether that is within a share of the memory."""
         return not self.total or self.needs(live) <= room * self.total
+
+    @property
+    def room(self) -> float:
+        """Bytes of the tensors of a process for which the whole memory is just enough."""
+        if not self.total or self.kind == "cuda":
+            return self.total or math.inf
+        return max(0.0, self.total / self.sharing - self.base - PIECES) / (1 + PIECES_SHARE)
 
     def fails(self, live: int) -> bool:
         """Whether that is too much, however the estimate errs."""

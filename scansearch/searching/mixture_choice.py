@@ -64,11 +64,11 @@ def is_open(parts: Parts, config: RunConfig) -> bool:
 def choose(parts: Parts, config: RunConfig, processes: int) -> Choice:
     """Chooses for a search of so many processes; all of them must call it."""
     device, images = device_of(parts, config), batch_of(parts, config) // processes
-    live = round(BEYOND * whole_mixture(parts, running(parts.spec, MODES[0])).at_most(images))
+    live = round(BEYOND * whole_mixture(parts, running(parts.spec, MODES[0]), device.room).at_most(images))
     if device.fits(live):  # mostly there is much room, and no step of the search is needed to know
         return Choice(MODES[0], _reason(MODES[0], device, live), live)
     for mixture in MODES:
-        found = footprint(parts, config, running(parts.spec, mixture))
+        found = footprint(parts, config, running(parts.spec, mixture), device.room)
         live = found.bytes_at(images)
         if device.fits(live):
             break

@@ -16,7 +16,7 @@ from scansearch.searching.loop import SearchLoop
 from scansearch.searching.memory_fit import AFTER, Device, device_of, too_much
 from scansearch.searching.mixture_choice import MODES, choose, chosen, has_mixture, is_open, running
 from scansearch.searching.search_parts import Parts, make_loop
-from scansearch.searching.step_time import measure
+from scansearch.searching.step_time import FEWEST, measure
 from scansearch.training.batches import check_shares
 from scansearch.training.events import Listener, Silent
 from scansearch.training.join import check_accelerator, join
@@ -59,9 +59,10 @@ def estimate(config: RunConfig, out: str | Path | None = None, listener: Listene
         if is_open(parts, own):
             choice = choose(parts, shared, processes)
             parts, found = chosen(parts, choice), choice.found
+        device = device_of(parts, shared)
         if found is None and parts.strategy.traits.trains_supernet:
-            found = footprint(parts, own, parts.spec)
-        device = device_of(parts, shared)._replace(base=resident_memory() + AFTER)
+            found = footprint(parts, own, parts.spec, device.room)
+        device = device._replace(base=resident_memory() + AFTER)
         loop = make_loop(parts, own, folder, listener)
         _check_batches(loop, processes)
         images = loop.feed.batches.size // processes
@@ -98,14 +99,14 @@ def _peak(
     }
     if not device.fits(live, 1.0):
         others = MODES[MODES.index(facts["mixture"]) + 1 :] if has_mixture(parts.spec) else ()
-        ways = {name: footprint(parts, config, running(parts.spec, name)) for name in others}
+        ways = {name: footprint(parts, config, running(parts.spec, name), device.room) for name in others}
         facts["advice"] = too_much(device, {facts["mixture"]: found, **ways}, images * processes, processes)
     return facts
 
 
 def _most(found: Footprint | None, device: Device, images: int) -> int:
-    """How many images of a batch can be tried."""
-    while found is not None and images > 1 and not device.fits(found.bytes_at(images)):
+    """How many images of a batch can be tried; 0 if not even one."""
+    while found is not None and images and not device.fits(found.bytes_at(images)):
         images //= 2
     return images
 
@@ -123,6 +124,8 @@ def _time(loop: SearchLoop, config: RunConfig, processes: int, most: int) -> dic
         return _unknown("how long networks train from scratch is not measured")
     if processes > 1:
         return _unknown(f"it is not measured for {processes} processes")
+    if most < min(FEWEST, loop.feed.batches.size):
+        return _unknown("not even a step of a few images fits into memory")
     found = measure(lambda images: _step(loop, config, images), loop.feed.batches.size, most)
     return {
         "measured_steps": found.steps,

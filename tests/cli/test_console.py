@@ -60,3 +60,11 @@ def test_json_is_exact_and_in_ascii(value, capsys):
     assert json.loads(text) == {"name": value}
     assert text.replace("\n", "").isprintable()
     assert text.isascii()
+
+
+def test_json_is_printed_by_the_first_process_alone(capsys, monkeypatch):
+    monkeypatch.setattr("scansearch.cli.console.is_first", lambda: False)
+    print_json({"a": 1})
+    monkeypatch.undo()
+    print_json({"b": 2})
+    assert capsys.readouterr().out == '{\n  "b": 2\n}\n'

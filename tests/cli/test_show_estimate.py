@@ -185,3 +185,11 @@ def test_what_does_not_fit_is_told_by_an_estimate_and_refused_by_a_run(call, ref
     assert dry.status == 2
     assert "error: this search needs about " in dry.err
     assert not list(here.iterdir())
+
+
+def test_where_not_even_two_images_fit_it_is_told_without_trying(call, tiny, here, little, monkeypatch):
+    monkeypatch.setattr("scansearch.searching.memory_fit.device_memory", lambda device: 1 << 18)
+    result = call(*estimate_of(tiny))
+    assert result.status == 0
+    assert "and even a batch of 1 does not fit; take a smaller model" in result.err
+    assert "time: not known before the run: not even a step of a few images fits into memory" in result.out

@@ -1,8 +1,9 @@
 """What lives after each operation, forward and backward."""
 
+import pytest
 import torch
 
-from scansearch.machine.live_memory import LiveMemory
+from scansearch.machine.live_memory import LiveMemory, MemoryLimitError
 
 
 def test_tensors_count_from_their_birth_to_their_end():
@@ -39,3 +40,8 @@ def test_the_same_program_gives_the_same_numbers():
         return memory.bytes
 
     assert counted() == counted()
+
+
+def test_where_more_lives_than_may_it_ends():
+    with pytest.raises(MemoryLimitError, match="tensors of 8,000 bytes live, more than 5,000"), LiveMemory(5000):
+        torch.ones(1000) + 1

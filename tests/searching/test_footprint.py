@@ -11,7 +11,7 @@ from scansearch.machine.live_memory import LiveMemory
 from scansearch.machine.numerics import run_numerics
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import assemble
-from scansearch.searching.footprint import Counted, Footprint, footprint, whole_mixture
+from scansearch.searching.footprint import CUT_OFF, Counted, Footprint, footprint, whole_mixture
 from scansearch.searching.mixture_choice import BEYOND
 from scansearch.searching.search_parts import make_loop
 from scansearch.training.events import Silent
@@ -150,3 +150,11 @@ def test_of_steps_that_differ_the_peaks_are_on_a_line():
 def test_where_there_are_hardly_any_images_one_step_is_enough():
     found = Footprint(Counted(2, [10]), Counted(2, [10]))
     assert [found.bytes_at(images) for images in (1, 2)] == [10, 10]
+
+
+def test_a_step_that_fills_the_memory_is_cut_off(made):
+    parts, config = made()
+    few, many = (max(counted.live) for counted in footprint(parts, config, parts.spec))
+    assert footprint(parts, config, parts.spec, many - 1).bytes_at(2) == few
+    cut = footprint(parts, config, parts.spec, few - 1)
+    assert round(CUT_OFF * few) <= cut.bytes_at(1) == cut.bytes_at(2) < cut.bytes_at(32)

@@ -22,8 +22,8 @@ pytest.importorskip("triton")
 
 @pytest.mark.parametrize(
     "shape",
-    [(1, 1, 1, 1, 1), (2, 2, 33, 17, 3), (1, 2, 64, 16, 4), (2, 1, 5, 40, 16), (1, 1, 70, 3, 2)],
-    ids=["one of each", "ragged", "whole tiles", "many channels", "three tiles of steps"],
+    [(1, 1, 1, 1, 1), (2, 2, 33, 17, 3), (1, 2, 64, 16, 4), (2, 1, 5, 40, 16), (1, 1, 70, 3, 2), (1, 1, 3, 2, 64)],
+    ids=["one of each", "ragged", "whole tiles", "many channels", "three tiles of steps", "most states"],
 )
 def test_the_scan_on_shapes(shape):
     assert_close(scan, scan_inputs(*shape), "triton", tolerance=5e-6, least=LEAST)
