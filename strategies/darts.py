@@ -27,7 +27,7 @@ class Darts(GradientStrategy):
     """Softmax relaxation over the candidates of each layer; keeps the k largest probabilities."""
 
     description = "softmax over all candidates, keep the k largest (LocalMamba's; joint, bilevel or unrolled)"
-    when = "the default, and one of the two that found most for their time; up to some dozen directions"
+    when = "the default, and one of those that found most for their time; up to some dozen directions"
     Settings = GradientSettings
     presets: ClassVar[dict[str, Preset]] = {
         "paper": Preset(
