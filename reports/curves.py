@@ -52,8 +52,8 @@ def _line(axes: Axes, table: DataFrame, values: np.ndarray, colour: str, name: s
 
 
 def _of_pixels(table: DataFrame) -> bool:
-    """Whether a training was judged by its mean IoU."""
-    return "measure" in table and bool(table["measure"].iloc[-1] == "mean_iou")
+    """Whether networks were ranked by their mean IoU."""
+    return bool(table["measure"].iloc[-1] == "mean_iou")
 
 
 def _training(facts: SearchFacts) -> str:

@@ -25,6 +25,7 @@ from scansearch.models.local_vmamba.network import LocalVMamba
 from scansearch.models.mixer_spec import MixerSpec
 from scansearch.models.model_spec import Directions
 from scansearch.models.vmamba.network import VMamba
+from scansearch.models.weight_check import with_options
 from scansearch.registry import MODELS
 from scansearch.retraining.final_source import IMAGENET, IMAGENET_SHAPE, open_final
 from scansearch.retraining.inherit import Donor, head_of, take_over
@@ -218,9 +219,10 @@ def _take_weights(
             "pretrained=True takes the weights of a training, but genotype= names none; name its run folder, or leave pretrained out"
         )
     final = open_final(source)
-    donor = Donor(final.network, final.facts.shape, str(source))
+    facts = final.facts
+    donor = Donor(final.network, facts.shape, str(source), with_options(facts.model, facts.options))
     take_over(network, donor, shape, head_of(spec, directions, shape, donor.shape))
-    return final.facts.mean, final.facts.std
+    return facts.mean, facts.std
 
 
 def _usual(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -50,10 +50,10 @@ class Darts(GradientStrategy):
             not_here=(
                 "ImageNet at 224 pixels and the model local_vim_search: --data, image_size and --model say what is searched",
                 "drop path, initialisation and decay are LocalVim's, other models keep theirs",
-                "crops are cut from images of the final size, there from the files",
+                "crops of other sets than imagenet, webdataset and hf are cut from images of the final size, there from the files",
                 "cutmix's rectangle lies within the image, there it may reach over the edge",
                 "RandAugment's grid distortion, which there begins above magnitude 10",
-                "validation on whole images, there without a margin of an eighth",
+                "validation of other sets than these on whole images, there without a margin of an eighth",
             ),
         ),
         "darts": Preset(

@@ -121,7 +121,7 @@ def clothes(tmp_path):
 
 
 def test_from_images_to_a_file_that_runs_elsewhere_by_the_four_commands_of_the_readme(clothes, page):
-    """The last one's numbers are the network's own: ``tests/export/test_onnx.py`` checks such files at several sizes."""
+    """The last one's numbers are the network's own: ``tests/export/test_onnx_file.py`` checks such files at several sizes."""
     readme = (DOCS.parent / "README.md").read_text()
     lines = re.search(r"^scansearch run --data fashion-mnist.*?(?=```)", readme, re.M | re.S)[0].splitlines()
     assert [line.split()[1] for line in lines] == ["run", "train", "evaluate", "export"]

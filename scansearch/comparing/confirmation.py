@@ -130,6 +130,7 @@ def confirm(wanted: Confirmation, listener: Callable[[int], Listener] = lambda n
         ScansearchError: For bad input, or what ended a search.
     """
     run = searched_run(wanted.path)
+    RunFolder.open(run.path).check_free()
     space = space_of(run, listener(0))
     halves = [wanted.half(run, number) for number in range(1, 2 * wanted.pairs + 1)]
     epochs = ["--epochs", str(wanted.epochs)] if wanted.epochs else []

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from scansearch.errors import RunFolderError
+from scansearch.errors import DivergenceError, RunFolderError
 from scansearch.files import own_folder
 from scansearch.finish import finish
 from scansearch.genotype import Genotype
@@ -70,7 +70,12 @@ class SubRun(ABC):
         """Does it from wherever it stands to its figures; errors as ``go_on``."""
         if is_first():
             self._wait()
-        self.go_on(listener)
+        try:
+            self.go_on(listener)
+        except DivergenceError as error:
+            whole = self.path.parents[1]
+            said = str(error).replace("; start anew", f"; its settings are those of {whole}: start that anew")
+            raise DivergenceError(said) from error
         if is_first():
             for line in finish(self.path, Genotype.load(self.path)).failures:
                 listener.warned(line)

@@ -144,6 +144,7 @@ def compare_with_random(wanted: Against, listener: Callable[[int], Listener] = l
         ScansearchError: For bad input, or what ended a training.
     """
     run, genotype = trained_run(wanted.path)
+    RunFolder.open(run.path).check_free()
     space = wanted.space_of(genotype)
     runs = wanted.runs(run, genotype, space)
     parts = [

@@ -51,12 +51,8 @@ def _length(facts: Mapping[str, Any], progress: Progress) -> str:
 def _measured(row: Mapping[str, Any]) -> str:
     return (
         f"{row['epoch']:>5}  {row['train_loss']:>10.3f}  {row['train_accuracy']:>6.1%}  "
-        f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  "
+        f"{row['val_loss']:>8.3f}  {row['val_accuracy']:>6.1%}  {_ranked(row['measure'], format(row['worth'], '.1%'))}"
     )
-
-
-def _trained(row: Mapping[str, Any]) -> str:
-    return f"{_measured(row)}{_ranked(row['measure'], format(row['worth'], '.1%'))}{row['lr']:>7.1e}"
 
 
 def _ranked(measure: str, shown: str) -> str:
@@ -64,15 +60,15 @@ def _ranked(measure: str, shown: str) -> str:
     return "" if measure == "accuracy" else f"{shown:>8}  "
 
 
-def _training_header(facts: Mapping[str, Any]) -> str:
-    ranked = _ranked(facts["measure"], measure_text(facts["measure"]))
-    return f"epoch  train loss     acc  val loss     acc  {ranked}     lr"
+def _header(facts: Mapping[str, Any]) -> str:
+    """What stands above ``_measured``."""
+    return f"epoch  train loss     acc  val loss     acc  {_ranked(facts['measure'], measure_text(facts['measure']))}"
 
 
 SEARCH = Lines(
-    lambda facts: "epoch  train loss     acc  val loss     acc  entropy    margin  changes",
+    lambda facts: f"{_header(facts)}entropy    margin  changes",
     _search,
     lambda row: f"{_measured(row)}{row['entropy']:>7.3f}  {row['margin']:>8.1e}  {row['genotype_changes']:>7}",
 )
 """``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
-TRAINING = Lines(_training_header, _training, _trained)
+TRAINING = Lines(lambda facts: f"{_header(facts)}     lr", _training, lambda row: f"{_measured(row)}{row['lr']:>7.1e}")

@@ -23,6 +23,7 @@ from scansearch.lazy import torch
 LOADABLE = re.compile(r"(h|v|w[1-9][0-9]*)(_flip)?")
 PREFIX = "scansearch_"  # none of LocalMamba's own models is called so, whatever a genotype's model is
 TEMPLATES = "scansearch.export"
+DENSE_HEAD = "dense_head."  # before the names of all weights of a ``DenseHead``
 VERSIONS = {"mmdet": "mmdet 3.3", "mmseg": "mmseg 1.2"}
 OURS = re.compile(rf"{PREFIX}[a-z0-9_]*local_(vim|vssm)[a-z0-9_]*\.(py|pth)")
 FIRST_LINE = re.compile(r"# (Paste into lib/models/|A config for LocalMamba's )")
@@ -104,6 +105,7 @@ def _classification(network: DerivedNetwork, model: TheirModel, name: str) -> st
     missing = [(library, model.not_dense(library)) for library in VERSIONS]
     remarks = [
         *origin(network.genotype),
+        *_head_remarks(model),
         *(f"No config for {VERSIONS[library]}: {reason}." for library, reason in missing if reason),
     ]
     template = "local_vim.py.jinja" if model.kind == VIM else "local_vmamba.py.jinja"
@@ -127,7 +129,7 @@ def _config(network: DerivedNetwork, model: TheirModel, library: str, weights: s
 
 
 def _config_remarks(network: DerivedNetwork, model: TheirModel, weights: str | None) -> list[str]:
-    lines = origin(network.genotype)
+    lines = [*origin(network.genotype), *_head_remarks(model)]
     if not weights:
         lines.append("Its weights were not exported: train it, and name them here.")
     if model.kind == VIM:
@@ -135,6 +137,14 @@ def _config_remarks(network: DerivedNetwork, model: TheirModel, weights: str | N
             "This backbone loads weights while A_log_0, A_log_1, ... of a layer share their memory: the last one's win."
         )
     return lines
+
+
+def _head_remarks(model: TheirModel) -> list[str]:
+    return (
+        ["Its head, with a class for every pixel, is not in this code: weights are of the rest."]
+        if model.shape.dense
+        else []
+    )
 
 
 def _vim(model: TheirModel, library: str, weights: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -179,10 +189,11 @@ def _vssm(model: TheirModel, library: str, weights: str | None) -> tuple[dict[st
 
 
 def _checkpoint(network: DerivedNetwork) -> bytes:
-    """The weights as LocalMamba's detection and segmentation read them."""
+    """The weights as LocalMamba's detection and segmentation read them, without a dense head, which its code has not."""
     named = network.spec.official_state_dict(network.build())
+    theirs = {name: value.contiguous().clone() for name, value in named.items() if not name.startswith(DENSE_HEAD)}
     buffer = io.BytesIO()
-    torch.save({"state_dict": {name: value.contiguous().clone() for name, value in named.items()}}, buffer)
+    torch.save({"state_dict": theirs}, buffer)
     return buffer.getvalue()
 
 

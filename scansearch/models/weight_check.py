@@ -54,7 +54,7 @@ def check_weights(weights: Mapping[str, Any], wanted: Mapping[str, torch.Tensor]
         if name in shapes and shapes[name] != tuple(like.shape)
     ]
     groups = (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
-    found = [f"{len(kinds)} {problem}: {_grouped(kinds)}" for problem, kinds in groups if kinds]
+    found = [f"{len(kinds)} {problem}: {grouped(kinds)}" for problem, kinds in groups if kinds]
     if found:
         raise ScansearchError(
             f"these weights are not those of this {spec.name}: {'; '.join(found)}; {_fits(weights, spec)}"
@@ -91,7 +91,8 @@ def kind_of(name: str) -> str:
     return re.sub(r"(?<=[._])\d+(?=[._]|$)", "*", name)
 
 
-def _grouped(kinds: Iterable[str]) -> str:
+def grouped(kinds: Iterable[str]) -> str:
+    """The first kinds, each with how often it comes, and how many others there are."""
     counts = Counter(kinds)
     shown = [f"{kind} ({count})" if count > 1 else kind for kind, count in list(counts.items())[:MOST_KINDS]]
     more = len(counts) - len(shown)
@@ -110,5 +111,10 @@ def _fits(weights: Mapping[str, Any], spec: Model) -> str:
     if not found:
         return "no model here is known to have such weights"
     _, name, changed, rest = min(found, key=lambda fit: fit[0])
-    options = ", ".join(f"{key}={value}" for key, value in changed.items())
-    return f"they fit {name}{f' with {options}' if options else ''} ({rest})"
+    return f"they fit {with_options(name, changed)} ({rest})"
+
+
+def with_options(name: str, options: Mapping[str, Any]) -> str:
+    """A model in words."""
+    told = ", ".join(f"{key}={value}" for key, value in options.items())
+    return f"{name} with {told}" if told else name

@@ -13,6 +13,7 @@ from torch import nn
 from scansearch.errors import RunFolderError, ScansearchError
 from scansearch.models import ModelSpec
 from scansearch.models.model_spec import Directions
+from scansearch.models.weight_check import grouped, kind_of, with_options
 from scansearch.retraining.from_supernet import kept_of_supernet
 from scansearch.retraining.tensor_file import read_tensors
 from scansearch.retraining.train_config import from_there
@@ -22,8 +23,6 @@ from scansearch.runs.run import Run
 from scansearch.runs.weights_file import put_in
 from scansearch.shape import ImageShape
 from scansearch.training.events import Listener
-
-SHOWN = 3
 
 
 def find_inherited(source: str) -> Inherited:
@@ -59,11 +58,13 @@ class Donor(NamedTuple):
         network: With these weights.
         shape: Its images and classes.
         source: What it is called.
+        model: Its model, and the options that differ from that one's own.
     """
 
     network: nn.Module
     shape: ImageShape
     source: str
+    model: str
 
 
 def inherited(
@@ -93,7 +94,8 @@ def inherited(
     if source.is_dir() and (run := Run.open(source)).kind == "search":
         kept = kept_of_supernet(run, directions, device, listener)
         assert run.genotype is not None
-        donor = Donor(kept, run.genotype.shape or shape, str(source))
+        model = with_options(run.config.model.name, run.config.model.settings)
+        donor = Donor(kept, run.genotype.shape or shape, str(source), model)
     else:
         donor = _trained(source, spec, shape, directions)
     return take_over(network, donor, shape, head_of(spec, directions, shape, donor.shape))
@@ -107,7 +109,7 @@ def _trained(source: Path, spec: ModelSpec, shape: ImageShape, directions: Direc
         then = spec.official_shape(tensors, shape)
         network = spec.network(directions, then)
         spec.load_official(network, tensors)
-        return Donor(network, then, str(source))
+        return Donor(network, then, str(source), spec.name)
     for number, (theirs, ours) in enumerate(zip(facts.directions, directions, strict=False), 1):
         if list(theirs) != list(ours):
             raise ScansearchError(
@@ -116,7 +118,7 @@ def _trained(source: Path, spec: ModelSpec, shape: ImageShape, directions: Direc
             )
     network = facts.build()
     put_in(network, tensors, str(path))
-    return Donor(network, facts.shape, str(source))
+    return Donor(network, facts.shape, str(source), with_options(facts.model, facts.options))
 
 
 def head_of(spec: ModelSpec, directions: Directions, shape: ImageShape, then: ImageShape) -> frozenset[str]:
@@ -155,7 +157,7 @@ def take_over(network: nn.Module, donor: Donor, shape: ImageShape, head: Set[str
     given = resized(shape.size) if donor.shape.size != shape.size and resized is not None else donor.network
     weights, own = given.state_dict(), network.state_dict()
     taken = {name: value for name, value in weights.items() if name not in head}
-    _check_same(taken, {name: like for name, like in own.items() if name not in head}, donor.source)
+    _check_same(taken, {name: like for name, like in own.items() if name not in head}, donor)
     network.load_state_dict({**own, **taken})
     line = f"inherited from {donor.source}: {len(taken)} of {len(own)} tensors"
     if not head:
@@ -168,20 +170,16 @@ def _head_in(weights: Mapping[str, torch.Tensor], head: Set[str], shape: ImageSh
     return f"{', '.join(parts) or 'nothing'}, for {shape.classes} classes of {'pixels' if shape.dense else 'images'}"
 
 
-def _check_same(weights: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], source: str) -> None:
+def _check_same(weights: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], donor: Donor) -> None:
     others = [name for name in wanted if name in weights and weights[name].shape != wanted[name].shape]
     problems = {
-        "missing": [name for name in wanted if name not in weights],
-        "unknown": [name for name in weights if name not in wanted],
-        "of another shape": [f"{n} {tuple(weights[n].shape)} for {tuple(wanted[n].shape)}" for n in others],
+        "missing": [kind_of(name) for name in wanted if name not in weights],
+        "unknown": [kind_of(name) for name in weights if name not in wanted],
+        "of another shape": [f"{kind_of(n)} {tuple(weights[n].shape)} for {tuple(wanted[n].shape)}" for n in others],
     }
-    told = [f"{what}: {_first(names)}" for what, names in problems.items() if names]
+    told = [f"{what}: {grouped(kinds)}" for what, kinds in problems.items() if kinds]
     if told:
         raise ScansearchError(
-            f"the weights of {source} do not fit this network; {'; '.join(told)}; weights are inherited at equal width, depth, "
-            "patch size and colour channels: set these as they were there"
+            f"the weights of {donor.source} do not fit this network; {'; '.join(told)}; they are of {donor.model}, and weights are "
+            "inherited at equal width, depth, patch size and colour channels: set these as they were there"
         )
-
-
-def _first(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

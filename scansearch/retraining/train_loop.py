@@ -60,7 +60,7 @@ class TrainLoop:
         check_amount(steps, MOST_STEPS, "updates of the weights", "take fewer epochs, or larger batches")
         self.weights = Weights(network, self.settings, self.feed.steps_per_epoch, fabric)
         self.average = MovingAverage(network, self.settings.ema) if self.settings.ema else None
-        self.meter = Meter(self.processes, self.settings.lr, folder.path / "checkpoints")
+        self.meter = Meter(self.processes, self.settings.lr, folder.path / "checkpoints", "train")
         self.step = 0
 
     @property

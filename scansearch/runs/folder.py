@@ -167,6 +167,11 @@ class RunFolder:
         finally:
             self._lock.release()
 
+    def check_free(self) -> None:
+        """Checks that no other process has the folder, before hours are spent on what is written into it; errors as ``locked``."""
+        with self.locked():
+            pass
+
     @cached_property
     def _tables(self) -> TableFiles:
         return TableFiles(self.path, TABLES[self.config.kind])

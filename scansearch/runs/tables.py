@@ -9,7 +9,7 @@ from scansearch.runs.table import Table
 
 
 class MetricsRow(NamedTuple):
-    """An epoch."""
+    """An epoch of a search; what the supernet is worth is measured on the validation images, by ``ImageShape.measure``."""
 
     epoch: int
     step: int
@@ -17,6 +17,8 @@ class MetricsRow(NamedTuple):
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+    worth: float
+    measure: str
     lr: float
     alpha_lr: float
     entropy: float

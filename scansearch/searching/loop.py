@@ -226,6 +226,8 @@ class SearchLoop:
             train_accuracy=accuracy,
             val_loss=found.loss,
             val_accuracy=found.accuracy,
+            worth=found.worth,
+            measure=self.data.shape.measure,
             lr=float(self.weights.optimizer.param_groups[0]["lr"]),
             alpha_lr=self.strategy.alpha_lr(),
             entropy=math.fsum(line.entropy for line in layers) / len(layers),

@@ -24,10 +24,11 @@ class Meter:
         processes: Those that share the training.
         lr: The peak learning rate, for the message of an error.
         kept: Where the last good checkpoint lies; ``None`` if nothing is kept.
+        command: What such a training is begun by, for the same message.
     """
 
-    def __init__(self, processes: Processes, lr: float, kept: Path | None = None) -> None:
-        self.processes, self.lr, self.kept = processes, lr, kept
+    def __init__(self, processes: Processes, lr: float, kept: Path | None = None, command: str = "run") -> None:
+        self.processes, self.lr, self.kept, self.command = processes, lr, kept, command
         self.sums = [0.0, 0.0, 0.0]
         """Of this process in this epoch, as far as they are known: losses times images, right answers, images."""
         self._pending: list[tuple[int, torch.Tensor, torch.Tensor, int]] = []
@@ -113,5 +114,6 @@ class Meter:
         """The error that says what became of which value, and what to do."""
         kept = f"the last good checkpoint is kept in {self.kept}; " if self.kept else ""
         return DivergenceError(
-            f"the {what} became {value} {where}; {kept}start anew with a lower rate, for example --set lr={self.lr / 3:.1g}"
+            f"the {what} became {value} {where}; {kept}start anew with a lower rate, for example "
+            f"`scansearch {self.command} ... --set lr={self.lr / 3:.1g}`"
         )

@@ -12,7 +12,7 @@ ELSEWHERE = re.compile(
     r"`[^`]*`"  # another command
     r"|'[^']*'"  # what the user gave
     r"|(no such option|requires an argument): \S+"
-    r"|[^;:,]*\b(a new run|begin a run|start anew)\b.*"
+    r"|[^;:,]*\b(a new run|begin a run)\b.*"
     r"|\bpip install .*"
     r"|--set, or in \[machine\].*|--data-root, or mend root.*"  # says what to do without
 )

@@ -95,6 +95,7 @@ def test_an_evaluation_that_was_killed_is_recorded_once(number, call, run, kille
 def test_of_a_run_in_use_a_line_says_what_the_command_can_do(command, refused, run):
     with RunFolder(run).locked():
         assert "wait for it to end, then repeat the command" in refused(*command)
+    assert not (run / "random").exists()
 
 
 @pytest.mark.parametrize("where", [(), ("--out", "there")], ids=["in the run", "elsewhere"])

@@ -15,6 +15,7 @@ from scansearch.data import DatasetSpec, TensorSplit
 from scansearch.errors import InterruptedRunError, RunFolderError, ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.registry import DATASETS
+from scansearch.runs.folder import RunFolder
 from scansearch.runs.run import Run
 from scansearch.searching.assemble import start
 from scansearch.training.events import Silent
@@ -152,6 +153,12 @@ def test_a_run_of_another_kind_is_refused(run):
 
 def test_a_half_is_refused(undisturbed):
     refused(undisturbed / "confirm" / "half-1", match="is itself a search on part 1/2 of the images")
+
+
+def test_a_run_in_use_is_refused_before_anything_is_searched(run):
+    with RunFolder(run).locked():
+        refused(run, match="is in use by another process")
+    assert not (run / "confirm").exists()
 
 
 def test_no_run_and_other_settings_are_refused(tmp_path, run):

@@ -8,7 +8,7 @@ import pytest
 
 import scansearch
 from scansearch.comparing.with_random import Against, compare_with_random
-from scansearch.errors import InterruptedRunError, RunFolderError, ScansearchError
+from scansearch.errors import DivergenceError, InterruptedRunError, RunFolderError, ScansearchError
 from scansearch.genotype import Genotype
 from scansearch.retraining.train_config import Subject, make_train_config
 from scansearch.retraining.train_run import start_training
@@ -17,6 +17,7 @@ from scansearch.runs.evaluation_json import Evaluations
 from scansearch.runs.run import Run
 from scansearch.space import SearchSpace
 from scansearch.training.events import Silent
+from scansearch.training.weights import Weights
 
 FOUND = [["h", "v_flip"], ["w2", "v"]]
 SPACE = {"name": "four", "candidates": ["h", "v", "v_flip", "w2"], "keep": 2}
@@ -199,3 +200,12 @@ def test_random_ones_of_other_settings_are_refused(undisturbed, tmp_path):
 def test_numbers_out_of_range_are_refused(run, numbers):
     with pytest.raises(ScansearchError, match=next(iter(numbers))):
         Against(run, **numbers)
+
+
+def test_where_a_random_one_diverges_the_line_names_the_run_and_what_begins_it(done, run, monkeypatch):
+    """Its rate is that of the run, and ``compare`` takes none."""
+    monkeypatch.setattr(Weights, "loss", lambda self, logits, targets: logits.sum() * float("nan"))
+    begun = f"start that anew with .*`scansearch train ... --set lr={Run.open(done).config.train.lr / 3:.1g}`$"
+    said = rf"the loss became nan at step 0; .*{run}/random/1.* are those of {run}: {begun}"
+    with pytest.raises(DivergenceError, match=said):
+        once(run, random=1)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scansearch.display.lines import TRAINING
-from scansearch.runs.tables import EpochRow
+from scansearch.display.lines import SEARCH, TRAINING
+from scansearch.runs.tables import EpochRow, MetricsRow
 
 ACCURACY = EpochRow(3, 30, 1.25, 0.5, 0.75, 0.625, 0.625, "accuracy", 1e-3)
 MEAN_IOU = ACCURACY._replace(worth=0.4375, measure="mean_iou")
@@ -19,6 +19,15 @@ def test_a_training_on_masks_tells_its_mean_iou_too():
     assert TRAINING.epoch(MEAN_IOU._asdict()) == "    3       1.250   50.0%     0.750   62.5%     43.8%  1.0e-03"
 
 
+def test_a_search_tells_the_same():
+    row = MetricsRow(
+        **{**MEAN_IOU._asdict(), "alpha_lr": 0.01, "entropy": 0.99, "margin": 0.002, "genotype_changes": 3}
+    )
+    assert SEARCH.epoch(row._asdict()) == TRAINING.epoch(MEAN_IOU._asdict())[:-7] + "  0.990   2.0e-03        3"
+
+
 @pytest.mark.parametrize("row", [ACCURACY, MEAN_IOU])
 def test_columns_end_where_their_names_do(row):
-    assert len(TRAINING.epoch(row._asdict())) == len(TRAINING.header({"measure": row.measure}))
+    searched = {**row._asdict(), "entropy": 0.99, "margin": 0.002, "genotype_changes": 3}
+    for lines, told in ((TRAINING, row._asdict()), (SEARCH, searched)):
+        assert len(lines.epoch(told)) == len(lines.header({"measure": row.measure}))

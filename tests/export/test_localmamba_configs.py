@@ -14,6 +14,7 @@ from scansearch.export.localmamba import BASES, LOCALMAMBA
 from scansearch.genotype import published
 from scansearch.models.local_vim import LocalVimSpec
 from scansearch.registry import MODELS
+from scansearch.shape import ImageShape
 
 
 def test_a_control_is_not_said_to_be_searched(tmp_path):
@@ -70,6 +71,18 @@ def test_weights_are_what_its_dense_code_reads(tmp_path):
     for library in ("mmdet", "mmseg"):
         text = (tmp_path / f"{path.stem}_{library}.py").read_text()
         assert settings_of(text)["model"]["backbone"]["pretrained_ckpt"] == path.name
+
+
+def test_of_a_network_for_pixels_the_weights_are_those_of_the_backbone(tmp_path):
+    genotype = searched("local_vim_tiny", 4, {"depth": 4, "embed_dim": 16})
+    shape = ImageShape(64, 64, channels=3, classes=2, dense=True)
+    network = DerivedNetwork(genotype.model_copy(update={"shape": shape}), title="t").with_initial_weights()
+    *files, weights = LOCALMAMBA.write(network, tmp_path)
+    names = set(torch.load(weights, weights_only=True)["state_dict"])
+    images = network.spec.network(genotype.directions, ImageShape(64, 64, channels=3, classes=2))
+    assert set(network.spec.official_state_dict(images)) - names == {"head.weight", "head.bias"}
+    assert not any("dense" in name for name in names)
+    assert all("a class for every pixel, is not in this code" in path.read_text() for path in files)
 
 
 def test_configs_of_local_vim(tmp_path):

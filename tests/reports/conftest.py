@@ -8,10 +8,10 @@ from scansearch.figures.sources import RunSource
 from scansearch.genotype import Genotype
 
 METRICS = """\
-epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,lr,alpha_lr,entropy,margin,genotype_changes
-1,10,2.3,0.12,2.2,0.26,0.001,0.01,1,0.001,3
-2,20,1.9,0.41,1.7,0.58,0.001,0.01,0.99,0.01,1
-3,30,1.4,0.66,1.1,0.81,0.001,0.01,0.97,0.02,0
+epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,worth,measure,lr,alpha_lr,entropy,margin,genotype_changes
+1,10,2.3,0.12,2.2,0.26,0.26,accuracy,0.001,0.01,1,0.001,3
+2,20,1.9,0.41,1.7,0.58,0.58,accuracy,0.001,0.01,0.99,0.01,1
+3,30,1.4,0.66,1.1,0.81,0.81,accuracy,0.001,0.01,0.97,0.02,0
 """
 GENOTYPES = """\
 number,worth,measure,cost,unit,front,directions

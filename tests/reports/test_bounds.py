@@ -76,10 +76,10 @@ def test_orders_on_vast_grids_are_not_compared():
 
 def test_curves_of_100_000_epochs(tmp_path):
     epochs = np.arange(1, 100_001)
-    figures = np.random.default_rng(0).random((8, len(epochs)))
+    figures = np.random.default_rng(0).random((9, len(epochs)))
     rows = np.column_stack([epochs, epochs, *figures, epochs])
-    form = ["%d", "%d", *["%.3f"] * 8, "%d"]
-    np.savetxt(tmp_path / "metrics.csv", rows, fmt=form, delimiter=",", header=METRICS.header.strip(), comments="")
+    form = ",".join(["%d", "%d", *["%.3f"] * 4, "%.3f,accuracy", *["%.3f"] * 4, "%d"])
+    np.savetxt(tmp_path / "metrics.csv", rows, fmt=form, header=METRICS.header.strip(), comments="")
     figure = drawn("curves", RunSource.open(tmp_path))
     shown = figure.axes[0].lines[0].get_xdata()
     assert (len(shown), shown[0], shown[-1]) == (2000, 1, 100_000)

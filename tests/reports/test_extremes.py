@@ -39,7 +39,7 @@ def folder(path, values, epochs):
     scores = [
         f"{e},{i},{n},{v},{int(n == 'h')}" for e in epochs for i in (0, 1) for n, v in zip(NAMES, values, strict=True)
     ]
-    metrics = [f"{e},1,{','.join(map(str, values))},0,0,0,0,0" for e in epochs]
+    metrics = [f"{e},1,{','.join(map(str, values))},0,accuracy,0,0,0,0,0" for e in epochs]
     genotypes = [f"{i},{v},accuracy,{c},ms,1,h" for i, (v, c) in enumerate(zip(values, values[::-1], strict=True))]
     for name, head, rows in (
         ("scores.csv", "epoch,layer,direction,score,kept", scores),

@@ -27,7 +27,7 @@ from scansearch.finish import finish_evaluation
 from scansearch.retraining.model_card import write_card
 from scansearch.runs.evaluation_json import Evaluations
 from scansearch.runs.run import Run
-from scansearch.runs.tables import EPOCHS, GENOTYPES
+from scansearch.runs.tables import EPOCHS, GENOTYPES, METRICS
 from scansearch.training.evaluate import evaluate
 from scansearch.training.events import Silent
 from scansearch.training.feed import Feed
@@ -79,6 +79,14 @@ def test_the_genotype_tells_that_pixels_have_classes(searched):
     genotype = Run.open(searched).genotype
     assert genotype.shape.dense
     assert (genotype.shape.size, genotype.shape.classes) == ((16, 16), 3)
+
+
+def test_an_epoch_of_a_search_tells_its_mean_iou(searched):
+    (row,) = Run.open(searched).rows(METRICS)
+    assert row.measure == "mean_iou"
+    assert 0 < row.worth < 1
+    assert row.worth != row.val_accuracy
+    assert f", worth {row.worth:.6g}, measure mean_iou, " in (searched / "log.txt").read_text()
 
 
 def test_an_epoch_of_a_training_tells_its_mean_iou(trained, root):

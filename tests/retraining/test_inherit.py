@@ -170,7 +170,7 @@ def test_a_training_goes_on_at_another_resolution_and_with_other_classes(trained
     before = fewer.head.weight.clone()
     donor = spec().network(DIRECTIONS, SHAPE)
     shape = fewer.shape
-    note = take_over(fewer, Donor(donor, SHAPE, "x"), shape, head_of(spec(), DIRECTIONS, shape, SHAPE))
+    note = take_over(fewer, Donor(donor, SHAPE, "x", "y"), shape, head_of(spec(), DIRECTIONS, shape, SHAPE))
     count = len(fewer.state_dict())
     assert note == (
         f"inherited from x: {count - 2} of {count} tensors; new: head, for 4 classes of images; "

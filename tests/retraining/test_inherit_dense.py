@@ -40,7 +40,7 @@ def inherit(spec, shape, then):
     """The network of ``shape``, as it was and with the weights of one of ``then``; those; and what was said."""
     network, donor = spec.network(DIRECTIONS, shape), spec.network(DIRECTIONS, then)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    told = take_over(network, Donor(donor, then, "x"), shape, head_of(spec, DIRECTIONS, shape, then))
+    told = take_over(network, Donor(donor, then, "x", "y"), shape, head_of(spec, DIRECTIONS, shape, then))
     return before, network.state_dict(), donor.state_dict(), told
 
 
@@ -101,10 +101,10 @@ def test_a_network_of_other_depth_or_colours_is_still_refused():
     spec = spec_of("local_vim_nano")
     head = head_of(spec, DIRECTIONS, OF_PIXELS, OF_IMAGES)
     deeper = spec.configure(depth=3).network([*DIRECTIONS, ["h"]], OF_IMAGES)
-    with pytest.raises(ScansearchError, match=r"unknown: layers\.2\.norm\.weight"):
-        take_over(spec.network(DIRECTIONS, OF_PIXELS), Donor(deeper, OF_IMAGES, "x"), OF_PIXELS, head)
+    with pytest.raises(ScansearchError, match=r"unknown: layers\.\*\.norm\.weight, .* of y with depth=3, and"):
+        take_over(spec.network(DIRECTIONS, OF_PIXELS), Donor(deeper, OF_IMAGES, "x", "y with depth=3"), OF_PIXELS, head)
     grey = ImageShape(16, 16, 1, 4)
-    donor = Donor(spec.network(DIRECTIONS, grey), grey, "x")
+    donor = Donor(spec.network(DIRECTIONS, grey), grey, "x", "y")
     with pytest.raises(ScansearchError, match=r"patch_embed\.\S+ \(16, 1, 4, 4\) for .*and colour channels"):
         take_over(spec.network(DIRECTIONS, OF_PIXELS), donor, OF_PIXELS, head)
 

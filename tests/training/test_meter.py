@@ -37,11 +37,12 @@ def test_sums_are_those_of_float64_in_the_order_of_the_steps():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_the_first_bad_step_is_named(value):
-    found = meter(kept="run/checkpoints")
+    found = meter(kept="run/checkpoints", command="train")
     add(found, [1.0, 2.0])
     found.check()
     add(found, [1.0, value, float("nan"), 1.0], first=2)
-    said = rf"^the loss became {value} at step 3; the last good checkpoint is kept in run/checkpoints; .*--set lr=0.01$"
+    advice = "start anew with a lower rate, for example `scansearch train ... --set lr=0.01`"
+    said = rf"^the loss became {value} at step 3; the last good checkpoint is kept in run/checkpoints; {advice}$"
     with pytest.raises(DivergenceError, match=said):
         found.check()
 
