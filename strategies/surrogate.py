@@ -51,7 +51,7 @@ class Surrogate(BlackBox):
     @override
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         most = self.judgements
-        ask.new(partial(self.space.sample, random), min(self.settings.initial, most))
+        ask.new(partial(self.draw, random), min(self.settings.initial, most))
         while len(ask.accuracies) < most and (choice := self._proposed(ask, random)) is not None:
             ask(choice)
         return ask.best(1)[0]
@@ -73,7 +73,7 @@ class Surrogate(BlackBox):
         if near := [choice for choice in self.space.neighbours(drawn) if choice not in ask.accuracies]:
             worth = [layer.tolist() for layer in self.additive.layers(gains)]
             return max(near, key=lambda choice: sum(worth[i][j] for i, kept in enumerate(choice) for j in kept))
-        return ask.unknown(partial(self.space.sample, random))
+        return ask.unknown(partial(self.draw, random))
 
     @override
     def scores(self) -> list[torch.Tensor]:

@@ -91,6 +91,13 @@ def test_the_published_searches_have_presets():
     }  # fmt: skip
 
 
+def test_rates_fall_as_far_as_in_the_authors_code():
+    """``learning_rate_min`` of DARTS, FairDARTS and GDAS is 1e-3, that of PC-DARTS and P-DARTS 0."""
+    lowest = {preset: made(strategy=name, preset=preset).train.min_lr for name, preset in PRESETS}
+    assert {lowest[name] for name in ("darts", "fairdarts", "gdas")} == {1e-3}
+    assert {lowest[name] for name in ("pc-darts", "pc-darts-imagenet", "p-darts")} == {0.0}
+
+
 def test_a_presets_name_decides_nothing_about_comparability():
     preset = STRATEGIES.get("gumbel").presets["gdas"].settings
     named, written = made(strategy="gumbel", preset="gdas"), made(strategy="gumbel", layers=[("a.toml", preset)])
