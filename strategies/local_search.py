@@ -50,7 +50,7 @@ class LocalSearch(BlackBox):
     def search(self, ask: Ask, random: torch.Generator) -> Choice:
         """Climb after climb; where constraints leave no single move, that is random search."""
         while left := self.settings.trials - len(ask.accuracies):
-            found = ask.new(partial(self.space.sample, random), min(self.settings.initial, left))
+            found = ask.new(partial(self.draw, random), min(self.settings.initial, left))
             if not found:  # all have been judged
                 break
             at: Choice | None = max(found, key=ask.accuracies.__getitem__)

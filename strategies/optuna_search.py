@@ -12,7 +12,6 @@ others, on a database, once their heartbeat has been silent for two minutes.
 from __future__ import annotations
 
 import secrets
-from itertools import groupby
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -227,19 +226,14 @@ class OptunaSearch(BlackBox):
     @override
     def state_dict(self) -> dict[str, Any]:
         """Also who this worker is, what it has seen of the study, and what was reported."""
-        told = [(choice, accuracy) for choice, reports in self.reports.items() for accuracy in reports]
-        reports = self.memory.state_of([choice for choice, _ in told], [accuracy for _, accuracy in told])
+        reports = self.memory.state_of_reports(self.reports)
         return {**super().state_dict(), "worker": self.worker, "finished": self.finished, "reports": reports}
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes it back, and refuses a study that has lost what this worker saw."""
         super().load_state_dict(state)
-        told = self.memory.restored_pairs(state["reports"], "the reports")
-        lists = [(choice, [value for _, value in pairs]) for choice, pairs in groupby(told, lambda pair: pair[0])]
-        self.reports = dict(lists)
-        if len(self.reports) < len(lists) or any(len(found) > self.settings.reports for _, found in lists):
-            raise ValueError(f"the reports are no lists of at most {self.settings.reports} accuracies, one a genotype")
+        self.reports = self.memory.restored_reports(state["reports"], self.settings.reports)
         self.worker, self.finished = state["worker"], state["finished"]
         if self.settings.storage:
             self._study().check_enrolled(self.finished)

@@ -60,7 +60,7 @@ class PartialChannel(GradientStrategy):
         "pc-darts": Preset(
             source="Xu et al., arXiv 1907.05737, and train_search.py of their code: on CIFAR-10",
             settings={
-                "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 256, "lr": 0.1},
+                "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 256, "lr": 0.1, "min_lr": 0.0},
                 "augment": CIFAR_AUGMENT,
                 "strategy": {
                     "level": "bilevel", "alpha_lr": 6e-4, "alpha_weight_decay": 1e-3, "alpha_warmup": 0.3, "held_out": 0.5,

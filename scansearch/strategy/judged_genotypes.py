@@ -5,8 +5,8 @@ What a checkpoint holds beside its tensors is JSON in a header of limited size, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 
@@ -59,6 +59,19 @@ class Judged:
         if not bool(((found >= 0) & (found <= 1)).all()):
             raise ValueError(f"{where} has an accuracy that is not in [0, 1]")
         return [(self._choice(row, where), value) for row, value in zip(kept.numpy(), found.tolist(), strict=True)]
+
+    def state_of_reports(self, reports: Mapping[Choice, Sequence[float]]) -> dict[str, torch.Tensor]:
+        """The same of lists of accuracies, epoch by epoch or training by training, one a genotype."""
+        told = [(choice, accuracy) for choice, values in reports.items() for accuracy in values]
+        return self.state_of([choice for choice, _ in told], [accuracy for _, accuracy in told])
+
+    def restored_reports(self, state: object, most: int) -> dict[Choice, list[float]]:
+        """What ``state_of_reports`` was given, but for empty lists; errors as ``restored``, also for a list of more than ``most``."""
+        told = self.restored_pairs(state, "the reports")
+        lists = [(choice, [value for _, value in pairs]) for choice, pairs in groupby(told, lambda pair: pair[0])]
+        if len(found := dict(lists)) < len(lists) or any(len(values) > most for _, values in lists):
+            raise ValueError(f"the reports are no lists of at most {most} accuracies, one a genotype")
+        return found
 
     @property
     def _bytes(self) -> int:

@@ -91,6 +91,26 @@ def test_the_published_searches_have_presets():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("model", "rate"),
+    [
+        ("local_vim_micro", 0.012), ("local_vim_small", 0.001), ("local_vmamba_nano", 0.012), ("local_vmamba_micro", 0.006),
+        ("local_vmamba_tiny", 0.001), ("vmamba_tiny", 0.001), ("vmamba_tiny_s1l8", 0.001),
+    ],
+)  # fmt: skip
+def test_the_rate_is_that_of_the_models_width(model, rate):
+    assert made(model=model).train.lr == rate
+    assert made(model=model, assignments=["lr=0.5"]).train.lr == 0.5
+    assert made(model=model, assignments=["optimizer=sgd"]).train.lr == 3e-3
+
+
+def test_rates_fall_as_far_as_in_the_authors_code():
+    """``learning_rate_min`` of DARTS, FairDARTS and GDAS is 1e-3, that of PC-DARTS and P-DARTS 0."""
+    lowest = {preset: made(strategy=name, preset=preset).train.min_lr for name, preset in PRESETS}
+    assert {lowest[name] for name in ("darts", "fairdarts", "gdas")} == {1e-3}
+    assert {lowest[name] for name in ("pc-darts", "pc-darts-imagenet", "p-darts")} == {0.0}
+
+
 def test_a_presets_name_decides_nothing_about_comparability():
     preset = STRATEGIES.get("gumbel").presets["gdas"].settings
     named, written = made(strategy="gumbel", preset="gdas"), made(strategy="gumbel", layers=[("a.toml", preset)])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from additive import Additive, searched
 from toy_search import NAMES, ToySupernet, space, step, strategy
 
 from scansearch.models import Selection
@@ -222,10 +223,8 @@ def test_a_step_of_single_path_draws_uniformly():
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_what_is_trained_and_judged_first_is_drawn_evenly_over_costs_under_a_budget(name):
-    costs = Costs("FLOPs", 0, [dict.fromkeys(NAMES, 1)] * 4)
-    space = SearchSpace(name="afford", candidates=NAMES, keep=(1, 4), budget=Budget(limit=13, table="t"))
-    bound = space.bind([(6, 6)] * 4, costs=costs)
+def test_what_is_trained_is_drawn_evenly_over_costs_under_a_budget(name):
+    bound = affordable()
     found = strategy(name, ToySupernet(layers=4, count=8), bound, **SMALL[name])
     random = torch.Generator().manual_seed(0)
     drawn = [found.draw(random) for _ in range(400)]
@@ -237,6 +236,22 @@ def test_what_is_trained_and_judged_first_is_drawn_evenly_over_costs_under_a_bud
     assert sum(cost <= 8 for cost in costs_drawn) == pytest.approx(
         len(drawn) / 2, rel=0.2
     )  # of all genotypes it is one in 45
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_is_judged_first_is_drawn_evenly_over_costs_under_a_budget(name):
+    bound = affordable()
+    short = {"random_search": {"images": 0}, "optuna_search": {"trials": 8}}
+    judge = Additive(bound)
+    searched(name, bound, judge, **{**SMALL[name], **short.get(name, {})})
+    assert sum(bound.cost(choice) <= 8 for choice in judge.asked[:6]) >= 2
+
+
+def affordable():
+    """Genotypes cost 4 to 13, one in 45 at most 8."""
+    costs = Costs("FLOPs", 0, [dict.fromkeys(NAMES, 1)] * 4)
+    space = SearchSpace(name="afford", candidates=NAMES, keep=(1, 4), budget=Budget(limit=13, table="t"))
+    return space.bind([(6, 6)] * 4, costs=costs)
 
 
 def test_evolution_goes_on_where_constraints_leave_no_single_move():

@@ -28,7 +28,7 @@ class Pruning:
     """
 
     def __init__(self, pruner: str, reports: int, finished: Sequence[FrozenTrial], number: int) -> None:
-        self._study = optuna.create_study(direction="maximize", study_name="pruning", pruner=_pruner(pruner, reports))
+        self._study = optuna.create_study(direction="maximize", study_name="pruning", pruner=pruner_of(pruner, reports))
         self._last = reports
         numbered = {trial.number: _judged(trial) for trial in finished}
         numbered[number] = create_trial(state=TrialState.RUNNING)
@@ -66,7 +66,8 @@ def _judged(trial: FrozenTrial) -> FrozenTrial:
     )  # fmt: skip
 
 
-def _pruner(name: str, reports: int) -> BasePruner:
+def pruner_of(name: str, reports: int) -> BasePruner:
+    """Optuna's pruner of this name, where there are so many reports if nothing is pruned."""
     if name == "hyperband":
         return HyperbandPruner(min_resource=1, max_resource=reports, reduction_factor=ETA)
     with warnings.catch_warnings():

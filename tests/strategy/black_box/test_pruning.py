@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from toy_search import strategy
 
 from scansearch.registry import STRATEGIES
+from scansearch.strategy.black_box.pruned_trainings import PrunedTrainings
 from scansearch.strategy.black_box.pruning import Pruning
 
 EPOCHS = 9
@@ -34,6 +35,9 @@ class Learning:
             if report is not None and report(epoch, accuracy):
                 break
         return accuracy
+
+
+SURROGATE = {"judge": "training", "judge_epochs": EPOCHS, "pruner": "hyperband", "trials": 24, "initial": 8}
 
 
 def outcome(found):
@@ -70,6 +74,53 @@ def test_much_is_pruned_and_not_the_best(kind):
         *found.accuracies
     }  # what was trained for less is not compared with what was trained to the end
     assert found.accuracies[found.choose()] == max(found.accuracies.values())
+
+
+def test_a_surrogate_learns_from_trainings_that_were_ended_and_chooses_what_was_trained_whole():
+    found, judge = strategy("surrogate", **SURROGATE), Learning()
+    found.finish(judge)
+    reports = found.trainings.reports
+    ended = {choice for choice, values in reports.items() if len(values) < EPOCHS}
+    assert ended
+    assert judge.epochs < 24 * EPOCHS * 0.9
+    assert {*reports} == {*found.accuracies}
+    assert not ended & {*found.judged_genotypes()} - {*found.last}
+    assert found.choose() in found.judged_genotypes()
+    picked = strategy("surrogate", pick="judged", **SURROGATE)
+    picked.finish(Learning())
+    assert picked.accuracies[picked.choose()] == max(picked.judged_genotypes().values())
+
+
+def test_what_was_ended_is_taken_to_gain_as_much_as_the_others():
+    trainings = PrunedTrainings(9, {((i,),): [0.1 * epoch for epoch in range(1, 10)] for i in range(20)})
+
+    def train(report):
+        any(report(epoch, 0.05) for epoch in range(1, 10))
+        return 0.05
+
+    found = {((i,),): trainings.accuracy(((i,),), train) for i in range(20, 30)}
+    ended = [choice for choice in found if not trainings.is_whole(choice)]
+    first, since = ended[0], 9 - len(trainings.reports[ended[0]])
+    worse = found.keys() - set(ended)  # those that were not ended have gained nothing since
+    assert found[first] <= 0.05 + 0.1 * since
+    assert found[first] >= 0.05 + 0.1 * since * 20 / (20 + len(worse)) - 1e-9
+
+
+@pytest.mark.parametrize("limit", [1, 20, 33, 60])
+def test_a_surrogate_interrupted_in_the_midst_of_a_training_ends_as_it_would_have(limit):
+    whole, part, again = (strategy("surrogate", **SURROGATE) for _ in range(3))
+    whole.finish(Learning())
+    with pytest.raises(KeyboardInterrupt):
+        part.finish(Learning(limit))
+    again.load_state_dict(part.state_dict())
+    again.finish(Learning())
+    assert (again.choose(), again.accuracies, again.last) == (whole.choose(), whole.accuracies, whole.last)
+    assert again.trainings.reports == whole.trainings.reports
+
+
+def test_a_surrogate_has_a_pruner_only_where_networks_are_trained():
+    with pytest.raises(ValueError, match="pruner=hyperband is for judge=training, but a supernet judges"):
+        strategy("surrogate", pruner="hyperband")
 
 
 def test_the_mean_of_several_trainings_counts():
