@@ -28,7 +28,7 @@ OFFICIAL_MIXER = {"d_state": 16, "expand": 2, "d_conv": 4, "dt_rank": "auto"}
 
 
 LR_TIMES_WIDTH = 0.384
-"""The published rate, 1e-3, at the width of LocalVim-S; rates tried at widths 16 and 32 agree (docs/train.md)."""
+"""The published rate, 1e-3, at the width of LocalVim-S."""
 
 
 class LocalVimSpec(MixerSpec):
