@@ -132,5 +132,6 @@ def plain_table(columns: Sequence[str]) -> Table:
 
 
 def not_run(absent: dict[str, str]) -> Text | None:
-    """The reasons of those that could not run, a line each; in them, what is in brackets is no markup."""
-    return Text("\n".join(f"{name} did not run: {reason}" for name, reason in absent.items())) if absent else None
+    """The reasons of those that could not run, a line each, longer than the table is wide; what is in brackets is no markup."""
+    lines = "\n".join(f"{name} did not run: {reason}" for name, reason in absent.items())
+    return Text(lines, no_wrap=True, overflow="ignore") if absent else None

@@ -105,7 +105,7 @@ class Worth:
         notes = [Text(line, style="dim") for line in lines]
         if (missing := not_run(self.absent)) is not None:
             notes.append(missing)
-        made.caption, made.caption_justify = Text("\n").join(notes), "left"
+        made.caption, made.caption_justify = Text("\n", no_wrap=True, overflow="ignore").join(notes), "left"
         return made
 
     def missed(self) -> list[str]:

@@ -58,7 +58,10 @@ def search(folder: Path, *arguments: str, status: int = 0, code: str = "") -> st
 
 def rows(folder: Path) -> list[dict[str, float]]:
     with (folder / "run" / METRICS.name).open() as file:
-        return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
+        return [
+            {key: float(value or "nan") for key, value in row.items() if key != "measure"}
+            for row in csv.DictReader(file)
+        ]
 
 
 def contents(folder: Path) -> dict[str, str]:
