@@ -41,6 +41,15 @@ def test_every_benchmark_runs(name, tiny_run):
     assert all(result["title"] in run.shown for result in run.results)
 
 
+@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # accuracies of tiny trainings are all alike
+def test_a_tiny_run_of_curves_searches_and_trains_what_was_found(tiny_run):
+    (result,) = tiny_run("curves").results
+    assert [(row["strategy"], row["budget"]) for row in result["rows"]] == [("darts", 1), ("random_search", 1)]
+    assert all(len(row["found"]) == len(row["chance"]) == 1 for row in result["rows"])
+    assert all(row["epochs"] >= 1 and row["seconds"][0] > 0 for row in result["rows"])
+    assert list(result["known"]) == ["hilbert"]
+
+
 def test_the_command_tells_the_machine_and_names_the_peers(tmp_path):
     file = tmp_path / "figures.json"
     line = [sys.executable, "-m", "benchmarks", "scan", "--tiny", "--repeats", "1", "--json", str(file)]

@@ -23,15 +23,6 @@ def double(job):
     return 2 * job
 
 
-@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # accuracies of tiny trainings are all alike
-def test_a_tiny_run_searches_and_trains_what_was_found(tiny_run):
-    (result,) = tiny_run("curves").results
-    assert [(row["strategy"], row["budget"]) for row in result["rows"]] == [("darts", 1), ("random_search", 1)]
-    assert all(len(row["found"]) == len(row["chance"]) == 1 for row in result["rows"])
-    assert all(row["epochs"] >= 1 and row["seconds"][0] > 0 for row in result["rows"])
-    assert list(result["known"]) == ["hilbert"]
-
-
 def test_who_reads_along_the_order_sees_the_signal():
     along, rows = laid_along("spiral", train=5), laid_along("h", train=5)
     walked = along.train.images.flatten(1)[:, ScanOrder("spiral").indices(8, 8)]
