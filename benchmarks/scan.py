@@ -27,6 +27,8 @@ class Shape(NamedTuple):
         return f"B={self.batch}, G={self.groups}, D={total}, L={self.length}, N={self.states}"
 
 
+Work = Callable[[Scan, Shape], Callable[[], object]]
+"""What is timed of a scan."""
 SHAPES = {"c": Shape(8, 64, 64, 64, 16), "a": Shape(1, 32, 196, 384, 16), "b16": Shape(1, 64, 64, 64, 16)}
 """c: all directions of a layer of the small supernet; a: one direction of a LocalVim-T; b16: one direction of c."""
 TINY = {"tiny": Shape(2, 2, 10, 8, 4)}
@@ -74,17 +76,17 @@ def contestants() -> dict[str, Scan]:
 def run(repeats: int, *, tiny: bool = False) -> list[Comparison]:
     """Two comparisons for each shape, in milliseconds: of a training's scan, and of the forward pass alone."""
     shapes = TINY if tiny else SHAPES
-    return [compare(case, shape, repeats) for case, shape in shapes.items() for compare in (_training, _forward)]
+    return [
+        _compare(f"{case}{behind}", shape, repeats, work, passes)
+        for case, shape in shapes.items()
+        for behind, work, passes in (
+            ("", forward_backward, "forward + backward"),
+            (" forward", forward, "forward alone"),
+        )
+    ]
 
 
-def _training(case: str, shape: Shape, repeats: int) -> Comparison:
-    functions = {name: forward_backward(scan, shape) for name, scan in contestants().items()}
-    title = f"scan {case}: selective scan, forward + backward, {shape}"
+def _compare(case: str, shape: Shape, repeats: int, work: Work, passes: str) -> Comparison:
+    functions = {name: work(scan, shape) for name, scan in contestants().items()}
+    title = f"scan {case}: selective scan, {passes}, {shape}"
     return Comparison("scan", case, title, "ms", interleaved(functions, repeats), absent_peers())
-
-
-def _forward(case: str, shape: Shape, repeats: int) -> Comparison:
-    functions = {name: forward(scan, shape) for name, scan in contestants().items()}
-    samples, absent = interleaved(functions, repeats), absent_peers()
-    title = f"scan {case} forward: selective scan, forward alone, {shape}"
-    return Comparison("scan", f"{case} forward", title, "ms", samples, absent)

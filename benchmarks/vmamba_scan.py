@@ -29,16 +29,9 @@ def absent() -> str | None:
     return None if os.environ.get(CHECKOUT) else f"{CHECKOUT}=FOLDER says where a checkout of MzeroMiko/VMamba lies"
 
 
-def in_chunks(
-    u: torch.Tensor,
-    delta: torch.Tensor,
-    A: torch.Tensor,
-    B: torch.Tensor,
-    C: torch.Tensor,
-    D: torch.Tensor,
-    delta_bias: torch.Tensor,
-) -> torch.Tensor:
+def in_chunks(*tensors: torch.Tensor) -> torch.Tensor:
     """All groups in one call; shapes as in ``benchmarks.peers``."""
+    u, delta, A, B, C, D, delta_bias = tensors
     groups, batch, length, width = u.shape
     channels_first = [t.permute(1, 0, 3, 2) for t in (u, delta, B, C)]  # (B, G, D or N, L)
     us, deltas = (t.reshape(batch, groups * width, length) for t in channels_first[:2])
@@ -58,9 +51,8 @@ def function(checkout: str) -> Callable[..., Any]:
     file = Path(checkout) / FILE
     if not file.is_file():
         raise ScansearchError(f"{CHECKOUT} must be a checkout of MzeroMiko/VMamba, but there is no {file}")
-    found: list[ast.stmt] = []
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        found += [node] if isinstance(node, ast.FunctionDef) and node.name == NAME else []
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    found: list[ast.stmt] = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == NAME]
     if not found:
         raise ScansearchError(f"{file} must define {NAME}, but does not; take the checkout of another day")
     names: dict[str, Any] = {"torch": torch}

@@ -32,7 +32,17 @@ class RunFolderError(ScansearchError):
 
 
 class DivergenceError(ScansearchError):
-    """The loss became infinite or NaN; the last good checkpoint is kept and the message names the step."""
+    """The loss became infinite or NaN; the last good checkpoint is kept and the message names the step.
+
+    Args:
+        what: What became of what, and what is kept.
+        how: With what to begin again.
+        anew: What to begin again.
+    """
+
+    def __init__(self, what: str, how: str = "", anew: str = "start anew") -> None:
+        super().__init__(f"{what}; {anew} {how}" if how else what)
+        self.what, self.how = what, how
 
 
 class InterruptedRunError(ScansearchError):

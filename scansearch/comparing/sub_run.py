@@ -73,9 +73,8 @@ class SubRun(ABC):
         try:
             self.go_on(listener)
         except DivergenceError as error:
-            whole = self.path.parents[1]
-            said = str(error).replace("; start anew", f"; its settings are those of {whole}: start that anew")
-            raise DivergenceError(said) from error
+            anew = f"its settings are those of {self.path.parents[1]}: start that anew"
+            raise DivergenceError(error.what, error.how, anew) from error
         if is_first():
             for line in finish(self.path, Genotype.load(self.path)).failures:
                 listener.warned(line)

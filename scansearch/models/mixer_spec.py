@@ -25,12 +25,20 @@ if TYPE_CHECKING:
 class MixerSpec(ModelSpec):
     """A model of mixers by name; the arguments are those of ``ModelSpec``.
 
-    Its options have ``depth``, ``patch_size``, ``patch(size)`` and ``parameters(directions, shape)``.
+    Its options have ``depth``, ``embed_dim``, ``patch_size``, ``patch(size)`` and ``parameters(directions, shape)``.
     """
 
     options: Any
+    lr_times_width: ClassVar[float]
+    """The family's published peak learning rate of AdamW, times the width that it was published for."""
     depth_setting: ClassVar[str] = "depth"
     """The option that says how many layers there are."""
+
+    @property
+    @override
+    def lr(self) -> float:
+        """Inversely proportional to the width, as for Adam (Yang et al., arXiv 2203.03466)."""
+        return float(f"{self.lr_times_width / self.options.embed_dim:.2g}")
 
     @abstractmethod
     def classes(self) -> tuple[type[nn.Module], type[Supernet]]:

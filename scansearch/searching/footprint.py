@@ -100,9 +100,8 @@ def footprint(parts: Parts, config: RunConfig, spec: ModelSpec, most: float = ma
             loop.step, before = loop.plan.steps - 1, len(memory.bytes)
             loop.advance()
             counts.append(Counted(loop.feed.batches.size // loop.processes.size, memory.bytes[before:]))
-    if not counts[1:]:
-        counts = [Counted(SMALL[0], [round(CUT_OFF * max(memory.bytes))])]
-    return Footprint(counts[-2], counts[-1]) if counts[2:] else Footprint(counts[-1], counts[-1])
+    steps = counts[1:] or [Counted(SMALL[0], [round(CUT_OFF * max(memory.bytes))])]
+    return Footprint(steps[0], steps[-1])
 
 
 def small_feed(loop: SearchLoop, config: RunConfig, images: int) -> Feed:

@@ -112,8 +112,6 @@ class Meter:
 
     def diverged(self, what: str, value: float, where: str) -> DivergenceError:
         """The error that says what became of which value, and what to do."""
-        kept = f"the last good checkpoint is kept in {self.kept}; " if self.kept else ""
-        return DivergenceError(
-            f"the {what} became {value} {where}; {kept}start anew with a lower rate, for example "
-            f"`scansearch {self.command} ... --set lr={self.lr / 3:.1g}`"
-        )
+        kept = f"; the last good checkpoint is kept in {self.kept}" if self.kept else ""
+        lower = f"with a lower rate, for example `scansearch {self.command} ... --set lr={self.lr / 3:.1g}`"
+        return DivergenceError(f"the {what} became {value} {where}{kept}", lower)

@@ -34,8 +34,9 @@ def test_values_and_gradients_are_those_of_the_reference_in_float64(name, shape)
     scan = peers.PEERS.get(name, peers.cpu)
     y, grads = results(scan, inputs(shape))
     expected, expected_grads = results(reference, inputs(shape, torch.float64))
+    least = 1e-9 if name == peers.VMAMBA else 1e-12  # it divides by exponentials: what is 0 is not quite
     for what, got, wanted in zip(("y", *NAMES), (y, *grads), (expected, *expected_grads), strict=True):
-        assert (got - wanted).norm() <= 1e-4 * wanted.norm() + 1e-9, what
+        assert (got - wanted).norm() <= 1e-4 * wanted.norm() + least, what
     with torch.no_grad():
         assert (scan(*inputs(shape)) - expected).norm() <= 1e-4 * expected.norm()
 

@@ -27,25 +27,17 @@ OFFICIAL_MIXER = {"d_state": 16, "expand": 2, "d_conv": 4, "dt_rank": "auto"}
 """What LocalMamba's mixer is told through ``ssm_cfg``, and what it takes without."""
 
 
-LR_TIMES_WIDTH = 0.384
-"""The published rate, 1e-3, at the width of LocalVim-S."""
-
-
 class LocalVimSpec(MixerSpec):
     """A LocalVim by name; the arguments are those of ``ModelSpec``."""
 
     Options = LocalVimOptions
     options: LocalVimOptions
+    lr_times_width = 0.384
+    """1e-3 at 384, the width of LocalVim-S."""
 
     def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
         """The layers: all on the grid of the patches."""
         return (LayerInfo(0, self.options.grid(shape.size)),) * self.options.depth
-
-    @property
-    @override
-    def lr(self) -> float:
-        """Inversely proportional to the width, as for Adam (Yang et al., arXiv 2203.03466): 1e-3 at 384, 0.012 at 32."""
-        return float(f"{LR_TIMES_WIDTH / self.options.embed_dim:.2g}")
 
     @override
     def classes(self) -> tuple[type[LocalVim], type[LocalVimSupernet]]:

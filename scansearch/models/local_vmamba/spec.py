@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 OFFICIAL_OP = {"ssm_d_state": 16, "ssm_ratio": 2.0, "ssm_dt_rank": "auto"}
 """What LocalMamba's and VMamba's code take if they are not told."""
-LR_TIMES_WIDTH = 0.096
-"""The published rate, 1e-3, at the first width of LocalVMamba-T and VMamba-T; what was tried at 8 and 16: docs/train.md."""
 PAPER_FORM = {"forward_type": "v0", "mlp_ratio": 0.0, "downsample_version": "v1", "patchembed_version": "v1"}
 """What makes VMamba's code build the network of its paper."""
 
@@ -38,6 +36,8 @@ class LocalVMambaSpec(MixerSpec):
     Options: type[LocalVMambaOptions] = LocalVMambaOptions
     Count: type[LocalVMambaFlops] = LocalVMambaFlops
     options: LocalVMambaOptions
+    lr_times_width = 0.096
+    """1e-3 at 96, the first width of LocalVMamba-T and VMamba-T; what was tried at 8 and 16: docs/train.md."""
     depth_setting = "depths"
 
     def layers(self, shape: ImageShape) -> tuple[LayerInfo, ...]:
@@ -48,12 +48,6 @@ class LocalVMambaSpec(MixerSpec):
             for stage, (grid, depth) in enumerate(zip(grids, self.options.depths, strict=True))
             for _ in range(depth)
         )
-
-    @property
-    @override
-    def lr(self) -> float:
-        """Inversely proportional to the width, as LocalVim's: 1e-3 where the first stage has 96 channels, 0.006 at 16."""
-        return float(f"{LR_TIMES_WIDTH / self.options.embed_dim:.2g}")
 
     @override
     def classes(self) -> tuple[type[LocalVMamba], type[LocalVMambaSupernet]]:
