@@ -11,7 +11,8 @@ import pytest
 # The benchmarks are no part of the installed package: they are found from the repository's root, as `make bench` does.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-FEW = {"curves": ["--strategy", "darts", "--strategy", "random_search", "--budget", "1", "--layouts", "1"]}
+TWO = ["--strategy", "darts", "--strategy", "random_search"]
+FEW = {"curves": [*TWO, "--budget", "1", "--layouts", "1"], "decoys": TWO, "planted": TWO}
 """What makes a benchmark of many searches one of few."""
 
 

@@ -17,15 +17,6 @@ def shown(result):
     return capture.get().splitlines()
 
 
-@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # accuracies of tiny trainings are all alike
-def test_a_tiny_run_trains_found_and_random_genotypes(tiny_run):
-    (result,) = tiny_run("alone").results
-    assert list(result["found"]) == ["darts", "evolution"]
-    assert len(result["random"]) == 2
-    assert all(0 < accuracy < 1 for accuracy in (*result["found"].values(), *result["random"]))
-    assert result["missed"] == []
-
-
 def test_the_difference_has_an_interval_and_a_probability():
     result = alone.FoundAgainstRandom({"a": 0.83, "b": 0.81}, [0.80, 0.79, 0.82], "title")
     mean, low, high = result.difference

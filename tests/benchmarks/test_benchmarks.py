@@ -50,6 +50,15 @@ def test_a_tiny_run_of_curves_searches_and_trains_what_was_found(tiny_run):
     assert list(result["known"]) == ["hilbert"]
 
 
+@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # accuracies of tiny trainings are all alike
+def test_a_tiny_run_of_alone_trains_found_and_random_genotypes(tiny_run):
+    (result,) = tiny_run("alone").results
+    assert list(result["found"]) == ["darts", "evolution"]
+    assert len(result["random"]) == 2
+    assert all(0 < accuracy < 1 for accuracy in (*result["found"].values(), *result["random"]))
+    assert result["missed"] == []
+
+
 def test_the_command_tells_the_machine_and_names_the_peers(tmp_path):
     file = tmp_path / "figures.json"
     line = [sys.executable, "-m", "benchmarks", "scan", "--tiny", "--repeats", "1", "--json", str(file)]
