@@ -25,7 +25,7 @@ NAME = "conformance"
 """What the strategy and the images are registered as while the suite runs."""
 TRAIN = {
     "epochs": 2, "batch_size": 16, "limit": 96, "checkpoint_steps": 2, "threads": 1, "accelerator": "cpu",
-    "patch_size": 2, "depth": 2, "drop_path": 0.1, "scan_backend": "torch",
+    "patch_size": 2, "depth": 2, "drop_path": 0.1, "scan_backend": "torch", "mixture": "keep",
 }  # fmt: skip
 DIGITS = ImageShape(8, 8, channels=1, classes=10)
 Moment = tuple[str, int]

@@ -47,7 +47,7 @@ def test_its_settings_are_readable_and_what_it_would_be_follows(call, tiny, here
 
 
 def test_a_number_of_genotypes_beyond_64_bits_is_told_in_words(call, tiny, here):
-    facts = json.loads(call(*tiny, "--space", "wide32", "--set", "depth=9", "--dry-run", "--json").out)
+    facts = json.loads(call(*tiny, "--space", "wide32", "--set", "depth=5", "--dry-run", "--json").out)
     assert "e+" in facts["space"]["genotypes"]
 
 

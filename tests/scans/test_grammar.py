@@ -27,7 +27,7 @@ BASES = (
     *("atrous2", "atrous3", "random:7"),
 )
 SUFFIXES = ("_t", "_lr", "_ud", "_flip")
-GRIDS = [(h, w) for h, w in product(range(1, 8), repeat=2)]
+GRIDS = list(product((1, 2, 3, 4, 7), repeat=2))
 
 bases = st.sampled_from(BASES)
 suffixes = st.lists(st.sampled_from(SUFFIXES), max_size=8).map("".join)

@@ -22,8 +22,8 @@ VMAMBA = {"model": "local_vmamba_nano", "image_size": 32}
 VIM = {"model": "vim_tiny", "image_size": 32, "patch_size": 8, "depth": 4}
 QUICK = [
     {"model": "local_vim_nano", "batch_size": 64},
-    {**VMAMBA, "space": "wide32", "batch_size": 32},
-    {**VIM, "space": "global4", "batch_size": 32},
+    {**VMAMBA, "space": "wide32", "batch_size": 16},
+    {**VIM, "space": "global4", "batch_size": 16},
 ]
 GRID = [
     {**model, "space": space, "batch_size": batch}
