@@ -46,34 +46,62 @@ def scansearch(site, tmp_path):
     return run
 
 
-def listing(scansearch, *arguments: str):
-    done = scansearch(*arguments, "--json")
+LISTINGS = (
+    *(
+        "spaces",
+        "doctor",
+        "strategies",
+        "strategies lottery",
+        "models",
+        "models slime",
+        "scans",
+        "figures",
+        "exporters",
+    ),
+    *("scans snail --grid 3x3", "scans snail_flip --grid 1x3"),
+)
+ALL = """
+import contextlib, io, json, sys
+from scansearch.cli.main import app
+shown = {}
+for line in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        app([*line.split(), "--json"])
+    shown[line] = json.loads(out.getvalue())
+print(json.dumps(shown))
+"""
+
+
+@pytest.fixture(scope="module")
+def listings(site):
+    """What the command line lists, each as data, in one process that sees the plug-in."""
+    done = subprocess.run([sys.executable, "-c", ALL, *LISTINGS], capture_output=True, text=True, env=seeing(site))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_the_space_is_listed_beside_the_built_in_ones(scansearch):
-    spaces = {space["name"]: space for space in listing(scansearch, "spaces")}
+def test_the_space_is_listed_beside_the_built_in_ones(listings):
+    spaces = {space["name"]: space for space in listings["spaces"]}
     assert {"default8", "garden"} <= set(spaces)
     assert spaces["garden"]["candidates"] == ["snail", "snail_flip", "h", "v", "w2"]
 
 
-def test_doctor_knows_the_backend(scansearch):
-    backends = {backend["name"]: backend for backend in listing(scansearch, "doctor")["backends"]}
+def test_doctor_knows_the_backend(listings):
+    backends = {backend["name"]: backend for backend in listings["doctor"]["backends"]}
     assert {"cpu", "torch", "shell"} <= set(backends)
     assert backends["shell"]["available"]
     assert not backends["shell"]["chosen"]
     assert "an example of a plug-in" in backends["shell"]["reason"]
 
 
-def test_the_strategy_is_listed_with_its_settings(scansearch):
-    assert {"darts", "lottery"} <= {strategy["name"] for strategy in listing(scansearch, "strategies")}
-    assert "hold" in [option["name"] for option in listing(scansearch, "strategies", "lottery")["settings"]["strategy"]]
+def test_the_strategy_is_listed_with_its_settings(listings):
+    assert {"darts", "lottery"} <= {strategy["name"] for strategy in listings["strategies"]}
+    assert "hold" in [option["name"] for option in listings["strategies lottery"]["settings"]["strategy"]]
 
 
-def test_the_model_is_listed_with_its_options(scansearch):
-    assert {"local_vim_tiny", "slime"} <= {model["name"] for model in listing(scansearch, "models")}
-    options = {option["name"]: option for option in listing(scansearch, "models", "slime")["options"]}
+def test_the_model_is_listed_with_its_options(listings):
+    assert {"local_vim_tiny", "slime"} <= {model["name"] for model in listings["models"]}
+    options = {option["name"]: option for option in listings["models slime"]["options"]}
     assert options["depth"] == {"name": "depth", "default": 2, "takes": "integer 1 to 100", "description": "Layers."}
 
 
@@ -88,22 +116,22 @@ def test_its_options_are_checked_in_one_line(scansearch):
     )
 
 
-def test_the_scan_order_is_listed_and_works(scansearch):
-    assert "snail" in {family["name"] for family in listing(scansearch, "scans")}
-    assert listing(scansearch, "scans", "snail", "--grid", "3x3")["indices"] == [0, 1, 2, 5, 8, 7, 6, 3, 4]
-    assert listing(scansearch, "scans", "snail_flip", "--grid", "1x3")["indices"] == [2, 1, 0]
+def test_the_scan_order_is_listed_and_works(listings):
+    assert "snail" in {family["name"] for family in listings["scans"]}
+    assert listings["scans snail --grid 3x3"]["indices"] == [0, 1, 2, 5, 8, 7, 6, 3, 4]
+    assert listings["scans snail_flip --grid 1x3"]["indices"] == [2, 1, 0]
 
 
-def test_the_figure_is_listed_and_drawn_of_several_runs(scansearch, tmp_path):
-    assert {"name": "tastes", "of": "runs"}.items() <= listing(scansearch, "figures")[-1].items()
+def test_the_figure_is_listed_and_drawn_of_several_runs(scansearch, listings, tmp_path):
+    assert {"name": "tastes", "of": "runs"}.items() <= listings["figures"][-1].items()
     done = scansearch("plot", "local_vim_tiny", "vim_tiny", "--figure", "tastes")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [f"local_vim_tiny-vim_tiny-tastes.{kind}" for kind in ("png", "svg")]
     assert (tmp_path / "local_vim_tiny-vim_tiny-tastes.png").stat().st_size > 1000
 
 
-def test_the_exporter_is_listed_and_says_where_it_does_not_apply(scansearch, tmp_path):
-    assert "directions" in [exporter["name"] for exporter in listing(scansearch, "exporters")]
+def test_the_exporter_is_listed_and_says_where_it_does_not_apply(scansearch, listings, tmp_path):
+    assert "directions" in [exporter["name"] for exporter in listings["exporters"]]
     refused = scansearch("export", "local_vim_tiny", "--to", "directions")
     assert (refused.returncode, refused.stderr) == (2, "error: no layer keeps a snail\n")
     (tmp_path / "g.json").write_text('[["snail", "h"], ["h", "v"]]')

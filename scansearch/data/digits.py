@@ -40,7 +40,9 @@ def _file() -> Path:
     folders = (spec and spec.submodule_search_locations) or ()
     found = [path for folder in folders if (path := Path(folder, "datasets", "data", "digits.csv.gz")).is_file()]
     if not found:
-        raise ScansearchError("the digits come with scikit-learn, which is not installed whole: pip install scikit-learn")
+        raise ScansearchError(
+            "the digits come with scikit-learn, which is not installed whole: pip install scikit-learn"
+        )
     return found[0]
 
 

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 TWO = ["--strategy", "darts", "--strategy", "random_search"]
-FEW = {"curves": [*TWO, "--budget", "1", "--layouts", "1"], "decoys": TWO, "planted": TWO}
+FEW = {"curves": [*TWO, "--budget", "1", "--layouts", "1"], "decoys": TWO, "planted": TWO, "proposals": TWO}
 """What makes a benchmark of many searches one of few."""
 
 
