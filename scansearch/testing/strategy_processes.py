@@ -29,7 +29,7 @@ from scansearch.training.launch import launch
 
 # What a process needs is imported once, in a server that forks: it takes longer than the searches.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__, "sklearn.datasets"])
+PROCESSES.set_forkserver_preload([__name__])
 LIMIT_S = 120
 
 

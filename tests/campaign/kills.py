@@ -138,14 +138,13 @@ def warm_up() -> None:
     import matplotlib.figure
     import optuna
     import pandas
-    import sklearn.datasets
     import torch
 
     import scansearch.searching.assemble
     from scansearch.registry import DATASETS, EXPORTERS, FIGURES, MODELS, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES
 
     torch.set_num_threads(1)
-    assert all((matplotlib.figure, optuna, pandas, sklearn.datasets, scansearch.searching.assemble))
+    assert all((matplotlib.figure, optuna, pandas, scansearch.searching.assemble))
     for registry in (DATASETS, EXPORTERS, MODELS, FIGURES, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES):
         for name in registry:
             registry.get(name)

@@ -34,3 +34,9 @@ def test_the_default_split_never_changes() -> None:
 def test_a_data_root_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScansearchError, match="take no data root"):
         DIGITS.load(tmp_path)
+
+
+def test_without_scikit_learn_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scansearch.data.digits.find_spec", lambda name: None)
+    with pytest.raises(ScansearchError, match=r"not installed whole: pip install scikit-learn$"):
+        DIGITS.load()
