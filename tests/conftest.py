@@ -23,13 +23,18 @@ def _a_clean_checkout():
     root = Path(__file__).parents[1]
     before = set(root.glob("[!.]*"))
     yield
-    gc.unfreeze()
     left = {path.name for path in set(root.glob("[!.]*")) - before}
     assert not left, f"tests left {sorted(left)} in the repository"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _objects_that_were_let_be_can_go():
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _old_objects_are_let_be():
+def _old_objects_are_let_be(_objects_that_were_let_be_can_go):
     """Memory is counted after a search for unreachable cycles, which would pass through all that imports left, a quarter of a second."""
     yield
     gc.collect()

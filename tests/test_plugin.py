@@ -47,26 +47,19 @@ def scansearch(site, tmp_path):
 
 
 LISTINGS = (
-    *(
-        "spaces",
-        "doctor",
-        "strategies",
-        "strategies lottery",
-        "models",
-        "models slime",
-        "scans",
-        "figures",
-        "exporters",
-    ),
-    *("scans snail --grid 3x3", "scans snail_flip --grid 1x3"),
+    *("spaces", "doctor", "strategies", "strategies lottery", "models", "models slime", "figures", "exporters"),
+    *("scans", "scans snail --grid 3x3", "scans snail_flip --grid 1x3"),
 )
 ALL = """
 import contextlib, io, json, sys
 from scansearch.cli.main import app
 shown = {}
 for line in sys.argv[1:]:
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
-        app([*line.split(), "--json"])
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            app([*line.split(), "--json"])
+        except SystemExit as end:
+            assert not end.code, (line, end.code)
     shown[line] = json.loads(out.getvalue())
 print(json.dumps(shown))
 """

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scansearch.data.augment_settings import AugmentSettings
 from scansearch.data.dataset import DatasetSpec
@@ -28,22 +29,27 @@ def read_digits(root: Path | None) -> Parts:
             f"digits come with scikit-learn and take no data root, but got {root}; leave it out, or search on your own "
             "images with --data imagefolder or --data npz"
         )
-    rows = np.loadtxt(_file(), delimiter=",", dtype=np.int64)
-    pixels = np.rint(rows[:, :-1].reshape(-1, 8, 8) * (255 / GREY_LEVELS)).astype(np.uint8)
-    split = TensorSplit(torch.from_numpy(pixels)[:, None], torch.from_numpy(rows[:, -1].copy()))
+    table = _table()
+    pixels = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / GREY_LEVELS)).astype(np.uint8)
+    split = TensorSplit(torch.from_numpy(pixels)[:, None], torch.from_numpy(table[:, -1].copy()))
     return Parts(split, tuple(str(digit) for digit in range(10)))
 
 
-def _file() -> Path:
-    """The table that ``sklearn.datasets.load_digits`` reads. Found without an import of scikit-learn, which takes over a second."""
+def _table() -> NDArray[np.int64]:
+    """The 64 pixels of each image and its digit (1797, 65).
+
+    They come from the file that ``load_digits`` reads, for an import of scikit-learn takes over a second; where a version of it keeps the
+    file in another place, from ``load_digits``.
+    """
     spec = find_spec("sklearn")
-    folders = (spec and spec.submodule_search_locations) or ()
-    found = [path for folder in folders if (path := Path(folder, "datasets", "data", "digits.csv.gz")).is_file()]
-    if not found:
-        raise ScansearchError(
-            "the digits come with scikit-learn, which is not installed whole: pip install scikit-learn"
-        )
-    return found[0]
+    for folder in (spec and spec.submodule_search_locations) or ():
+        file = Path(folder, "datasets", "data", "digits.csv.gz")
+        if file.is_file():
+            return np.loadtxt(file, delimiter=",", dtype=np.int64)
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return np.column_stack([bunch.data, bunch.target]).astype(np.int64)
 
 
 DIGITS = DatasetSpec(

@@ -32,10 +32,10 @@ def made(tiny):
 def memory(monkeypatch):
     """``memory(bytes)``: as if the machine had so many, and a process needed none."""
 
-    return functools.partial(alone, monkeypatch)
+    return functools.partial(have, monkeypatch)
 
 
-def alone(patch, total):
+def have(patch, total):
     patch.setattr("scansearch.searching.memory_fit.device_memory", lambda device: int(total))
     patch.setattr("scansearch.searching.memory_fit.PROCESS", 0)
     patch.setattr("scansearch.searching.memory_fit.PIECES", 0)
@@ -46,7 +46,7 @@ def needs(tiny):
     """The bytes that each way of running its directions needs in a search of batches of 96."""
     config = tiny(mixture="auto", scan_backend="cpu", batch_size=96)
     with run_numerics(), pytest.MonkeyPatch.context() as patch:
-        alone(patch, 1)
+        have(patch, 1)
         _, fabric = join(config.machine)
         parts = assemble(config, fabric, Silent())
         device, images = device_of(parts, config), batch_of(parts, config)
