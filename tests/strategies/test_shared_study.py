@@ -76,6 +76,28 @@ def test_what_another_worker_judges_now_is_drawn_again():
     assert proposals.next([], 0, {first})[1] != first
 
 
+def test_what_the_sampler_would_not_let_go_of_is_drawn():
+    part = worker("", sampler="tpe", trials=30)
+    proposals, judge, known = Proposals(part.space, "tpe", 0, 30), Worth(), []
+    for number in range(30):
+        trial, first, _ = proposals.next(known, number, set())
+        # With a value for each genotype that grows with its directions, TPE soon proposes the same ten times.
+        if all(proposals._proposed(number, attempt, drawn=False)[1] == first for attempt in range(10)):
+            break
+        told = create_trial(params=trial.params, distributions=trial.distributions, value=judge._ask(first))
+        told.number = number
+        known.append(told)
+    else:
+        pytest.fail("TPE never stayed with its best")
+    assert proposals.next(known, number, {first})[1] != first
+
+
+def test_the_only_genotype_of_a_space_is_judged_by_all():
+    part = strategy("optuna_search", ToySupernet(count=2), space(count=2, keep=2))
+    _, only, _ = Proposals(part.space, "random", 0, 10).next([], 0, set())
+    assert Proposals(part.space, "random", 0, 10).next([], 0, {only})[1] == only
+
+
 @pytest.mark.slow
 def test_processes_that_make_a_database_at_once(tmp_path):
     code = (

@@ -75,13 +75,14 @@ class Proposals:
         Args:
             known: The finished trials of the study, and those that were refused, by number.
             number: Number of the trial that it is for.
-            elsewhere: Genotypes that other workers judge now; one of these is drawn again, at most 10 times.
+            elsewhere: Genotypes that other workers judge now; instead of one of these the sampler proposes another one, at most 10
+                times (TPE often stays with its best), and then one is drawn, at most 10 times (a space may have no other).
         """
         for trial in known:
             if trial.number not in self.learned:
                 self._learn(trial)
-        for attempt in range(TRIES):
-            trial, choice = self._proposed(number, attempt)
+        for attempt in range(2 * TRIES):
+            trial, choice = self._proposed(number, attempt, drawn=attempt >= TRIES)
             if choice is None or choice not in elsewhere:
                 break
         return Proposal(trial, choice, number)
@@ -107,11 +108,12 @@ class Proposals:
     def _complete(self) -> list[FrozenTrial]:
         return [trial for trial in self.learned.values() if trial.state == TrialState.COMPLETE]
 
-    def _proposed(self, number: int, attempt: int) -> tuple[FrozenTrial, Choice | None]:
+    def _proposed(self, number: int, attempt: int, *, drawn: bool) -> tuple[FrozenTrial, Choice | None]:
         seed = (self.seed * 1_000_003 + attempt * 100_003 + number) % MOST_SEEDS
         random = torch.Generator().manual_seed(seed)
         self.study.sampler = self._sampler(seed)
-        asked = self._ask(views.to_parameters(self.space, self._drawn(random, number), random) if self._first else None)
+        given = views.to_parameters(self.space, self._drawn(random, number), random) if drawn or self._first else None
+        asked = self._ask(given)
         nearest = views.from_parameters(self.space, asked.params)
         if not self.constrained or self._excess(asked) <= 0:
             return asked, nearest
