@@ -46,8 +46,7 @@ def _kept(s: Layer) -> dict[str, float]:
         "step sizes, B and C": g * s.projected,
         "step sizes of all channels": g * p,
         "states before tiles of the scan": g * _tile(s).count(s.tokens) * s.state,
-        "result of the scan": g * p,
-        "the same, gated, in token order": g * p,
+        "result of the scan, gated, in token order": g * p,
         "mean and scale of a LayerNorm": g * 2 * s.rows,
         "the same, weighed by SCAttn": g * p,
     }
@@ -62,7 +61,7 @@ def _split(s: Layer) -> Pass:
 
 
 def _forward(s: Layer, calls: int) -> list[Pass]:
-    """Forward. A call first copies x and z, which lie side by side; the scan takes N exponentials and one for softplus."""
+    """Forward. A call first copies x and z, which lie side by side; the scan takes N exponentials, for softplus and gate one each."""
     g, p = s.directions, s.plane
     states = _tile(s).count(s.tokens) * s.state
     return [
@@ -72,13 +71,12 @@ def _forward(s: Layer, calls: int) -> list[Pass]:
         Pass("dt_proj", g * s.steps, g * p, multiply_adds=g * s.rank * p),
         Pass("copies of B and C", g * 2 * s.maps, g * 2 * s.maps),
         Pass(
-            "scan",
-            g * (2 * p + 2 * s.maps),
+            "scan, gate, into token order",
+            g * (3 * p + 2 * s.maps),
             g * (p + states),
-            g * (s.states + 1) * p,
+            g * (s.states + 2) * p,
             g * FORWARD_OPERATIONS * s.states * p,
         ),
-        Pass("gate, into token order", g * 2 * p, g * p, g * p),
         Pass("SCAttn: mean and scale", g * p, g * 2 * s.rows),
         Pass("SCAttn: mean over tokens", g * (p + 2 * s.rows), 0),
         Pass("SCAttn: weigh", g * p, g * p),
@@ -88,7 +86,7 @@ def _forward(s: Layer, calls: int) -> list[Pass]:
 
 
 def _backward(s: Layer, calls: int) -> list[Pass]:
-    """Backward. The scan takes 2 N + 4 exponentials: decays at and after each step, softplus of it and its neighbours, and its slope.
+    """Backward. The scan takes 2 N + 5 exponentials: decays at and after each step, softplus of it and its neighbours, its slope, the gate.
 
     Gradients of B and C are written in parts, one a block of channels, and added up, so that they come out the same every time.
     """
@@ -100,18 +98,17 @@ def _backward(s: Layer, calls: int) -> list[Pass]:
         Pass("SCAttn, backward: weigh", g * 2 * p, g * p),
         Pass("SCAttn, backward: norm, added", g * 2 * (p + s.rows), g * p),
         Pass("backward: copies of x and z", calls * 2 * p, calls * 2 * p),
-        Pass("gate, backward: result", g * 2 * p, g * p, g * p),
-        Pass("gate, backward: z", g * 2 * p + calls * p, calls * p, calls * p),
         Pass("backward: copies of B and C", g * 2 * s.maps, g * 2 * s.maps),
         Pass("scan, backward: zeros to add to", 0, g * 4 * s.state),
         Pass(
-            "scan, backward",
-            g * (3 * p + 2 * s.maps + states),
-            g * (2 * p + parts),
-            g * (2 * s.states + 4) * p,
-            g * BACKWARD_OPERATIONS * s.states * p,
+            "scan and gate, backward",
+            g * (4 * p + 2 * s.maps + states),
+            g * (3 * p + parts),
+            g * (2 * s.states + 5) * p,
+            g * (BACKWARD_OPERATIONS + 1) * s.states * p,
         ),
         Pass("scan, backward: sums of parts", g * (parts + s.state), g * 2 * s.maps),
+        Pass("gate, backward: sum over directions", g * p, calls * p),
         Pass("dt_proj, backward: weight", g * (p + s.steps), 0, multiply_adds=g * s.rank * p),
         Pass("dt_proj, backward: input", g * p, g * s.steps, multiply_adds=g * s.rank * p),
         Pass("dt, B and C side by side", g * s.projected, g * s.projected),

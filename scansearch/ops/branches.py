@@ -11,7 +11,7 @@ from scansearch.ops.gather import gather_rows
 from scansearch.ops.mixing import mixture
 from scansearch.ops.parameters import BranchParameters, Orders
 from scansearch.ops.scan import selective_scan_grouped
-from scansearch.ops.shapes import check_branches, expect, expect_tensors, floating, same_device
+from scansearch.ops.shapes import ScanInputs, check_branches, expect, expect_tensors, floating, same_device
 from scansearch.ops.token_order import reorder_conv_silu, restore_gate, restore_order
 
 
@@ -26,9 +26,9 @@ def direction_branches(
     """The output of every direction in token order.
 
     A direction visits the tokens in its order, convolves them (or not), draws step sizes and maps from them, scans, and puts
-    the result back, times SiLU(z) if there is a gate. A backend may do it in one; else ``reorder_conv_silu``,
-    ``selective_scan_grouped`` and ``restore_gate`` do. The scan adds up many small steps: in half and mixed precision it runs in
-    float32, as LocalMamba's does.
+    the result back, times SiLU(z) if there is a gate. A backend may do it in one, or its last two parts; else
+    ``reorder_conv_silu``, ``selective_scan_grouped`` and ``restore_gate`` do. The scan adds up many small steps: in half and
+    mixed precision it runs in float32, as LocalMamba's does.
 
     Args:
         x: Tokens (B, L, D); may be a slice of a larger tensor.
@@ -105,12 +105,20 @@ def _composed(
     delta = torch.bmm(dt, p.dt_proj_weight.transpose(1, 2)).view(u.shape).to(wide)
     B, C = (t.reshape(groups, batch, length, states).to(wide) for t in (B, C))
     A = -torch.exp(p.A_log.to(wide))
-    bias = p.dt_proj_bias.to(wide)
-    y = selective_scan_grouped(u, delta, A, B, C, p.D.to(wide), delta_bias=bias, backend=backend)
-    if z is None:
-        return restore_order(y, *orders, backend=backend)
     # The gate is reordered like the tokens and back again: in token order it is the gate itself.
-    return restore_gate(y, z.to(wide), *orders, backend=backend)
+    gate = None if z is None else z.to(wide)
+    inputs = ScanInputs(u, delta, A, B, C, p.D.to(wide), None, p.dt_proj_bias.to(wide))
+    return _scan_restored(inputs, gate, orders, backend)
+
+
+def _scan_restored(inputs: ScanInputs, z: torch.Tensor | None, orders: Orders, backend: str) -> torch.Tensor:
+    chosen: Any = coarse_backend(backend, "scan_restore", *inputs, z, *orders)
+    if chosen is not None:
+        result: torch.Tensor = chosen.scan_restore(inputs, z, *orders)
+        return result
+    u, delta, A, B, C, D, _, bias = inputs
+    y = selective_scan_grouped(u, delta, A, B, C, D, delta_bias=bias, backend=backend)
+    return restore_order(y, *orders, backend=backend) if z is None else restore_gate(y, z, *orders, backend=backend)
 
 
 def _visited(x: torch.Tensor, orders: Orders, p: BranchParameters, backend: str) -> torch.Tensor:

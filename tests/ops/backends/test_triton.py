@@ -8,7 +8,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comparison import LEAST, assert_close, outcome
-from scan_inputs import scan, scan_inputs
+from scan_inputs import restored_inputs, scan, scan_inputs
 
 from scansearch import ops
 from scansearch.ops.backends import dispatch
@@ -90,6 +90,24 @@ def test_restoring_under_a_gate(padded):
         return ops.restore_gate(y, z, order, inverse, backend=backend)
 
     assert_close(restore, [torch.randn(2, 3, order.shape[1], 21), torch.randn(3, tokens, 21)], "triton", tolerance=5e-6)
+
+
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "extra"), [((1, 1, 1, 1, 1), 0), ((2, 2, 33, 17, 3), 5), ((1, 2, 64, 16, 1), 0)], ids=str
+)
+def test_the_scan_whose_results_stand_where_their_tokens_do(shape, extra, gated):
+    tensors, operation = restored_inputs(*shape, extra=extra, gated=gated)
+    assert_close(operation, tensors, "triton", tolerance=5e-6, least=LEAST)
+
+
+def test_branches_keep_no_result_of_the_scan_before_its_gate(monkeypatch):
+    calls = []
+    monkeypatch.setattr(type(TRITON), "restore_gate", lambda *given: calls.append("restore_gate"))
+    monkeypatch.setattr(type(TRITON), "scan", lambda *given: calls.append("scan"))
+    tensors, operation = restored_inputs(1, 1, 3, 2, 1)
+    assert operation(*tensors, backend="triton").shape == (1, 1, 3, 2)
+    assert not calls
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 2, 70, 21), (2, 1, 3, 64)])

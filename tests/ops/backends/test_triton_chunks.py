@@ -8,7 +8,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comparison import LEAST, assert_close, outcome
-from scan_inputs import scan, scan_inputs
+from scan_inputs import restored_inputs, scan, scan_inputs
 
 from scansearch import ops
 from scansearch.ops.backends.triton import launch_scan, tiles
@@ -23,7 +23,7 @@ def chunked(monkeypatch):
     made, real = [], launch_scan._carry
 
     def noted(*arguments, **more):
-        made.append(-(-arguments[0].shape[2] // 4))
+        made.append(-(-arguments[1].shape[2] // 4))
         real(*arguments, **more)
 
     for name, value in {"MOST_STEPS": 4, "LONG": 1, "LEAST_SPAN": 1, "FULL": 10**6}.items():
@@ -75,6 +75,13 @@ def test_without_softplus_in_chunks(chunked):
     tensors[1], tensors[7] = tensors[1].abs(), tensors[7].abs()
     assert_close(plain, tensors, "triton", tolerance=5e-6)
     assert chunked
+
+
+@pytest.mark.parametrize("gated", [True, False])
+def test_results_where_their_tokens_stand_in_chunks(gated, chunked):
+    tensors, operation = restored_inputs(2, 1, 9, 5, 2, extra=2, gated=gated)
+    assert_close(operation, tensors, "triton", tolerance=5e-6, least=LEAST)
+    assert len(chunked) == 2
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def launch(dtype, *names):
 
 launch(torch.float32)
 tiles.LONG, tiles.FULL, tiles.LEAST_SPAN = 1, 10**6, 1
-launch(torch.float32, "scan")
+launch(torch.float32, "scan", "scan_restore")
 # What is 1 becomes a constant of the kernel: here nothing is.
 self_check.BATCH, self_check.LENGTH, tiles.LEAST_SPAN = 2, 135, 2
 launch(torch.bfloat16)

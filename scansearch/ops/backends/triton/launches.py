@@ -14,11 +14,14 @@ ANY_DEVICE = "CompositeExplicitAutograd"
 
 
 def _scan(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, softplus: bool
-) -> tuple[Tensor, Tensor]:
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, z: Tensor, order: Tensor, tokens: int,
+    softplus: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     from scansearch.ops.backends.triton.launch_scan import kept_shape
 
-    return u.new_empty(u.shape), u.new_empty(kept_shape(u.shape, A.shape[2]), dtype=torch.float32)
+    (groups, batch, _, width), states = u.shape, A.shape[2]
+    kept = u.new_empty(kept_shape(u.shape, states), dtype=torch.float32)
+    return u.new_empty(groups, batch, tokens, width), kept
 
 
 def _gate(y: Tensor, z: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
@@ -31,10 +34,10 @@ def _norm_reduce(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 SCAN = Operator(
     "triton_scan",
-    "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D, Tensor bias, bool softplus",
+    "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D, Tensor bias, Tensor z, Tensor order, int tokens, bool softplus",
     _scan,
     f"{HOME}.launch_scan",
-    gradients=7,
+    gradients=8,
     kept=1,
     key=ANY_DEVICE,
 )

@@ -46,8 +46,22 @@ def _distance(found: Tensor, wanted: Tensor) -> float:
     return float((found.cpu().double() - wanted).abs().max() / wanted.abs().max())
 
 
+def _scan(u: Tensor, *others: Tensor) -> Tensor:
+    return SCAN(u, *others, u.new_empty(0), u.new_empty(0, dtype=torch.int64), u.shape[2], True)
+
+
 def _scan_by_formula(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> Tensor:
     return REFERENCE.scan(ScanInputs(u, delta, A, B, C, D, None, bias), True)
+
+
+def _scan_restore(*t: Tensor) -> Tensor:
+    *scanned, z, order, inverse = t
+    return SCAN(*scanned, z, order, inverse.shape[1], True)
+
+
+def _scan_restore_by_formula(*t: Tensor) -> Tensor:
+    *scanned, z, order, inverse = t
+    return REFERENCE.restore_gate(_scan_by_formula(*scanned), z, order, inverse)
 
 
 def _all_read(read: tuple[Tensor, ...]) -> Tensor:
@@ -83,7 +97,12 @@ def _cases() -> dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Ten
         draw(*constants),
     ]
     return {
-        "scan": (lambda *t: SCAN(*t, True), _scan_by_formula, scan),
+        "scan": (_scan, _scan_by_formula, scan),
+        "scan_restore": (
+            _scan_restore,
+            _scan_restore_by_formula,
+            [*scan, draw(BATCH, LENGTH, WIDTH), order, inverse],
+        ),
         "reorder_conv_silu": (
             lambda x, order, weight, bias: VISIT(x, weight, bias, order),
             REFERENCE.reorder_conv_silu,

@@ -11,14 +11,14 @@ chunk's first step is what leaves it.
 import triton
 import triton.language as tl
 
-from scansearch.ops.backends.triton.tiled_scan import LOG2_E, _steps
+from scansearch.ops.backends.triton.tiled_scan import LOG2_E, _steps, _tokens
 
 
 @triton.jit
 def chunk_ends(
-    value, delta, A, bias, maps, ends, sums, length, width, batch, span,
-    BACKWARD: tl.constexpr, STATES: tl.constexpr, ROWS: tl.constexpr, SOFTPLUS: tl.constexpr,
-    STEPS: tl.constexpr, CHANNELS: tl.constexpr,
+    value, delta, A, bias, maps, z, order, ends, sums, length, tokens, width, batch, span,
+    BACKWARD: tl.constexpr, RESTORED: tl.constexpr, GATED: tl.constexpr, STATES: tl.constexpr, ROWS: tl.constexpr,
+    SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Ends (panels, chunks, STATES, width) of u and B, or BACKWARD of dy and C, and sums (panels, chunks, width). ROWS >= STATES."""
     panel, block, chunk = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
@@ -26,7 +26,9 @@ def chunk_ends(
     channels = block * CHANNELS + tl.arange(0, CHANNELS)
     inside = channels < width
     step, number = tl.arange(0, STEPS), tl.arange(0, ROWS)
-    value += panel * length * width
+    value += panel * (tokens if BACKWARD else length) * width
+    z += (panel % batch) * tokens * width
+    order += group * length
     delta += panel * length * width
     maps += panel * length * STATES
     A += group * width * STATES
@@ -42,7 +44,13 @@ def chunk_ends(
         rows = tile * STEPS + step
         valid = rows < length
         mask = valid[:, None] & inside[None]
-        given = tl.load(value + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32)
+        token = _tokens(order, rows, valid, RESTORED and BACKWARD)
+        spot = token[:, None] * width + channels[None]
+        shown = (token >= 0)[:, None] & inside[None]
+        given = tl.load(value + spot, mask=shown, other=0.0).to(tl.float32)
+        if GATED and BACKWARD:
+            gate = tl.load(z + spot, mask=shown, other=0.0).to(tl.float32)
+            given *= gate * tl.sigmoid(gate)
         _, size = _steps(delta, offset, rows, channels, mask, width, SOFTPLUS)
         whole += tl.sum(size, 0)
         if BACKWARD:

@@ -6,6 +6,9 @@ program that wrote it reads it. A program goes through a chunk of ``span`` tiles
 into it. The backward pass computes a tile's a_t h_(t-1) = a_t (a_(t-1) h_(t-2) + x_(t-1)) from the state before it; its own
 recurrence, g_t = C_t dy_t + a_(t+1) g_(t+1), runs the other way. So it takes two exponentials a state: of a_t and of a_(t+1). Sums
 over samples and blocks of channels are left to the caller, in parts: atomic additions would come in another order every time.
+
+``RESTORED``: y is written where its token stands, by the order table, and dy is read there; ``GATED``: times SiLU of the token's z. Then
+nothing keeps y: the backward pass has it as a sum over states that it knows anyway.
 """
 
 # mypy: ignore-errors
@@ -42,9 +45,15 @@ def _steps(delta, bias, rows, channels, mask, width, SOFTPLUS: tl.constexpr):
 
 
 @triton.jit
+def _tokens(order, rows, valid, RESTORED: tl.constexpr):
+    """Where the results of steps stand; -1: nowhere."""
+    return tl.load(order + rows, mask=valid, other=-1) if RESTORED else tl.where(valid, rows, -1).to(tl.int64)
+
+
+@triton.jit
 def scan_forward(
-    u, delta, A, B, C, D, bias, y, kept, length, width, batch, tiles, span,
-    STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
+    u, delta, A, B, C, D, bias, z, order, y, kept, length, tokens, width, batch, tiles, span, RESTORED: tl.constexpr,
+    GATED: tl.constexpr, STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """y, and the state before every tile: ``kept`` (panels, tiles, STATES, width), where those before chunks are there already."""
     panel, block, chunk = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
@@ -54,7 +63,9 @@ def scan_forward(
     step = tl.arange(0, STEPS)
     u += panel * length * width
     delta += panel * length * width
-    y += panel * length * width
+    y += panel * tokens * width
+    z += (panel % batch) * tokens * width
+    order += group * length
     B += panel * length * STATES
     C += panel * length * STATES
     A += group * width * STATES
@@ -81,16 +92,22 @@ def scan_forward(
             result += h * out[:, None]
             after = place + STATES * width
             tl.store(after[None] + 0 * step[:, None], h, mask=last)
-        tl.store(y + rows[:, None] * width + channels[None], result.to(y.dtype.element_ty), mask=mask)
+        token = _tokens(order, rows, valid, RESTORED)
+        shown = (token >= 0)[:, None] & inside[None]
+        if GATED:
+            gate = tl.load(z + token[:, None] * width + channels[None], mask=shown, other=0.0).to(tl.float32)
+            result *= gate * tl.sigmoid(gate)
+        tl.store(y + token[:, None] * width + channels[None], result.to(y.dtype.element_ty), mask=shown)
         tl.debug_barrier()
 
 
 @triton.jit
 def scan_backward(
-    dy, u, delta, A, B, C, D, bias, kept, du, ddelta, dA, dB, dC, dD, dbias, carry, length, width, batch, tiles, span,
-    STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr,
+    dy, u, delta, A, B, C, D, bias, z, order, kept, du, ddelta, dA, dB, dC, dD, dbias, dz, carry, length, tokens, width, batch, tiles,
+    span, RESTORED: tl.constexpr, GATED: tl.constexpr, STATES: tl.constexpr, SOFTPLUS: tl.constexpr, STEPS: tl.constexpr,
+    CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """All gradients: dD and dbias (panels, chunks, width), dB and dC (blocks, panels, length, STATES), in parts.
+    """All gradients, in parts: dD, dbias (panels, chunks, width), dB, dC (blocks, panels, length, STATES), dz (panels, tokens, width).
 
     What goes from tile to tile, ``carry`` and dA, is (2, panels, chunks, STATES, width), read from one half and written to the other:
     in one place, a thread could read what another has just written. ``carry`` begins in the first half, and dA ends there.
@@ -104,7 +121,10 @@ def scan_backward(
     for_panel = panel * length * width
     u += for_panel
     delta += for_panel
-    dy += for_panel
+    dy += panel * tokens * width
+    dz += panel * tokens * width
+    z += (panel % batch) * tokens * width
+    order += group * length
     du += for_panel
     ddelta += for_panel
     B += panel * length * STATES
@@ -129,7 +149,14 @@ def scan_backward(
         valid = rows < length
         mask = valid[:, None] & inside[None]
         value = tl.load(u + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32)
-        given = tl.load(dy + rows[:, None] * width + channels[None], mask=mask, other=0.0).to(tl.float32)
+        token = _tokens(order, rows, valid, RESTORED)
+        place = token[:, None] * width + channels[None]
+        shown = (token >= 0)[:, None] & inside[None]
+        given = tl.load(dy + place, mask=shown, other=0.0).to(tl.float32)
+        if GATED:
+            gate = tl.load(z + place, mask=shown, other=0.0).to(tl.float32)
+            given *= gate * tl.sigmoid(gate)
+            result = skip[None] * value
         raw, size = _steps(delta, offset, rows, channels, mask, width, SOFTPLUS)
         earlier = mask & (step > 0)[:, None]
         _, size_before = _steps(delta, offset, rows - 1, channels, earlier, width, SOFTPLUS)
@@ -166,11 +193,15 @@ def scan_backward(
             so_far = tl.load(dA + before, mask=inside, other=0.0)
             tl.store(dA + beyond, so_far + tl.sum(exponent * size, 0), mask=inside)
             tl.store(dB + rows * STATES + state, tl.sum(tl.where(mask, g * inflow, 0.0), 1), mask=valid)
-            tl.store(
-                dC + rows * STATES + state,
-                tl.sum(tl.where(mask, given * (left + inflow * into[:, None]), 0.0), 1),
-                mask=valid,
-            )
+            h = left + inflow * into[:, None]
+            if GATED:
+                result += h * out[:, None]
+            tl.store(dC + rows * STATES + state, tl.sum(tl.where(mask, given * h, 0.0), 1), mask=valid)
+        if GATED:
+            gate = tl.load(z + place, mask=shown, other=0.0).to(tl.float32)
+            opened = tl.sigmoid(gate)
+            slope = tl.load(dy + place, mask=shown, other=0.0).to(tl.float32) * opened * (1.0 + gate * (1.0 - opened))
+            tl.store(dz + place, result * slope, mask=shown)
         if SOFTPLUS:
             dsize *= tl.sigmoid(raw)
         dsize = tl.where(mask, dsize, 0.0)

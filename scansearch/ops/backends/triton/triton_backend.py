@@ -55,7 +55,7 @@ class Triton(OwnKernels):
 
     @override
     def supports(self, op: str, *tensors: Tensor | None) -> str | None:
-        if op == "scan" and (A := tensors[2]) is not None and A.shape[2] > MOST_STATES:
+        if op in ("scan", "scan_restore") and (A := tensors[2]) is not None and A.shape[2] > MOST_STATES:
             return f"it has up to {MOST_STATES} states, but got {A.shape[2]}"
         if op == "mixture" and (branches := tensors[0]) is not None and branches.shape[3] > MOST_CHANNELS:
             return f"it normalises up to {MOST_CHANNELS} channels, but got {branches.shape[3]}"
@@ -65,9 +65,15 @@ class Triton(OwnKernels):
 
     def scan(self, inputs: ScanInputs, delta_softplus: bool) -> Tensor:
         """See ``selective_scan_grouped``."""
-        given = scanned(inputs)
-        y: Tensor = SCAN(*given, delta_softplus)
+        given, u = scanned(inputs), inputs.u
+        y: Tensor = SCAN(*given, u.new_empty(0), u.new_empty(0, dtype=torch.int64), u.shape[2], delta_softplus)
         return gated(y, inputs.z)
+
+    def scan_restore(self, inputs: ScanInputs, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
+        """The scan of a branch, written where its tokens stand, under their gate: nothing keeps what comes before that."""
+        gate = inputs.u.new_empty(0) if z is None else z
+        result: Tensor = SCAN(*scanned(inputs), gate, order, inverse.shape[1], True)
+        return result
 
     def restore_gate(self, y: Tensor, z: Tensor | None, order: Tensor, inverse: Tensor) -> Tensor:
         """See ``scansearch.ops.restore_gate``; without z, ``restore_order``, which is a gather and needs no kernel."""
