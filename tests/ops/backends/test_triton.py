@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.library import opcheck
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comparison import LEAST, assert_close, outcome
@@ -14,6 +15,7 @@ from scansearch import ops
 from scansearch.ops.backends import dispatch
 from scansearch.ops.backends.base import FINE
 from scansearch.ops.backends.triton import self_check
+from scansearch.ops.backends.triton.launches import SCAN
 from scansearch.ops.backends.triton.triton_backend import TRITON
 from scansearch.ops.gather import inverse_of
 
@@ -99,6 +101,21 @@ def test_restoring_under_a_gate(padded):
 def test_the_scan_whose_results_stand_where_their_tokens_do(shape, extra, gated):
     tensors, operation = restored_inputs(*shape, extra=extra, gated=gated)
     assert_close(operation, tensors, "triton", tolerance=5e-6, least=LEAST)
+
+
+@pytest.mark.parametrize("form", ["scan", "restored", "gated"])
+def test_the_scan_is_an_operator_that_torch_knows_in_each_of_its_forms(form):
+    tensors, _ = restored_inputs(2, 1, 3, 2, 2)
+    order = torch.tensor([[2, -1, 0, 1], [0, 1, 2, -1]]) if form != "scan" else torch.empty(0, dtype=torch.int64)
+    u, maps = torch.randn(2, 1, 4, 2), torch.randn(2, 1, 4, 2)
+    z = tensors[7] if form == "gated" else torch.empty(0)
+    given = [u, u.clone(), tensors[2], maps, maps.clone(), *tensors[5:7], z]
+    quick = ("test_schema", "test_autograd_registration", "test_faketensor")
+    others = [order, 4 if form == "scan" else 3, True]
+    opcheck(SCAN.run, [*[t.requires_grad_() for t in given], *others], test_utils=quick)
+    plain = [t.detach() for t in given]
+    result, kept = SCAN.run(*plain, *others)
+    opcheck(SCAN.run_backward, [torch.randn_like(result), *plain, *others, kept], test_utils=quick)
 
 
 def test_branches_keep_no_result_of_the_scan_before_its_gate(monkeypatch):
