@@ -17,8 +17,8 @@ A_PIXEL = 64
 """Bytes for each number of an image, and for each logit of a dense head."""
 
 
-def at_most(parts: Parts, images: int) -> float:
-    """Bytes of the tensors of a process with so many images, loosely from above; infinite where a family counts no FLOPs.
+def at_most(parts: Parts, images: int) -> int | None:
+    """Bytes of the tensors of a process with so many images, loosely from above; ``None`` where a family counts no FLOPs.
 
     It takes a millisecond. Counting a step (``footprint.py``) takes from half a second to many, which a search that fits a
     hundred times over should not wait for.
@@ -27,7 +27,7 @@ def at_most(parts: Parts, images: int) -> float:
     try:
         flops = parts.spec.flops(FORMULAS["vmamba"], candidates, shape)
     except UnsupportedError:
-        return math.inf
+        return None
     computed = flops.fixed + sum(layer.base + sum(layer.directions.values()) for layer in flops.layers)
     pixels = math.prod(shape.size) * (shape.channels + (shape.classes if shape.dense else 0))
     parameters = parts.spec.parameters(candidates, shape, supernet=True)

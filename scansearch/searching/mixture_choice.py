@@ -99,7 +99,7 @@ def settled(parts: Parts, config: RunConfig, processes: int) -> Parts:
     if is_open(parts, config):
         choice = choose(parts, config, processes)
         parts, found = chosen(parts, choice), choice.found
-    elif not device.fits(at_most(parts, images)):
+    elif (bound := at_most(parts, images)) is None or not device.fits(bound):
         found = footprint(parts, config, parts.spec, device.room)
     if found is not None and device.fails(found.bytes_at(images)):
         raise ScansearchError(way_out(parts, config, found, device, processes))
@@ -117,7 +117,7 @@ def way_out(parts: Parts, config: RunConfig, found: Footprint, device: Device, p
         processes: How many share a batch.
     """
     batch = batch_of(parts, config)
-    now = parts.spec.options.mixture if has_mixture(parts.spec) else ""
+    now = dict(parts.spec.options)["mixture"] if has_mixture(parts.spec) else ""
     ways = {now: found}
     for name in MODES[MODES.index(now) + 1 :] if now else ():
         if not device.fits(ways[now].bytes_at(batch // processes)):

@@ -1,7 +1,6 @@
 """Two small batches give the memory of a step of any batch."""
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import assemble
 from scansearch.searching.footprint import CUT_OFF, Counted, Footprint, footprint, whole_mixture
 from scansearch.searching.memory_bound import at_most
-from scansearch.searching.mixture_choice import BEYOND
+from scansearch.searching.mixture_choice import BEYOND, settled
 from scansearch.searching.search_parts import make_loop
 from scansearch.training.events import Silent
 from scansearch.training.join import join
@@ -132,9 +131,10 @@ def test_the_mixture_of_all_candidates_gives_a_bound(made, settings):
 
 
 def test_models_that_count_no_flops_have_no_bound_by_arithmetic(made, monkeypatch):
-    parts, _ = made()
+    parts, config = made()
     monkeypatch.setattr(type(parts.spec), "flops", ModelSpec.flops)
-    assert at_most(parts, 1) == math.inf
+    assert at_most(parts, 1) is None
+    assert settled(parts, config, 1) is parts  # it is counted, and fits
 
 
 def test_processes_that_are_not_there_yet_have_copies_of_their_gradients(made):
