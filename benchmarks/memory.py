@@ -127,6 +127,12 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
 
 
+def peak_of_children() -> float:
+    """Largest resident memory that a process had which this one started and waited for, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / MEGABYTE
+
+
 def _measure_scan(name: str, tiny: bool) -> float:
     chosen = scan.contestants()[name]
     return measure(scan.forward_backward(chosen, scan.TINY["tiny"]), scan.forward_backward(chosen, _shape(tiny)))

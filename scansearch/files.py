@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,8 +19,12 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Replaces ``path`` in one step: a reader, or a process that dies, sees the old file or the new one.
+
+    Args:
+        path: The file.
+        data: What it shall hold, whole or part after part.
 
     Raises:
         RunFolderError: If the disk is full or cannot be written; ``path`` is then unchanged.
@@ -29,7 +33,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary_file(path) as (handle, temporary):
             with open(handle, "wb", closefd=False) as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
             os.fsync(handle)
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 
 from scansearch.errors import RunFolderError
 from scansearch.files import open_regular, write_bytes
+from scansearch.runs.safetensors_parts import parts_of
 from scansearch.text import brief
 
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.safetensors")
@@ -24,10 +24,10 @@ BLOCK = 1 << 20
 
 
 def pack(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """Takes the tensors out of nested dicts and lists; what is left is JSON. Dicts keep the type of their keys."""
+    """Takes the tensors out of nested dicts and lists, as they are; what is left is JSON. Dicts keep the type of their keys."""
     if isinstance(tree, torch.Tensor):
         name = f"t{len(tensors)}"
-        tensors[name] = tree.detach().to("cpu", copy=True).contiguous()
+        tensors[name] = tree.detach()
         return {"tensor": name}
     if isinstance(tree, dict):
         if wrong := [key for key in tree if type(key) not in (int, str)]:
@@ -94,9 +94,11 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """
     tensors: dict[str, torch.Tensor] = {}
     tree = pack(state, tensors)
-    data = save(tensors, metadata={"tree": json.dumps(tree)})
-    path = folder / f"step-{step:09d}-{hashlib.sha256(data).hexdigest()[:16]}.safetensors"
-    write_bytes(path, data)
+    found, told = hashlib.sha256(), {"tree": json.dumps(tree)}
+    for part in parts_of(tensors, told):
+        found.update(part)
+    path = folder / f"step-{step:09d}-{found.hexdigest()[:16]}.safetensors"
+    write_bytes(path, parts_of(tensors, told))
     drop_old(folder, path)
     return path
 

@@ -86,11 +86,10 @@ class NetworkFacts(BaseModel):
 
 def save_weights(path: Path, network: nn.Module, facts: NetworkFacts) -> None:
     """Writes a network's weights in one step; errors as ``write_bytes``."""
-    from safetensors.torch import save
+    from scansearch.runs.safetensors_parts import parts_of
 
-    tensors = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()}
     told = {"format": WEIGHTS_FORMAT, "network": facts.model_dump(mode="json")}
-    write_bytes(path, save(tensors, metadata={KEY: json.dumps(told)}))  # of several keys, the order would be any
+    write_bytes(path, parts_of(network.state_dict(), {KEY: json.dumps(told)}))
 
 
 def read_network_file(path: Path) -> tuple[NetworkFacts | None, dict[str, torch.Tensor]]:

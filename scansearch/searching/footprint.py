@@ -23,6 +23,7 @@ from scansearch.searching.loop import SearchLoop
 from scansearch.searching.search_parts import Parts, make_loop
 from scansearch.training.events import Silent
 from scansearch.training.feed import Feed
+from scansearch.training.processes import Processes
 
 SMALL = (2, 4)
 """Images of a process in the steps that are counted."""
@@ -101,7 +102,17 @@ def footprint(parts: Parts, config: RunConfig, spec: ModelSpec, most: float = ma
             loop.advance()
             counts.append(Counted(loop.feed.batches.size // loop.processes.size, memory.bytes[before:]))
     steps = counts[1:] or [Counted(SMALL[0], [round(CUT_OFF * max(memory.bytes))])]
-    return Footprint(steps[0], steps[-1])
+    exchanged = _exchanged(parts, config)
+    low, high = (Counted(step.images, [exchanged + size for size in step.live]) for step in (steps[0], steps[-1]))
+    return Footprint(low, high)
+
+
+def _exchanged(parts: Parts, config: RunConfig) -> int:
+    """Bytes of the copy of all gradients that each of several processes keeps for their exchange, where one counts for them."""
+    if config.machine.devices <= Processes(parts.fabric).size:
+        return 0
+    with torch.device("meta"):
+        return sum(p.numel() * p.element_size() for p in parts.supernet().parameters())
 
 
 def small_feed(loop: SearchLoop, config: RunConfig, images: int) -> Feed:

@@ -10,6 +10,7 @@ from scansearch.machine.memory import device_memory
 from scansearch.runs.config import RunConfig
 from scansearch.searching.footprint import Footprint
 from scansearch.searching.search_parts import Parts
+from scansearch.training.processes import Processes
 
 PROCESS = 800 << 20
 """Bytes of a process that has loaded all that a search needs, before its network."""
@@ -61,11 +62,15 @@ class Device(NamedTuple):
 
 
 def device_of(parts: Parts, config: RunConfig) -> Device:
-    """The device of a search, with the images in its base if they lie in memory."""
+    """The device of a search, with the images in its base if they lie in memory. All of its processes must call it.
+
+    Of several nodes it is the one with the least memory: what follows from it must be the same in all processes.
+    """
     device = parts.fabric.device
     splits = (parts.data.train, parts.data.validation)
     images = sum(s.images.nbytes for s in splits if isinstance(s, TensorSplit))
-    return Device(device.type, device_memory(device), config.machine.devices, PROCESS + images)
+    total = min(filter(None, Processes(parts.fabric).gather(device_memory(device))), default=0)
+    return Device(device.type, total, config.machine.devices, PROCESS + images)
 
 
 def batch_of(parts: Parts, config: RunConfig) -> int:
@@ -92,10 +97,19 @@ def too_much(device: Device, found: dict[str, Footprint], batch: int, processes:
     mixture, least = list(found.items())[-1]
     while batch >= 2 * processes and not device.fits(least.bytes_at(batch // processes)):
         batch = batch // (2 * processes) * processes
+    if not device.fits(0, 1.0):
+        return f"{says}, which is too little for what comes before any network; {_where(device)}"
     if not device.fits(least.bytes_at(batch // processes)):
         return f"{says}, and even a batch of {batch} does not fit; take a smaller model, larger patches or fewer candidates"
     way = "" if len(found) == 1 else f" --set mixture={mixture}"
     return f"{says}; use --batch-size {batch}{way}, with which it needs about {_needs(device, least, batch, processes)}"
+
+
+def _where(device: Device) -> str:
+    each = gigabytes(device._replace(sharing=1).needs(0))
+    if device.sharing > 1:
+        return f"each of {device.sharing} processes takes about {each}: use fewer --devices"
+    return f"a process takes about {each}: take a machine, or a limit, with more"
 
 
 def _needs(device: Device, found: Footprint, batch: int, processes: int) -> str:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from scansearch.errors import ScansearchError
 from scansearch.models import ModelSpec
 from scansearch.runs.config import RunConfig
-from scansearch.searching.footprint import Footprint, footprint, whole_mixture
+from scansearch.searching.footprint import SMALL, Footprint, footprint, whole_mixture
+from scansearch.searching.memory_bound import at_most
 from scansearch.searching.memory_fit import Device, batch_of, device_of, gigabytes, too_much
 from scansearch.searching.search_parts import Parts
 
@@ -64,7 +65,9 @@ def is_open(parts: Parts, config: RunConfig) -> bool:
 def choose(parts: Parts, config: RunConfig, processes: int) -> Choice:
     """Chooses for a search of so many processes; all of them must call it."""
     device, images = device_of(parts, config), batch_of(parts, config) // processes
-    live = round(BEYOND * whole_mixture(parts, running(parts.spec, MODES[0]), device.room).at_most(images))
+    # Of fewer images the optimiser's moments may be more than that share of all, and one pass has none.
+    at_least = max(images, 2 * SMALL[0])
+    live = round(BEYOND * whole_mixture(parts, running(parts.spec, MODES[0]), device.room).at_most(at_least))
     if device.fits(live):  # mostly there is much room, and no step of the search is needed to know
         return Choice(MODES[0], _reason(MODES[0], device, live), live)
     for mixture in MODES:
@@ -82,17 +85,45 @@ def chosen(parts: Parts, choice: Choice) -> Parts:
 
 
 def settled(parts: Parts, config: RunConfig, processes: int) -> Parts:
-    """The parts of a new search, which says how it runs the directions of a layer.
+    """The parts of a new search, which says how it runs the directions of a layer. All of its processes must call it.
+
+    Where the settings say how, it is counted only if it could be too much.
 
     Raises:
-        ScansearchError: If no way fits into the memory of its device.
+        ScansearchError: If that, or of what could be chosen each way, does not fit into the memory of its device.
     """
-    if not is_open(parts, config):
+    if not (has_mixture(parts.spec) and parts.strategy.traits.trains_supernet):
         return parts
-    choice, device = choose(parts, config, processes), device_of(parts, config)
-    if choice.found is not None and device.fails(choice.live):
-        raise ScansearchError(too_much(device, {choice.mixture: choice.found}, batch_of(parts, config), processes))
-    return chosen(parts, choice)
+    device, images = device_of(parts, config), batch_of(parts, config) // processes
+    found = None
+    if is_open(parts, config):
+        choice = choose(parts, config, processes)
+        parts, found = chosen(parts, choice), choice.found
+    elif (bound := at_most(parts, images)) is None or not device.fits(bound):
+        found = footprint(parts, config, parts.spec, device.room)
+    if found is not None and device.fails(found.bytes_at(images)):
+        raise ScansearchError(way_out(parts, config, found, device, processes))
+    return parts
+
+
+def way_out(parts: Parts, config: RunConfig, found: Footprint, device: Device, processes: int) -> str:
+    """Which setting would fit where a search does not, one line. All of its processes must call it.
+
+    Args:
+        parts: What it is made of.
+        config: Its settings.
+        found: What it holds as it is.
+        device: Where it runs.
+        processes: How many share a batch.
+    """
+    batch = batch_of(parts, config)
+    now = dict(parts.spec.options)["mixture"] if has_mixture(parts.spec) else ""
+    ways = {now: found}
+    for name in MODES[MODES.index(now) + 1 :] if now else ():
+        if not device.fits(ways[now].bytes_at(batch // processes)):
+            now = name
+            ways[now] = footprint(parts, config, running(parts.spec, now), device.room)
+    return too_much(device, ways, batch, processes)
 
 
 def _reason(mixture: str, device: Device, live: int) -> str:

@@ -13,8 +13,8 @@ from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import assemble, check_processes, notes_of, space_facts
 from scansearch.searching.footprint import Footprint, footprint, small_feed
 from scansearch.searching.loop import SearchLoop
-from scansearch.searching.memory_fit import AFTER, Device, device_of, too_much
-from scansearch.searching.mixture_choice import MODES, choose, chosen, has_mixture, is_open, running
+from scansearch.searching.memory_fit import AFTER, Device, device_of
+from scansearch.searching.mixture_choice import choose, chosen, is_open, way_out
 from scansearch.searching.search_parts import Parts, make_loop
 from scansearch.searching.step_time import FEWEST, measure
 from scansearch.training.batches import check_shares
@@ -61,7 +61,7 @@ def estimate(config: RunConfig, out: str | Path | None = None, listener: Listene
             parts, found = chosen(parts, choice), choice.found
         device = device_of(parts, shared)
         if found is None and parts.strategy.traits.trains_supernet:
-            found = footprint(parts, own, parts.spec, device.room)
+            found = footprint(parts, shared, parts.spec, device.room)
         device = device._replace(base=resident_memory() + AFTER)
         loop = make_loop(parts, own, folder, listener)
         _check_batches(loop, processes)
@@ -98,9 +98,7 @@ def _peak(
         "advice": None,
     }
     if not device.fits(live, 1.0):
-        others = MODES[MODES.index(facts["mixture"]) + 1 :] if has_mixture(parts.spec) else ()
-        ways = {name: footprint(parts, config, running(parts.spec, name), device.room) for name in others}
-        facts["advice"] = too_much(device, {facts["mixture"]: found, **ways}, images * processes, processes)
+        facts["advice"] = way_out(parts, config, found, device, processes)
     return facts
 
 

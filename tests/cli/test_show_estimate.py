@@ -184,6 +184,7 @@ def test_what_does_not_fit_is_told_by_an_estimate_and_refused_by_a_run(call, ref
     dry = call(*told, "--dry-run")
     assert dry.status == 2
     assert "error: this search needs about " in dry.err
+    assert "but the cpu has 0.0039 GB; use --set mixture=" in refused(*told)
     assert not list(here.iterdir())
 
 

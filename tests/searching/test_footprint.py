@@ -9,10 +9,12 @@ import pytest
 
 from scansearch.machine.live_memory import LiveMemory
 from scansearch.machine.numerics import run_numerics
+from scansearch.models import ModelSpec
 from scansearch.runs.folder import RunFolder
 from scansearch.searching.assemble import assemble
 from scansearch.searching.footprint import CUT_OFF, Counted, Footprint, footprint, whole_mixture
-from scansearch.searching.mixture_choice import BEYOND
+from scansearch.searching.memory_bound import at_most
+from scansearch.searching.mixture_choice import BEYOND, settled
 from scansearch.searching.search_parts import make_loop
 from scansearch.training.events import Silent
 from scansearch.training.join import join
@@ -123,8 +125,23 @@ def test_it_is_exact(made, settings):
 )
 def test_the_mixture_of_all_candidates_gives_a_bound(made, settings):
     parts, config = made(**settings)
-    bound = whole_mixture(parts, parts.spec)
-    assert BEYOND * bound.at_most(32) > footprint(parts, config, parts.spec).bytes_at(32)
+    bound, found = whole_mixture(parts, parts.spec), footprint(parts, config, parts.spec).bytes_at(32)
+    assert BEYOND * bound.at_most(32) > found
+    assert at_most(parts, 32) > 2 * found
+
+
+def test_models_that_count_no_flops_have_no_bound_by_arithmetic(made, monkeypatch):
+    parts, config = made()
+    monkeypatch.setattr(type(parts.spec), "flops", ModelSpec.flops)
+    assert at_most(parts, 1) is None
+    assert settled(parts, config, 1) is parts  # it is counted, and fits
+
+
+def test_processes_that_are_not_there_yet_have_copies_of_their_gradients(made):
+    parts, one = made()
+    two = one.model_copy(update={"machine": one.machine.model_copy(update={"devices": 2})})
+    alone, shared = (footprint(parts, config, parts.spec).bytes_at(16) for config in (one, two))
+    assert shared - alone == 4 * sum(p.numel() for p in parts.supernet().parameters())
 
 
 def test_ways_with_less_memory_need_less(made):

@@ -20,7 +20,7 @@ from scansearch.training.join import join
 @pytest.fixture
 def made(tiny):
     def make(**settings):
-        config = tiny(mixture="auto", scan_backend="cpu", **settings)
+        config = tiny(**{"mixture": "auto", "scan_backend": "cpu", **settings})
         _, fabric = join(config.machine)
         return assemble(config, fabric, Silent()), config
 
@@ -107,6 +107,28 @@ def test_what_the_settings_say_is_done(tiny, memory):
     assert "mixture_reason" not in found.environment
 
 
+def test_what_they_say_is_not_counted_where_there_is_room(made, monkeypatch):
+    parts, config = made(mixture="keep")
+    monkeypatch.setattr("scansearch.searching.mixture_choice.footprint", None)
+    assert settled(parts, config, 1) is parts
+
+
+@pytest.mark.parametrize(("way", "use"), [("keep", "recompute"), ("recompute", "streamed")])
+def test_what_they_say_is_refused_where_it_cannot_fit_and_what_would_is_said(made, memory, needs, way, use):
+    memory(needs[use] / 0.79)
+    parts, config = made(batch_size=96, mixture=way)
+    with pytest.raises(
+        ScansearchError, match=rf"^this search needs about .* cpu has .*; use --set mixture={use}, with"
+    ):
+        settled(parts, config, 1)
+
+
+def test_of_several_nodes_that_with_the_least_memory_counts(made, monkeypatch):
+    parts, config = made()
+    monkeypatch.setattr("scansearch.training.processes.Processes.gather", lambda self, value: [value, 5 << 30, 0])
+    assert device_of(parts, config).total == 5 << 30
+
+
 def test_a_run_that_goes_on_stays_with_it(tiny, tmp_path, monkeypatch):
     config = tiny(mixture="auto", epochs=1)
     monkeypatch.setattr("scansearch.searching.mixture_choice.MODES", ("streamed",))
@@ -159,6 +181,17 @@ def test_the_setting_that_would_do_is_named(found, batch, says):
     line = too_much(device, {way: Line(size) for way, size in found.items()}, batch, 1)
     assert says in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("sharing", "says"), [(1, "a process takes about 0.81 GB: take a machine, or"), (4, "use fewer --devices")]
+)
+def test_where_not_even_a_process_fits_no_setting_is_named(sharing, says):
+    line = too_much(
+        Device("cpu", 512 << 20, sharing, 800 << 20), {"keep": Line(1 << 20), "streamed": Line(1)}, 64, sharing
+    )
+    assert "which is too little for what comes before any network" in line
+    assert says in line
 
 
 def test_sizes_are_readable():
