@@ -196,6 +196,7 @@ def _run(parts: TrainParts, config: RunConfig, folder: RunFolder, listener: List
         listener.warned(note)
     if past.state is not None:
         loop.restore(past.state)
+        past.state.clear()  # weights and moments, which the loop has now, are not held twice
     if processes.is_first:
         folder.rewind()
         parts.named(config).save(folder.path / "genotype.json")

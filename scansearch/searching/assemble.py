@@ -193,6 +193,7 @@ def _run(parts: Parts, config: RunConfig, folder: RunFolder, listener: Listener,
         listener.warned(note)
     if past.state is not None:
         loop.restore(past.state)
+        past.state.clear()  # weights and moments, which the loop has now, are not held twice
     if processes.is_first:
         folder.rewind()
     if past.state is None:
