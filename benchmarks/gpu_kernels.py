@@ -153,13 +153,14 @@ def levels() -> list[dict[str, Any]]:
 
 def passes() -> list[dict[str, Any]]:
     """What SCAttn reads off LocalVim-T's branches, the weights that it gives, and the mixture, beside plain torch."""
-    from scansearch.ops import mixture, norm_reduce, weigh
+    from scansearch.ops import mixture, norm_reduce, weigh, weighed_mixture
 
     groups, batch, length, width, _ = SHAPES["LocalVim-T"]
     sizes: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
         "norm_reduce": (lambda *t, backend: norm_reduce(*t, backend=backend)[1:], [(READ, width)]),
         "weigh": (weigh, [(groups, batch, width), (groups, batch, length)]),
         "mixture": (mixture, [(groups,)]),
+        "weighed_mixture": (weighed_mixture, [(groups, batch, width), (groups, batch, length), (groups,)]),
     }
     rows: list[dict[str, Any]] = []
     for name, (operation, others) in sizes.items():
@@ -168,7 +169,7 @@ def passes() -> list[dict[str, Any]]:
                 row["both_ms"] = _timed_pass(
                     partial(operation, backend=backend), [(groups, batch, length, width), *others]
                 )
-                show(f"  {name:<12} {backend:<10} forward and backward {row['both_ms']:8.2f} ms")
+                show(f"  {name:<15} {backend:<10} forward and backward {row['both_ms']:8.2f} ms")
     return rows
 
 

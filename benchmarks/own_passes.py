@@ -48,7 +48,6 @@ def _kept(s: Layer) -> dict[str, float]:
         "states before tiles of the scan": g * _tile(s).count(s.tokens) * s.state,
         "result of the scan, gated, in token order": g * p,
         "mean and scale of a LayerNorm": g * 2 * s.rows,
-        "the same, weighed by SCAttn": g * p,
     }
 
 
@@ -79,8 +78,7 @@ def _forward(s: Layer, calls: int) -> list[Pass]:
         ),
         Pass("SCAttn: mean and scale", g * p, g * 2 * s.rows),
         Pass("SCAttn: mean over tokens", g * (p + 2 * s.rows), 0),
-        Pass("SCAttn: weigh", g * p, g * p),
-        Pass("mixture: normalise, weigh, sum", g * p, calls * p),
+        Pass("SCAttn and mixture: weigh, normalise, sum", g * p, calls * p),
         Pass("add up calls", (calls - 1) * 2 * p, (calls - 1) * p),
     ]
 
@@ -94,8 +92,7 @@ def _backward(s: Layer, calls: int) -> list[Pass]:
     tile, x_proj = _tile(s), g * s.projected * s.inner
     states, parts = tile.count(s.tokens) * s.state, tile.blocks(s.inner) * 2 * s.maps
     return [
-        Pass("mixture, backward", g * p + calls * p, g * p),
-        Pass("SCAttn, backward: weigh", g * 2 * p, g * p),
+        Pass("SCAttn and mixture, backward", g * p + calls * p, g * p),
         Pass("SCAttn, backward: norm, added", g * 2 * (p + s.rows), g * p),
         Pass("backward: copies of x and z", calls * 2 * p, calls * 2 * p),
         Pass("backward: copies of B and C", g * 2 * s.maps, g * 2 * s.maps),

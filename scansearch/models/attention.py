@@ -45,6 +45,15 @@ class SCAttn(nn.Module):
 
     def run(self, x: torch.Tensor, p: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """``forward`` with other tensors in the place of the parameters, by their names."""
+        return weigh(*self.read(x, p), backend=self.backend)
+
+    def read(
+        self, x: torch.Tensor, p: Mapping[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """What ``run`` multiplies: x, the weights of channels (G, B, D), and those of tokens (G, B, L) or ``None``.
+
+        Use the x that comes out: its gradient is put together in one pass.
+        """
         # Weights may be narrower than x, which the scan gives in float32: maps run in theirs, what multiplies x in its own.
         scale, shift = p["norm.weight"].to(x), p["norm.bias"].to(x)
         narrow = p["global_reduce.weight"].dtype
@@ -54,13 +63,13 @@ class SCAttn(nn.Module):
         summary = F.gelu(_linear(p, "global_reduce", (pooled * scale + shift).to(narrow)))  # (G, B, D/r)
         channel = _linear(p, "channel_select", summary).sigmoid().to(x)
         if not self.spatial:
-            return weigh(x, channel, backend=self.backend)
+            return x, channel, None
         local = F.gelu((reduced + _linear(p, "local_reduce", shift.to(narrow))).to(narrow))  # (G, B, L, D/r)
         # The linear map of (local, global) joined is the sum of its two halves: the global half once a sequence.
         own, shared = p["spatial_select.weight"].chunk(2, dim=1)
         together = F.linear(summary, shared, p["spatial_select.bias"])  # (G, B, 1)
         token = (F.linear(local, own)[..., 0] + together).sigmoid()
-        return weigh(x, channel, token.to(x), backend=self.backend)
+        return x, channel, token.to(x)
 
 
 def _linear(p: Mapping[str, torch.Tensor], name: str, x: torch.Tensor) -> torch.Tensor:

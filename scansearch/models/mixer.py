@@ -17,7 +17,7 @@ from scansearch.models.mixer_options import BranchOptions, MixerOptions
 from scansearch.models.order_tables import order_tables, released_places
 from scansearch.models.selection import Selection, check_selection
 from scansearch.models.supernet import initial_alpha, mixture_of
-from scansearch.ops import BranchParameters, Orders, direction_branches, mixed_branches, mixture
+from scansearch.ops import BranchParameters, Orders, direction_branches, mixed_branches, mixture, weighed_mixture
 
 VECTORS = {"D", "conv_bias", "dt_proj_bias"}
 """Stacked parameters whose slices are 1-D in LocalMamba, and so not decayed there."""
@@ -153,11 +153,11 @@ class BranchMixer(nn.Module):
         branches = direction_branches(x, z, orders, parameters, backend=backend)  # (G, B, L, D)
         for place in places:
             branches = branches.gather(2, place[:, None, :, None].expand_as(branches))
-        if self.attn is not None:
-            cut = {name: _channels_of(name, p, block) for name, p in zip(names, attention, strict=True)}
-            branches = self.attn.run(branches, cut)
         weights = None if chunk.weights is None else chunk.weights.to(branches)
-        return _scaled(mixture(branches, weights, backend=backend), scale)
+        if self.attn is None:
+            return _scaled(mixture(branches, weights, backend=backend), scale)
+        cut = {name: _channels_of(name, p, block) for name, p in zip(names, attention, strict=True)}
+        return _scaled(weighed_mixture(*self.attn.read(branches, cut), weights, backend=backend), scale)
 
     @property
     def _attention_names(self) -> list[str]:

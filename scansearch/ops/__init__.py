@@ -25,7 +25,7 @@ import scansearch.ops.backends.triton.launches
 import scansearch.ops.backends.vmamba_scan  # noqa: F401  (a saved graph finds its operators once this package is imported)
 from scansearch.ops.backends import BackendStatus, backend_report, resolve_backend
 from scansearch.ops.branches import direction_branches, mixed_branches
-from scansearch.ops.mixing import mixture, norm_reduce, weigh
+from scansearch.ops.mixing import mixture, norm_reduce, weigh, weighed_mixture
 from scansearch.ops.parameters import BranchParameters, Orders
 from scansearch.ops.scan import selective_scan, selective_scan_grouped
 from scansearch.ops.token_order import reorder_conv_silu, restore_gate, restore_order
@@ -46,4 +46,5 @@ __all__ = [
     "selective_scan",
     "selective_scan_grouped",
     "weigh",
+    "weighed_mixture",
 ]

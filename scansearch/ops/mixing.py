@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from scansearch.errors import ScansearchError
-from scansearch.ops.backends import call
+from scansearch.ops.backends import call, coarse_backend
 from scansearch.ops.backends.base import EPS
 from scansearch.ops.shapes import expect, expect_rank, expect_tensors, floating, same_device
 
@@ -62,13 +63,7 @@ def weigh(
         ScansearchError: If shapes or types do not fit, or there is no such backend.
         BackendUnavailableError: If the backend that was asked for cannot run here.
     """
-    expect_tensors(("token",), x=x, channel=channel, token=token)
-    expect_rank("x", x, "(G, B, L, D)")
-    groups, batch, tokens, channels = x.shape
-    expect("channel", channel, (groups, batch, channels), "(G, B, D)")
-    expect("token", token, (groups, batch, tokens), "(G, B, L)")
-    same_device(x=x, channel=channel, token=token)
-    floating(x=x, channel=channel, token=token)
+    _check_weights(x, channel, token)
     result: torch.Tensor = call(backend, "weigh", x, channel, token)
     return result
 
@@ -109,6 +104,55 @@ def mixture(
         return torch.einsum("g,g...->...", weights, F.layer_norm(branches, branches.shape[-1:], eps=EPS))
     result: torch.Tensor = call(backend, "mixture", branches, weights)
     return result
+
+
+def weighed_mixture(
+    x: torch.Tensor,
+    channel: torch.Tensor,
+    token: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
+    *,
+    backend: str = "auto",
+) -> torch.Tensor:
+    """The ``mixture`` of what ``weigh`` gives: ``sum_g weights[g] * LN(x[g] * channel[g] * token[g])``.
+
+    A backend may do both in one; else they are what they are alone, and so they are without weights of branches.
+
+    Args:
+        x: Branches (G, B, L, D).
+        channel: A weight a channel (G, B, D).
+        token: A weight a token (G, B, L), or ``None``.
+        weights: (G), or ``None`` for the plain sum.
+        backend: ``auto`` or a name; see ``scansearch.ops``.
+
+    Returns:
+        (B, L, D).
+
+    Raises:
+        ScansearchError: If shapes or types do not fit, or there is no such backend.
+        BackendUnavailableError: If the backend that was asked for cannot run here.
+    """
+    _check_weights(x, channel, token)
+    expect_tensors(("weights",), weights=weights)
+    expect("weights", weights, (x.shape[0],), "(G)")
+    same_device(x=x, weights=weights)
+    floating(weights=weights)
+    if weights is not None:
+        chosen: Any = coarse_backend(backend, "weighed_mixture", x, channel, token, weights)
+        if chosen is not None:
+            result: torch.Tensor = chosen.weighed_mixture(x, channel, token, weights)
+            return result
+    return mixture(weigh(x, channel, token, backend=backend), weights, backend=backend)
+
+
+def _check_weights(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor | None) -> None:
+    expect_tensors(("token",), x=x, channel=channel, token=token)
+    expect_rank("x", x, "(G, B, L, D)")
+    groups, batch, tokens, channels = x.shape
+    expect("channel", channel, (groups, batch, channels), "(G, B, D)")
+    expect("token", token, (groups, batch, tokens), "(G, B, L)")
+    same_device(x=x, channel=channel, token=token)
+    floating(x=x, channel=channel, token=token)
 
 
 def _one_by_one(branches: Iterable[torch.Tensor], weights: torch.Tensor | None) -> torch.Tensor:

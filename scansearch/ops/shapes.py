@@ -198,6 +198,13 @@ def weighed_like(x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor) ->
     return x.new_empty(x.shape, dtype=wide)
 
 
+def weighed_mixture_like(
+    x: torch.Tensor, channel: torch.Tensor, token: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """An empty result of ``weighed_mixture``, (B, L, D), of the widest type among those of ``weigh``."""
+    return mixed_like(weighed_like(x, channel, token), weights)
+
+
 def reduced_like(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Empty results of ``norm_reduce`` but for x: (G, B, D), of x's type, and (G, B, L, R), of the wider type."""
     wide = torch.promote_types(x.dtype, weight.dtype)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from scansearch.models.streaming import streamed_sum
-from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, restore_order, weigh
+from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, restore_order, weigh, weighed_mixture
 from scansearch.ops import selective_scan_grouped as scan
 from scansearch.ops.backends.mamba_ssm import MAMBA_SSM
 from scansearch.ops.shapes import ScanInputs
@@ -27,6 +27,7 @@ CASES = {
     "reduced": (lambda x, w, backend: norm_reduce(x, w, backend=backend)[2], [PANEL, (2, D)]),
     "weigh": (weigh, [PANEL, (G, B, D), (G, B, L)]),
     "mixture": (mixture, [PANEL, (G,)]),
+    "weighed_mixture": (weighed_mixture, [PANEL, (G, B, D), (G, B, L), (G,)]),
 }
 
 

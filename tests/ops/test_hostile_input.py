@@ -15,6 +15,7 @@ from scansearch.ops import (
     selective_scan,
     selective_scan_grouped,
     weigh,
+    weighed_mixture,
 )
 
 SIZES = {"G": 2, "B": 3, "L": 5, "D": 8, "N": 4, "K": 4, "R": 2}
@@ -37,6 +38,7 @@ CASES = {
     "reduced": (lambda s: lambda *t, backend: norm_reduce(*t, backend=backend)[2], ["GBLD", "RD"]),
     "weigh": (lambda s: weigh, ["GBLD", "GBD", "GBL"]),
     "mixture": (lambda s: mixture, ["GBLD", "G"]),
+    "weighed_mixture": (lambda s: weighed_mixture, ["GBLD", "GBD", "GBL", "G"]),
 }  # fmt: skip
 
 
@@ -113,8 +115,9 @@ def test_what_is_no_dense_tensor_is_refused(given):
         for place in range(len(shapes)):
             tensors = [torch.zeros([SIZES[axis] for axis in shape]) for shape in shapes]
             tensors[place] = given
-            # D, z, delta_bias; weights; token
-            optional = (name == "scan" and place >= 5) or (name, place) in {("mixture", 1), ("weigh", 2)}
+            # D, z, delta_bias; weights; token; token, weights
+            first = {"scan": 5, "mixture": 1, "weigh": 2, "weighed_mixture": 2}.get(name, len(shapes))
+            optional = place >= first
             if optional and given is None:
                 assert operation(SIZES)(*tensors, backend="auto").shape[-3:] == tensors[0].shape[-3:]
                 continue

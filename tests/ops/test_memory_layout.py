@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, selective_scan_grouped, weigh
+from scansearch.ops import (
+    mixture,
+    norm_reduce,
+    reorder_conv_silu,
+    restore_gate,
+    selective_scan_grouped,
+    weigh,
+    weighed_mixture,
+)
 
 G, B, L, D, N = 2, 2, 4000, 64, 4
 """Large enough for an allocator that gives freed memory back to the system at once."""
@@ -32,6 +40,7 @@ CASES = {
     "selective_scan": (scan, [(G, B, L, D), (G, B, L, D), (G, D, N), (G, B, L, N), (G, B, L, N), (G, D)]),
     "mixture": (mixture, [(G, B, L, D), (G,)]),
     "weigh": (weigh, [(G, B, L, D), (G, B, D), (G, B, L)]),
+    "weighed_mixture": (weighed_mixture, [(G, B, L, D), (G, B, D), (G, B, L), (G,)]),
     "norm_reduce": (reduce, [(G, B, L, D), (4, D)]),
 }
 

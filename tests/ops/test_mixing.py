@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scansearch.errors import ScansearchError
-from scansearch.ops import mixture, norm_reduce, weigh
+from scansearch.ops import mixture, norm_reduce, weigh, weighed_mixture
+from scansearch.ops.backends.cpu.backend import CPU
+from scansearch.ops.backends.reference import REFERENCE
 
 FAST = ["torch", "cpu"]
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 20), st.integers(8, 40))
@@ -35,6 +37,36 @@ def test_weigh(backend, shape, seed):
         weigh, [torch.randn(shape), torch.randn(groups, batch, channels), torch.randn(groups, batch, tokens)], backend
     )
     assert_close(weigh, [torch.randn(shape), torch.randn(groups, batch, channels)], backend)
+
+
+@pytest.mark.parametrize("backend", FAST)
+@settings(max_examples=25, deadline=None)
+@given(shape=SHAPES, size=st.sampled_from([1, 3e-3]), seed=st.integers(0, 2**16))
+def test_weighed_mixture(backend, shape, size, seed):
+    torch.manual_seed(seed)
+    groups, batch, tokens, channels = shape
+    # Of small numbers the variance is that of eps, and the mixture knows how large they are.
+    x, weights = size * torch.randn(shape), torch.randn(groups)
+    channel = torch.randn(groups, batch, channels)
+    for token in (torch.randn(groups, batch, tokens), None):
+        assert_close(weighed_mixture, [x, channel, token, weights], backend, tolerance=1e-4, least=LEAST)
+
+
+def test_the_gradient_of_token_weights_keeps_its_digits():
+    """LN takes a factor away again: what is left of the gradient is a hundred-thousandth of the terms of its sum."""
+    torch.manual_seed(0)
+    tensors = [torch.randn(shape) for shape in [(2, 3, 7, 20), (2, 3, 20), (2, 3, 7), (2,)]]
+    tensors[2][0, 0, 0] = 0
+    assert_close(weighed_mixture, tensors, "cpu")
+
+
+def test_weighed_branches_are_never_written(monkeypatch):
+    tensors = [torch.ones(shape) for shape in [(2, 1, 3, 8), (2, 1, 8), (2, 1, 3), (2,)]]
+    for name in ("weigh", "mixture"):
+        monkeypatch.setattr(type(CPU), name, lambda *given: pytest.fail("written"))
+    assert weighed_mixture(*tensors).shape == (1, 3, 8)
+    x, channel, token, _ = (t.double() for t in tensors)
+    torch.testing.assert_close(weighed_mixture(x, channel, token), REFERENCE.weigh(x, channel, token).sum(0))
 
 
 @pytest.mark.parametrize("backend", FAST)
@@ -78,3 +110,5 @@ def test_shapes_are_checked():
         mixture(torch.zeros(3, 1, 1, 4), torch.zeros(2))
     with pytest.raises(ScansearchError, match=r"token must be \(G, B, L\)"):
         weigh(torch.zeros(3, 1, 2, 4), torch.zeros(3, 1, 4), torch.zeros(3, 1, 1))
+    with pytest.raises(ScansearchError, match=r"weights must be \(G\) = \(3,\), but got \(2,\)"):
+        weighed_mixture(torch.zeros(3, 1, 2, 4), torch.zeros(3, 1, 4), weights=torch.zeros(2))

@@ -8,10 +8,10 @@ import torch
 from torch.library import opcheck
 
 from scansearch.errors import ScansearchError
-from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, restore_order, weigh
+from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, restore_order, weigh, weighed_mixture
 from scansearch.ops import selective_scan_grouped as scan
 from scansearch.ops.backends.cpu.operators import ALL as CPU_OPERATORS
-from scansearch.ops.backends.cpu.operators import CONV, GATE, MIXTURE, NORM_REDUCE, SCAN, WEIGH
+from scansearch.ops.backends.cpu.operators import CONV, GATE, MIXTURE, NORM_REDUCE, SCAN, WEIGH, WEIGHED_MIXTURE
 from scansearch.ops.backends.torch import STEPS
 
 ALL = (*CPU_OPERATORS, STEPS)
@@ -28,6 +28,7 @@ ARGUMENTS = {
     NORM_REDUCE: ([PANEL, (2, D)], []),
     WEIGH: ([PANEL, (G, B, D), (G, B, L)], []),
     MIXTURE: ([PANEL, (G,)], []),
+    WEIGHED_MIXTURE: ([PANEL, (G, B, D), (G, B, L), (G,)], []),
 }
 PUBLIC = {
     "scan": (scan, ARGUMENTS[SCAN][0][:5]),
@@ -38,6 +39,7 @@ PUBLIC = {
     "reduce": (lambda x, w: torch.cat([t.flatten(2) for t in norm_reduce(x, w)], 2), ARGUMENTS[NORM_REDUCE][0]),
     "weigh": (weigh, ARGUMENTS[WEIGH][0]),
     "mixture": (mixture, ARGUMENTS[MIXTURE][0]),
+    "weighed_mixture": (weighed_mixture, ARGUMENTS[WEIGHED_MIXTURE][0]),
 }
 BY_NAME = pytest.mark.parametrize("name", PUBLIC)
 
@@ -45,7 +47,7 @@ BY_NAME = pytest.mark.parametrize("name", PUBLIC)
 def tensors(shapes, dtype=torch.float32):
     generator = torch.Generator().manual_seed(0)
     drawn = [torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes]
-    if len(drawn) > 3:  # a scan: positive step sizes, negative rates
+    if len(drawn) > 4:  # a scan: positive step sizes, negative rates
         drawn[1], drawn[2] = drawn[1].abs(), -drawn[2].abs()
     return drawn
 

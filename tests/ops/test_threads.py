@@ -9,7 +9,7 @@ import pytest
 CODE = """
 import hashlib, os, sys
 import torch
-from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, selective_scan_grouped, weigh
+from scansearch.ops import mixture, norm_reduce, reorder_conv_silu, restore_gate, selective_scan_grouped, weigh, weighed_mixture
 
 def run():
     return hashlib.sha256((of(20) + of(6)).encode()).hexdigest()
@@ -28,7 +28,7 @@ def of(D):
     y, pooled, reduced = norm_reduce(y, A[0, :, :8].T.contiguous(), backend="cpu")
     y = y + pooled[:, :, None] * reduced.mean(3, keepdim=True)
     y = weigh(y, y.mean(2), y.mean(3), backend="cpu")
-    out = mixture(y, alpha, backend="cpu")
+    out = mixture(y, alpha, backend="cpu") + weighed_mixture(y, y.mean(2), y.mean(3), alpha, backend="cpu")
     grads = torch.autograd.grad(out.square().sum(), [x, z, taps, bias, maps, alpha])
     digest = hashlib.sha256()
     for t in (out, *grads):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import torch
 
-COARSE = ("direction_branches", "mixed_branches", "scan_restore")
+COARSE = ("direction_branches", "mixed_branches", "scan_restore", "weighed_mixture")
 """Operations that are made of others wherever a backend has nothing better: nobody lacks these."""
 EPS = 1e-5
 """Added to the variance in the LayerNorm of ``norm_reduce`` and ``mixture``."""
@@ -28,6 +28,7 @@ class Backend(ABC):
         direction_branches(x, z or None, orders, parameters)    optional: all of these are composed of the above
         mixed_branches(x, z or None, orders, parameters, weights)
         scan_restore(inputs, z or None, order, inverse)         scan with softplus, then restore_gate
+        weighed_mixture(x, channel, token or None, weights)     weigh, then mixture
 
     What a backend does not have, or does not take, the next one in the queue computes. A limit is written here and nowhere else.
     Importing the backend's module must be cheap: what is heavy is imported in ``available`` or later. It is registered under

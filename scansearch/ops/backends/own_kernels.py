@@ -20,12 +20,14 @@ class OwnKernels(Backend):
         reading: Of x and weight.
         weighing: Of x, channel and token.
         mixing: Of branches and weights.
+        mixing_weighed: Of x, channel, token and weights.
     """
 
     visiting: Operator
     reading: Operator
     weighing: Operator
     mixing: Operator
+    mixing_weighed: Operator
 
     def reorder_conv_silu(self, x: Tensor, order: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """See ``scansearch.ops.reorder_conv_silu``."""
@@ -38,14 +40,23 @@ class OwnKernels(Backend):
         return result
 
     def weigh(self, x: Tensor, channel: Tensor, token: Tensor | None) -> Tensor:
-        """See ``scansearch.ops.weigh``. Without weights of tokens these are one: a D-th of what x is."""
-        result: Tensor = self.weighing(x, channel, channel.new_ones(x.shape[:3]) if token is None else token)
+        """See ``scansearch.ops.weigh``. Without weights of tokens these are one, a single number that is read for all."""
+        result: Tensor = self.weighing(x, channel, _of_tokens(x, channel, token))
         return result
 
     def mixture(self, branches: Tensor, weights: Tensor) -> Tensor:
         """See ``scansearch.ops.mixture``."""
         result: Tensor = self.mixing(branches, weights)
         return result
+
+    def weighed_mixture(self, x: Tensor, channel: Tensor, token: Tensor | None, weights: Tensor) -> Tensor:
+        """See ``scansearch.ops.weighed_mixture``. The weighed branches are never written: the backward pass weighs them again."""
+        result: Tensor = self.mixing_weighed(x, channel, _of_tokens(x, channel, token), weights)
+        return result
+
+
+def _of_tokens(x: Tensor, channel: Tensor, token: Tensor | None) -> Tensor:
+    return channel.new_ones(()).expand(x.shape[:3]) if token is None else token
 
 
 def scanned(inputs: ScanInputs) -> tuple[Tensor, ...]:

@@ -45,6 +45,10 @@ def mix(branches, weights, backend):
     return ops.mixture(branches, weights, backend=backend)
 
 
+def mix_weighed(x, channel, token, weights, backend):
+    return ops.weighed_mixture(x, channel, token, weights, backend=backend)
+
+
 def cases(channels):
     """Each operation on so many channels; the scan takes a step more than a chunk, with ragged states."""
     panel = (GROUPS, BATCH, TOKENS)
@@ -58,6 +62,9 @@ def cases(channels):
     yield read, [apart(*panel, channels), torch.randn(3, channels)]
     yield weigh, [torch.randn(*panel, channels), torch.randn(*panel[:2], channels), torch.randn(panel)]
     yield mix, [apart(*panel, channels), torch.randn(GROUPS)]
+    # Weights of channels that change little from one to the next leave their neighbours apart.
+    near = 1 + 0.1 * torch.rand(*panel[:2], channels)
+    yield mix_weighed, [apart(*panel, channels), near, torch.rand(panel) + 0.5, torch.randn(GROUPS)]
 
 
 @pytest.mark.parametrize("count", [8, 16])

@@ -32,6 +32,10 @@ def weigh(*tensors, backend):
     return ops.weigh(*tensors, backend=backend)
 
 
+def mix_weighed(*tensors, backend):
+    return ops.weighed_mixture(*tensors, backend=backend)
+
+
 def read(x, weight, backend):
     """All that is read, and x itself, which is handed through."""
     x, pooled, reduced = ops.norm_reduce(x, weight, backend=backend)
@@ -42,6 +46,19 @@ def read(x, weight, backend):
 def test_weights_on_shapes(shape):
     assert_close(weigh, drawn(shape, (*shape[:2], shape[3]), shape[:3]), "triton", tolerance=5e-6, least=LEAST)
     assert_close(weigh, drawn(shape, (*shape[:2], shape[3])), "triton", tolerance=5e-6, least=LEAST)
+
+
+@shapes
+def test_the_mixture_of_what_is_weighed(shape, monkeypatch):
+    monkeypatch.setattr(type(TRITON), "weigh", lambda *given: pytest.fail("written"))
+    x, channel, token, weights = drawn(shape, (*shape[:2], shape[3]), shape[:3], shape[:1])
+    for x_, token_ in ((x, token), (x, None), (3e-3 * x, token)):  # of small numbers the variance is that of eps
+        assert_close(mix_weighed, [x_, channel, token_, weights], "triton", tolerance=2e-5)
+
+
+def test_the_mixture_of_what_is_weighed_in_chunks_of_rows():
+    shapes = [(2, 2, 150, 20), (2, 2, 20), (2, 2, 150), (2,)]
+    assert_close(mix_weighed, drawn(*shapes), "triton", tolerance=5e-6)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 17])
@@ -68,6 +85,7 @@ def test_half_precision(dtype):
     for operation, tensors in (
         (weigh, drawn((2, 1, 19, 20), (2, 1, 20), (2, 1, 19))),
         (read, drawn((2, 1, 19, 20), (5, 20))),
+        (mix_weighed, drawn((2, 1, 19, 20), (2, 1, 20), (2, 1, 19), (2,))),
     ):
         rounded = [t.to(dtype) for t in tensors]
         wanted = outcome(operation, rounded, "reference", torch.float64)
@@ -82,10 +100,13 @@ def test_types_are_those_of_plain_torch():
         types = [[t.dtype for t in ops.norm_reduce(a, b, backend=name)] for name in ("triton", "torch")]
         assert types[0] == types[1]
     half = x.bfloat16(), channel, token.bfloat16()
-    assert weigh(*half, backend="triton").dtype == weigh(*half, backend="torch").dtype == torch.float32
+    for operation, more in ((weigh, ()), (mix_weighed, (torch.ones(1),))):
+        assert {operation(*half, *more, backend=name).dtype for name in ("triton", "torch")} == {torch.float32}
 
 
 def test_limits():
     one = torch.zeros(1, 1, 1, 1)
     assert TRITON.supports("norm_reduce", one, torch.zeros(129, 1)) == "its maps have up to 128 rows, but got 129"
     assert TRITON.supports("norm_reduce", one, torch.zeros(128, 1)) is None
+    wide = "it normalises up to 4096 channels, but got 4097"
+    assert [TRITON.supports(op, one.expand(1, 1, 1, 4097)) for op in ("mixture", "weighed_mixture")] == [wide] * 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from typing_extensions import override
 
-from scansearch.ops.backends.cpu.operators import CONV, GATE, MIXTURE, NORM_REDUCE, SCAN, WEIGH
+from scansearch.ops.backends.cpu.operators import CONV, GATE, MIXTURE, NORM_REDUCE, SCAN, WEIGH, WEIGHED_MIXTURE
 from scansearch.ops.backends.own_kernels import OwnKernels, gated, scanned
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.operator import needs_gradient
@@ -23,7 +23,7 @@ class Cpu(OwnKernels):
 
     name, priority = "cpu", 20
     devices, dtypes = ("cpu",), (torch.float32,)
-    visiting, reading, weighing, mixing = CONV, NORM_REDUCE, WEIGH, MIXTURE
+    visiting, reading, weighing, mixing, mixing_weighed = CONV, NORM_REDUCE, WEIGH, MIXTURE, WEIGHED_MIXTURE
 
     @override
     def available(self) -> str | None:

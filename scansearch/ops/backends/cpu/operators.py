@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.operator import Operator
-from scansearch.ops.shapes import mixed_like, reduced_like, visited_like, weighed_like
+from scansearch.ops.shapes import mixed_like, reduced_like, visited_like, weighed_like, weighed_mixture_like
 
 Tensor = torch.Tensor
 HOME = "scansearch.ops.backends.cpu"
@@ -44,4 +44,11 @@ NORM_REDUCE = Operator(
 )
 WEIGH = Operator("cpu_weigh", "Tensor x, Tensor channel, Tensor token", weighed_like, f"{HOME}.weigh", gradients=3)
 MIXTURE = Operator("cpu_mixture", "Tensor branches, Tensor weights", mixed_like, f"{HOME}.mixture", gradients=2)
-ALL = (SCAN, CONV, GATE, NORM_REDUCE, WEIGH, MIXTURE)
+WEIGHED_MIXTURE = Operator(
+    "cpu_weighed_mixture",
+    "Tensor x, Tensor channel, Tensor token, Tensor weights",
+    weighed_mixture_like,
+    f"{HOME}.weighed_mixture",
+    gradients=4,
+)
+ALL = (SCAN, CONV, GATE, NORM_REDUCE, WEIGH, MIXTURE, WEIGHED_MIXTURE)

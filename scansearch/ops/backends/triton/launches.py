@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from scansearch.ops.operator import Operator
-from scansearch.ops.shapes import mixed_like, reduced_like, visited_like, weighed_like
+from scansearch.ops.shapes import mixed_like, reduced_like, visited_like, weighed_like, weighed_mixture_like
 
 Tensor = torch.Tensor
 HOME = "scansearch.ops.backends.triton"
@@ -82,5 +82,13 @@ MIXTURE = Operator(
     mixed_like,
     f"{HOME}.launch_mixture",
     gradients=2,
+    key=ANY_DEVICE,
+)
+WEIGHED_MIXTURE = Operator(
+    "triton_weighed_mixture",
+    "Tensor x, Tensor channel, Tensor token, Tensor weights",
+    weighed_mixture_like,
+    f"{HOME}.launch_weighed_mixture",
+    gradients=4,
     key=ANY_DEVICE,
 )

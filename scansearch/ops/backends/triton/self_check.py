@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from scansearch.ops.backends.reference import REFERENCE
-from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH
+from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH, WEIGHED_MIXTURE
 from scansearch.ops.gather import inverse_of
 from scansearch.ops.shapes import ScanInputs
 
@@ -116,4 +116,9 @@ def _cases() -> dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Ten
         ),
         "weigh": (WEIGH, REFERENCE.weigh, [draw(*panel), draw(GROUPS, BATCH, WIDTH), draw(GROUPS, BATCH, LENGTH)]),
         "mixture": (MIXTURE, REFERENCE.mixture, [draw(*panel), draw(GROUPS)]),
+        "weighed_mixture": (
+            WEIGHED_MIXTURE,
+            lambda x, channel, token, weights: REFERENCE.mixture(REFERENCE.weigh(x, channel, token), weights),
+            [draw(*panel), draw(GROUPS, BATCH, WIDTH), draw(GROUPS, BATCH, LENGTH), draw(GROUPS)],
+        ),
     }

@@ -9,7 +9,7 @@ import torch
 from typing_extensions import override
 
 from scansearch.ops.backends.own_kernels import OwnKernels, gated, scanned
-from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH
+from scansearch.ops.backends.triton.launches import GATE, MIXTURE, NORM_REDUCE, SCAN, VISIT, WEIGH, WEIGHED_MIXTURE
 from scansearch.ops.gather import gather_rows
 from scansearch.ops.shapes import ScanInputs
 
@@ -27,7 +27,7 @@ class Triton(OwnKernels):
     name, priority = "triton", 1 if INTERPRETED else 30
     devices = ("cpu", "cuda") if INTERPRETED else ("cuda",)
     dtypes = (torch.float32, torch.float16, torch.bfloat16)
-    visiting, reading, weighing, mixing = VISIT, NORM_REDUCE, WEIGH, MIXTURE
+    visiting, reading, weighing, mixing, mixing_weighed = VISIT, NORM_REDUCE, WEIGH, MIXTURE, WEIGHED_MIXTURE
     checked = () if INTERPRETED else ("cuda",)
 
     @override
@@ -57,7 +57,8 @@ class Triton(OwnKernels):
     def supports(self, op: str, *tensors: Tensor | None) -> str | None:
         if op in ("scan", "scan_restore") and (A := tensors[2]) is not None and A.shape[2] > MOST_STATES:
             return f"it has up to {MOST_STATES} states, but got {A.shape[2]}"
-        if op == "mixture" and (branches := tensors[0]) is not None and branches.shape[3] > MOST_CHANNELS:
+        mixes = op in ("mixture", "weighed_mixture")
+        if mixes and (branches := tensors[0]) is not None and branches.shape[3] > MOST_CHANNELS:
             return f"it normalises up to {MOST_CHANNELS} channels, but got {branches.shape[3]}"
         if op == "norm_reduce" and (weight := tensors[1]) is not None and weight.shape[0] > MOST_MAPS:
             return f"its maps have up to {MOST_MAPS} rows, but got {weight.shape[0]}"
