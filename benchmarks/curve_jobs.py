@@ -17,6 +17,8 @@ from scansearch.space import SearchSpace
 ORDERS = ("h", "v", "w2", "hilbert", "hilbert_t", "spiral", "diagonal", "random:1")
 MODEL, LAYERS, EPOCHS = "local_vim_nano", 4, 8
 TRAINING: dict[str, Any] = {"lr": 2e-2, "batch_size": 64, "threads": 1, "patch_size": 1, "checkpoint_steps": 100_000}
+TINY: dict[str, Any] = {"mixture": "keep"}
+"""What would be chosen, for which memory would be counted in every search."""
 JUDGED: dict[str, dict[str, float]] = {
     # What a setting is, as a share of all judgements.
     "random_search": {"samples": 1.0},
@@ -136,7 +138,7 @@ class Search:
         counts = {name: max(2, round(share * self.judged)) for name, share in shares.items()}
         if "generations" in counts:
             counts["generations"] = 1 if self.tiny else GENERATIONS
-        return {**TRAINING, "epochs": self.epochs, **counts, **chosen}
+        return {**TRAINING, "epochs": self.epochs, **(TINY if self.tiny else {}), **counts, **chosen}
 
 
 def find(job: Search) -> dict[str, Any]:
@@ -169,13 +171,14 @@ def rate(job: Rate) -> dict[str, float]:
     """Epochs and judgements of a strategy in trainings' epochs: each is timed beside one of these, so that load does not count."""
     task = Task(ORDERS[0])
     few, many = (1, 2) if job.tiny else (2, 6)
+    least, most = (2, 4) if job.tiny else (20, 120)
 
     def timed(epochs: int, judged: int) -> float:
         return float(find(Search(task, job.strategy, 0, epochs, judged, job.tiny))["seconds"])
 
     with curves(task.answer, tiny=job.tiny):
         alone = train(Training(task, [["h"]] * LAYERS, 0, job.tiny))["seconds"] / (1 if job.tiny else EPOCHS)
-    first = timed(few, 20)
-    epoch = (timed(many, 20) - first) / (many - few)
-    judgement = (timed(few, 120) - first) / 100 if judges(job.strategy) else 0.0
+    first = timed(few, least)
+    epoch = (timed(many, least) - first) / (many - few)
+    judgement = (timed(few, most) - first) / (most - least) if judges(job.strategy) else 0.0
     return {"epoch": max(epoch / alone, 0.1), "judgement": max(judgement / alone, 0.0)}

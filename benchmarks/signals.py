@@ -33,18 +33,19 @@ def _signals(samples: int) -> tuple[torch.Tensor, torch.Tensor]:
             "curves needs the signals of mnist1d; pip install 'scansearch[bench]' brings it"
         ) from error
     arguments = get_dataset_args()
-    arguments.num_samples, arguments.train_split, arguments.final_seq_length = samples, 1.0, SIDE * SIDE
+    even = samples + -samples % len(CLASSES)  # it makes as many of each class
+    arguments.num_samples, arguments.train_split, arguments.final_seq_length = even, 1.0, SIDE * SIDE
     made = make_dataset(arguments)
-    return torch.from_numpy(made["x"]).float(), torch.from_numpy(made["y"]).long()
+    return torch.from_numpy(made["x"][:samples]).float(), torch.from_numpy(made["y"][:samples]).long()
 
 
 def laid_along(order: str, *, train: int = TRAIN, validation: int = VALIDATION, test: int = TEST) -> Parts:
     """Images (1, 8, 8) that hold a signal along a scan order, in three parts of so many."""
-    signals, classes = _signals(TRAIN + VALIDATION + TEST)
+    signals, classes = _signals(train + validation + test)
     images = torch.empty_like(signals)
     images[:, ScanOrder(order).indices(SIDE, SIDE)] = signals
     images = images.view(-1, 1, SIDE, SIDE)
-    starts, sizes = (0, TRAIN, TRAIN + VALIDATION), (train, validation, test)
+    starts, sizes = (0, train, train + validation), (train, validation, test)
     parts = (
         TensorSplit(images[at : at + size], classes[at : at + size]) for at, size in zip(starts, sizes, strict=True)
     )

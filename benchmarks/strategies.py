@@ -51,7 +51,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """What differs from the strategies' own settings."""
 SANDWICH = 2
 """Random sub-networks a step, as published."""
-TINY: dict[str, Any] = {"model": "local_vim_nano", "depth": 1, "patch_size": 2}
+TINY: dict[str, Any] = {"model": "local_vim_nano", "depth": 1, "patch_size": 2, "mixture": "keep"}
 CLASSES = 10
 
 

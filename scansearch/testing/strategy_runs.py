@@ -24,8 +24,8 @@ from scansearch.training.events import Progress, Silent
 NAME = "conformance"
 """What the strategy and the images are registered as while the suite runs."""
 TRAIN = {
-    "epochs": 2, "batch_size": 16, "limit": 96, "checkpoint_steps": 2, "threads": 1, "accelerator": "cpu",
-    "patch_size": 2, "depth": 2, "drop_path": 0.1, "scan_backend": "torch", "mixture": "keep",
+    "epochs": 2, "batch_size": 16, "limit": 64, "validation_limit": 64, "checkpoint_steps": 2, "threads": 1,
+    "accelerator": "cpu", "patch_size": 2, "depth": 2, "drop_path": 0.1, "scan_backend": "torch", "mixture": "keep",
 }  # fmt: skip
 """Of a search of seconds. ``mixture`` is what would be chosen, for which memory would be counted in every search."""
 DIGITS = ImageShape(8, 8, channels=1, classes=10)

@@ -24,11 +24,12 @@ def double(job):
 
 
 def test_who_reads_along_the_order_sees_the_signal():
-    along, rows = laid_along("spiral", train=5), laid_along("h", train=5)
+    few = {"train": 5, "validation": 4, "test": 3}
+    along, rows = laid_along("spiral", **few), laid_along("h", **few)
     walked = along.train.images.flatten(1)[:, ScanOrder("spiral").indices(8, 8)]
     assert torch.equal(walked, rows.train.images.flatten(1))
     assert torch.equal(along.test.labels, rows.test.labels)
-    assert len(along.validation) == 1_000
+    assert (len(along.train), len(along.validation), len(along.test)) == (5, 4, 3)
 
 
 def test_hidden_layouts_follow_from_their_seed():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import mkdtemp
 from typing import Any
 
 from forks import in_child
@@ -47,12 +50,20 @@ class Case:
 Maker = Callable[[Random, Path], Case]
 
 
-def finished(folder: Path) -> Path:
-    """A search that is done."""
-    folder.mkdir(parents=True)
+@cache
+def searched() -> Path:
+    """A search that is done, made once: copy it."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     outcome = in_child(lambda: search("darts", folder / "run"), folder)
     assert outcome.status == 0, outcome.err
     return folder / "run"
+
+
+def finished(folder: Path) -> Path:
+    """A search that is done."""
+    folder.mkdir(parents=True)
+    return Path(shutil.copytree(searched(), folder / "run"))
 
 
 def stopped_run(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -148,6 +149,8 @@ def warm_up() -> None:
     for registry in (DATASETS, EXPORTERS, MODELS, FIGURES, SCAN_ORDERS, SEARCH_SPACES, STRATEGIES):
         for name in registry:
             registry.get(name)
+    gc.collect()
+    gc.freeze()  # or each child would copy the memory of all these objects when it looks for cycles
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def test_the_same_bytes_whatever_the_seed_of_hashes(tmp_path):
     code = (
         "import sys; from scansearch.figures.render import render; from scansearch.figures.sources import RunSource;"
         "from scansearch.genotype import published;"
-        "render(RunSource(None, published('local_vmamba_tiny'), 'x'), sys.argv[1])"
+        "render(RunSource(None, published('local_vmamba_tiny'), 'x'), sys.argv[1], ['heatmap'])"
     )
     for seed in ("1", "2", "3"):
         done = python(code, tmp_path / seed, PYTHONHASHSEED=seed)

@@ -19,11 +19,13 @@ START = shlex.split(
     "--set checkpoint_steps=4 --set flip=0.5"
 )
 RESUME = ["resume", "run"]
+NO_FIGURES = "import scansearch.finish; scansearch.finish._draw_all = lambda *arguments: None"
+"""Drawing takes longer than such a search."""
 
 
 def begin(folder, arguments):
     """Starts a scansearch process in ``folder``."""
-    code = "import sys; sys.argv[0] = 'scansearch'; from scansearch.cli.main import main; main()"
+    code = f"import sys; sys.argv[0] = 'scansearch'; {NO_FIGURES}; from scansearch.cli.main import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scansearch.testing.capabilities.capability import Capability
+from scansearch.testing.capabilities.searches import SHORT
 from scansearch.testing.requirement import happening
 from scansearch.testing.strategy_runs import Watch
 
@@ -29,7 +30,7 @@ class Judging(Capability):
         if not judges:
             return
         try:
-            self.searches.run("failure", Watch(("judged", 1), fail))
+            self.searches.run("failure", Watch(("judged", 1), fail), **SHORT)
         except JudgeError:
             return
         raise AssertionError(

@@ -41,7 +41,7 @@ SPACES = {
     ),
 }
 PLAIN = SPACES["keep=2 of 4"]
-SHORT = {"epochs": 1, "limit": 32, "checkpoint_steps": 50}
+SHORT: dict[str, Any] = {"epochs": 1, "limit": 32, "checkpoint_steps": 50}
 
 
 class Killed(BaseException):
@@ -114,10 +114,10 @@ class Searches:
         for name, found in contents(self.folder / folder).items():
             require(found == first[name], f"{name} is not the same as that of the first search with this seed")
 
-    def run(self, folder: str, watch: Watch | None = None) -> None:
-        """Searches, in this process; what is ``Killed`` is resumed."""
-        config = self.config
+    def run(self, folder: str, watch: Watch | None = None, **train: Any) -> None:
+        """Searches, in this process; what is ``Killed`` is resumed. ``train``: training settings other than the suite's."""
         with registered(self.strategy):
+            config = configured(PLAIN, self.settings, **train)
             try:
                 start(config, self.folder / folder, watch)
             except Killed:

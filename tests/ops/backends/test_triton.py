@@ -138,7 +138,9 @@ def test_the_mixture(shape):
 
 def test_the_self_check_agrees_and_notices_what_is_wrong(monkeypatch):
     assert self_check.differences("cpu") is None
-    real = self_check.MIXTURE
+    real, every = self_check.MIXTURE, self_check._cases
+    last = ("restore_gate", "weigh", "mixture")  # in the interpreter every kernel takes its time
+    monkeypatch.setattr(self_check, "_cases", lambda: {name: every()[name] for name in last})
     monkeypatch.setattr(self_check, "MIXTURE", lambda *tensors: 1.001 * real(*tensors))
     assert self_check.differences("cpu").startswith("its numbers are wrong here: mixture by ")
 
