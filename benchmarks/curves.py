@@ -137,6 +137,16 @@ class Study:
         finals = chain.from_iterable(map(self.finals, self.jobs))
         self.record.fill({job.key: job for job in finals}, train, processes, "training what was found")
 
+    @property
+    def labels(self) -> dict[Task, str]:
+        """The layouts by their answers; one that has the answer of another, among other orders, with its number."""
+        answers = [task.answer for task in self.pool]
+        before = [answers[:place].count(answer) for place, answer in enumerate(answers)]
+        return {
+            task: f"{task.answer} ({count + 1})" if count else task.answer
+            for task, count in zip(self.pool, before, strict=True)
+        }
+
     def known(self) -> dict[Task, tuple[float, float, float]]:
         """Test accuracy of a random genotype (mean), of the answer in every layer (mean), and the best known."""
         return {
@@ -162,7 +172,7 @@ class Study:
             seconds = [self.record.found[job.key]["seconds"] for job in jobs]
             judged = jobs[0].judged if judges(name) else 0
             right = [self.right(job) for job in jobs]
-            layouts = [job.task.answer for job in jobs]
+            layouts = [self.labels[job.task] for job in jobs]
             rows.append(Row(name, budget, jobs[0].epochs, judged, found, chance, regret, right, seconds, layouts))
         return rows
 
@@ -231,4 +241,4 @@ def run(
         f"curves: is a search worth its time? {len(given)} layouts{hidden}, {seeds} searches each; {MODEL}, one of "
         f"{len(ORDERS)} orders a layer; time in trainings of one network ({EPOCHS} epochs); accuracy on test images{times}"
     )
-    return [Worth(study.rows(), absent, {task.answer: known for task, known in study.known().items()}, title)]
+    return [Worth(study.rows(), absent, {study.labels[task]: known for task, known in study.known().items()}, title)]

@@ -55,6 +55,12 @@ def test_what_a_search_found_is_worth_the_mean_of_its_trainings():
     assert study.worth(job) == pytest.approx(0.1)
 
 
+def test_layouts_of_the_same_answer_are_told_apart():
+    given = [Task("h"), Task("v"), Task("h", tuple(reversed(curves.ORDERS)))]
+    study = curves.Study({task: [] for task in given}, {}, {}, Record(), trainings=1)
+    assert list(study.labels.values()) == ["h", "v", "h (2)"]
+
+
 def test_a_layout_is_ahead_by_the_mean_of_its_searches():
     row = Row("s", 3, 1, 0, [0.9, 0.6, 0.5, 0.7], [0.7] * 4, [0.0] * 4, [0.0] * 4, [1.0] * 4, ["h", "h", "v", "v"])
     assert row.ahead == (1, 2)
