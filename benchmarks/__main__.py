@@ -83,7 +83,7 @@ LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 CHECKED = ("scan", "step", "derived", "update", "scale", "estimate", "planted", "decoys")
 """Those that promise something."""
 
-WIDTH = 160
+WIDTH = 170
 """Columns of the widest table: where there are fewer, as in a pipe, lines run on rather than lose their figures."""
 
 
