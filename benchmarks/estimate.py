@@ -25,6 +25,7 @@ ERROR = 0.15
 STEPS, EPOCHS = 4, 3
 VIM = "--model vim_tiny --space global4 --set image_size=32 --set patch_size=8 --set depth=6"
 VMAMBA = "--model local_vmamba_nano --set image_size=32"
+HEAVY = "--model local_vim_small --space wide32 --set image_size=32 --set patch_size=8 --set depth=10"
 CASES = (
     "--model local_vim_nano --batch-size 16",
     "--model local_vim_nano --batch-size 128",
@@ -40,8 +41,8 @@ CASES = (
     f"{VIM} --batch-size 16",
     f"{VIM} --batch-size 64",
     "--model local_vim_micro --batch-size 64 --devices 2",
-    "--model local_vim_small --space wide32 --set image_size=32 --set patch_size=8 --set depth=10 --batch-size 4",
-    "--model local_vim_small --space wide32 --set image_size=32 --set patch_size=8 --set depth=10 --batch-size 4 --devices 2",
+    f"{HEAVY} --batch-size 4",
+    f"{HEAVY} --batch-size 4 --devices 2",
 )
 TINY = ("--model local_vim_nano --set depth=1 --set patch_size=4 --batch-size 4",)
 MEASURED = """

@@ -123,14 +123,17 @@ def peak_memory() -> float:
         for line in STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / MEGABYTE
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
+    return _largest(resource.RUSAGE_SELF)
 
 
 def peak_of_children() -> float:
     """Largest resident memory that a process had which this one started and waited for, in MB."""
+    return _largest(resource.RUSAGE_CHILDREN)
+
+
+def _largest(who: int) -> float:
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / MEGABYTE
+    return resource.getrusage(who).ru_maxrss * unit / MEGABYTE
 
 
 def _measure_scan(name: str, tiny: bool) -> float:

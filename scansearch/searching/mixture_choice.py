@@ -62,9 +62,9 @@ def is_open(parts: Parts, config: RunConfig) -> bool:
     return config.machine.mixture == "auto" and has_mixture(parts.spec) and parts.strategy.traits.trains_supernet
 
 
-def choose(parts: Parts, config: RunConfig, processes: int) -> Choice:
-    """Chooses for a search of so many processes; all of them must call it."""
-    device, images = device_of(parts, config), batch_of(parts, config) // processes
+def choose(parts: Parts, config: RunConfig, device: Device, processes: int) -> Choice:
+    """Chooses for a search of so many processes on a device; all of them must call it."""
+    images = batch_of(parts, config) // processes
     # Of fewer images the optimiser's moments may be more than that share of all, and one pass has none.
     at_least = max(images, 2 * SMALL[0])
     live = round(BEYOND * whole_mixture(parts, running(parts.spec, MODES[0]), device.room).at_most(at_least))
@@ -97,7 +97,7 @@ def settled(parts: Parts, config: RunConfig, processes: int) -> Parts:
     device, images = device_of(parts, config), batch_of(parts, config) // processes
     found = None
     if is_open(parts, config):
-        choice = choose(parts, config, processes)
+        choice = choose(parts, config, device, processes)
         parts, found = chosen(parts, choice), choice.found
     elif (bound := at_most(parts, images)) is None or not device.fits(bound):
         found = footprint(parts, config, parts.spec, device.room)

@@ -55,11 +55,10 @@ def estimate(config: RunConfig, out: str | Path | None = None, listener: Listene
         shared = own if launched.launched() else config
         parts = assemble(own, fabric, listener)
         parts.strategy.rehearse()
-        found = None
+        device, found = device_of(parts, shared), None
         if is_open(parts, own):
-            choice = choose(parts, shared, processes)
+            choice = choose(parts, shared, device, processes)
             parts, found = chosen(parts, choice), choice.found
-        device = device_of(parts, shared)
         if found is None and parts.strategy.traits.trains_supernet:
             found = footprint(parts, shared, parts.spec, device.room)
         device = device._replace(base=resident_memory() + AFTER)

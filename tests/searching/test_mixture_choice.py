@@ -58,7 +58,7 @@ def needs(tiny):
 def test_it_is_the_fastest_that_fits(made, memory, needs, way):
     memory(needs[way] / 0.79)
     parts, config = made(batch_size=96)
-    choice = choose(parts, config, 1)
+    choice = choose(parts, config, device_of(parts, config), 1)
     assert choice.mixture == way
     assert choice.reason.startswith(f"{way} is the fastest way that fits: at most about ")
     found = settled(parts, config, 1)
@@ -83,12 +83,16 @@ def test_a_narrow_fit_is_tried(made, memory, needs):
 def test_where_there_is_room_the_strategy_is_not_run(made, monkeypatch):
     parts, config = made()
     monkeypatch.setattr(type(parts.strategy), "select", None)
-    assert choose(parts, config, 1).mixture == "keep"
+    assert choose(parts, config, device_of(parts, config), 1).mixture == "keep"
 
 
 def test_a_system_that_does_not_say_keeps(made, memory):
     memory(0)
-    assert choose(*made(), 1)[:2] == ("keep", "keep, as the system does not say how much memory it has")
+    parts, config = made()
+    assert choose(parts, config, device_of(parts, config), 1)[:2] == (
+        "keep",
+        "keep, as the system does not say how much memory it has",
+    )
 
 
 @pytest.mark.parametrize("settings", [{"strategy": "random_search", "judge": "training"}], ids=str)

@@ -197,7 +197,7 @@ def scan_backward(
             if GATED:
                 result += h * out[:, None]
             tl.store(dC + rows * STATES + state, tl.sum(tl.where(mask, given * h, 0.0), 1), mask=valid)
-        if GATED:
+        if GATED:  # z and dy are read again, rather than held in registers over all states
             gate = tl.load(z + place, mask=shown, other=0.0).to(tl.float32)
             opened = tl.sigmoid(gate)
             slope = tl.load(dy + place, mask=shown, other=0.0).to(tl.float32) * opened * (1.0 + gate * (1.0 - opened))
