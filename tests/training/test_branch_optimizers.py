@@ -1,6 +1,7 @@
 """What did not run does not move: every branch has the state of one that an optimiser of its own trains."""
 
 import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,6 @@ import torch
 from lightning_fabric import Fabric
 from scansearch.strategies.single_path import SinglePath
 from torch import nn
-from torch.nn import functional as F
 
 from scansearch.models import Selection, make_searchable
 from scansearch.registry import MODELS
@@ -18,6 +18,7 @@ from scansearch.space import find_space
 from scansearch.strategy import Plan
 from scansearch.testing.planted_model import PlantedSpec
 from scansearch.training.branch_optimizers import BranchAdamW, BranchSGD, RanBranches
+from scansearch.training.loss import cross_entropy
 from scansearch.training.optimizer import weight_optimizer
 from scansearch.training.optimizer_state import load_optimizer
 from scansearch.training.weights import Weights
@@ -67,10 +68,13 @@ LOCAL_VIM = MODELS.get("local_vim_nano").configure(depth=LAYERS, patch_size=1, s
 STAGED = {"depths": [1, 1], "patch_size": 1, "scan_backend": "torch"}
 LOCAL_VMAMBA = MODELS.get("local_vmamba_nano").configure(**STAGED)
 VMAMBA = MODELS.get("vmamba_tiny_s1l8").configure(embed_dim=8, **STAGED)
+VIM = MODELS.get("vim_tiny").configure(depth=LAYERS, embed_dim=8, patch_size=1, scan_backend="torch")
 SUPERNETS = {
     "local_vim": lambda names: LOCAL_VIM.supernet(names, SHAPE),
     "local_vmamba": lambda names: LOCAL_VMAMBA.supernet(names, SHAPE),
     "vmamba": lambda names: VMAMBA.supernet(names, SHAPE),
+    "vim": lambda names: VIM.supernet(names, SHAPE),
+    "dense": lambda names: LOCAL_VIM.supernet(names, replace(SHAPE, dense=True)),
     "planted": lambda names: PlantedSpec(depth=LAYERS).supernet(names, SHAPE),
     "backbone": lambda names: make_searchable(Net(), names, layers=Mixer, grids=[GRID] * LAYERS),
 }
@@ -100,10 +104,10 @@ def _of_direction(net, name):
     return name
 
 
-def batch(number):
+def batch(number, *, dense=False):
     random = torch.Generator().manual_seed(number)
     images = torch.randn(4, 2, 8, 8, generator=random)
-    return SimpleNamespace(images=images, targets=torch.randint(4, (4,), generator=random))
+    return SimpleNamespace(images=images, targets=torch.randint(4, (4, 8, 8) if dense else (4,), generator=random))
 
 
 def trained(net, settings):
@@ -126,7 +130,7 @@ class Apart:
         """One step of a network that holds only what was selected."""
         for key, value in own(small).items():
             value.data.copy_(self.values[key])
-        F.cross_entropy(small(batch.images, selections), batch.targets).backward()
+        cross_entropy(small(batch.images, selections), batch.targets).backward()
         gradients = own(small, lambda weight: weight.grad)
         for key, parameter in self.values.items():
             parameter.grad = gradients.get(key)
@@ -150,11 +154,12 @@ def test_after_single_path_every_branch_is_as_in_networks_of_only_what_was_selec
     weights, apart = trained(net, settings), Apart(net, settings)
     for step in range(STEPS):
         selections = strategy.select(step)
-        weights.backward(batch(step), selections)
+        now = batch(step, dense=kind == "dense")
+        weights.backward(now, selections)
         weights.update()
         chosen = [[n[i] for i in s.indices] for n, s in zip(names, selections, strict=True)]
         with torch.random.fork_rng(devices=[]):
-            apart.train(SUPERNETS[kind](chosen), batch(step), everything(chosen))
+            apart.train(SUPERNETS[kind](chosen), now, everything(chosen))
         check_same(net, weights.optimizer, apart)
 
 
