@@ -12,11 +12,12 @@ import scansearch
 from scansearch.registry import STRATEGIES
 from scansearch.space import Budget, Costs, SearchSpace
 from scansearch.strategy import Strategy
+from scansearch.strategy.black_box import BlackBox
 from scansearch.strategy.sandwich import StudentDraws, fewest
 from scansearch.testing import check_strategy
 
 MIXTURES, DRAWS = ("darts", "partial_channel", "progressive", "sigmoid"), ("gumbel", "binary_gates")
-SAMPLED = ("single_path", "fair_path", "random_search", "evolution", "optuna_search", "nni_search")
+SAMPLED = tuple(name for name in STRATEGIES.names() if issubclass(STRATEGIES.get(name), BlackBox))
 RUN = {
     "model": "local_vim_nano", "depth": 1, "epochs": 1, "limit": 64, "batch_size": 32, "validation_limit": 40,
     "patch_size": 4, "scan_backend": "torch",
