@@ -2,6 +2,7 @@
 
 import optuna
 import pytest
+from additive import shares
 from optuna.trial import TrialState
 from toy_search import NAMES, ToySupernet, space, strategy
 
@@ -99,6 +100,13 @@ def test_children_come_from_their_parents():
         assert bound.allows(child)
         kids.append(sum(layer in (one[0], other[0]) for layer in child))
     assert 3.5 < sum(kids) / 50 < 5.5  # of six layers one is drawn anew, and another one with a probability of 1/6 each
+
+
+@pytest.mark.parametrize("sampler", [pytest.param("tpe", marks=pytest.mark.slow), "nsga2"])
+def test_what_subsets_share_is_seen(sampler):
+    """Where directions add up it finds more than as many random genotypes do; a category a subset hid that from TPE."""
+    found = shares("optuna_search", layers=6, trials=60, sampler=sampler)
+    assert sum(found) > sum(shares("random_search", layers=6, samples=60, images=0)) + 0.3
 
 
 def test_tpe_is_independent(monkeypatch):
