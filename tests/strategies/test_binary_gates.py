@@ -244,14 +244,27 @@ def mean_estimate(layer, alpha, keep, paths):
     return total
 
 
+def cosine(seed, keep, scale, paths):
+    """Of the mean estimate with the gradient of the expected loss."""
+    alpha = scale * torch.randn(6, generator=torch.Generator().manual_seed(100 + seed))
+    exact = expected_gradient(Layer(seed), alpha, keep)[0]
+    return float(torch.cosine_similarity(mean_estimate(Layer(seed), alpha, keep, paths), exact, 0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("paths", ["full", "two"])
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_how_far_the_mean_estimate_is_off_in_eighty_layers(scale, paths):
+    cosines = [cosine(seed, keep, scale, paths) for keep in range(1, 6) for seed in range(16)]
+    print(f"{paths}, alpha {scale}: {fmean(cosines):.2f} in the mean, {min(cosines):.2f} at the least", flush=True)
+    assert fmean(cosines) > 0.95
+    assert min(cosines) > 0.75
+
+
 @pytest.mark.parametrize("paths", ["full", "two"])
 @pytest.mark.parametrize("scale", [0.001, 1.0, 3.0])
 @pytest.mark.parametrize("keep", range(1, 6))
 def test_the_mean_estimate_points_along_the_gradient_of_the_expected_loss(keep, scale, paths):
-    cosines = []
-    for seed in range(3):
-        layer = Layer(seed)
-        alpha = scale * torch.randn(6, generator=torch.Generator().manual_seed(100 + seed))
-        exact = expected_gradient(layer, alpha, keep)[0]
-        cosines.append(float(torch.cosine_similarity(mean_estimate(layer, alpha, keep, paths), exact, 0)))
-    assert min(cosines) > 0.85 if paths == "full" else fmean(cosines) > 0.85
+    cosines = [cosine(seed, keep, scale, paths) for seed in range(3)]
+    assert fmean(cosines) > 0.85
+    assert min(cosines) > (0.85 if paths == "full" else 0.75)
