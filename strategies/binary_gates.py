@@ -115,6 +115,7 @@ class BinaryGates(GradientStrategy):
             },
             not_here=(
                 "Nesterov momentum", "a cosine of its own, from 0.05, for the 40 epochs before alpha learns",
+                "all branches run when alpha learns, by default of their code; two rivals here, as in the paper: paths=full is that",
                 "alpha's loss without label smoothing", "latency in alpha's loss: give the space a budget",
                 "weight decay of biases and norms", "jitter of brightness and saturation",
             ),

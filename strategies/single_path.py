@@ -44,4 +44,6 @@ class SinglePath(GeneticSearch):
             ),
         ),
     }  # fmt: skip
-    when = "very many directions, constraints or a budget; the supernet ranks genotypes directly"
+    when = (
+        "very many directions, constraints or a budget; with pick=expected one of those that found most for their time"
+    )

@@ -44,6 +44,11 @@ def after(text, line):
     return [found[2:] for found in takewhile(lambda found: found.startswith("  "), lines)]
 
 
+def test_a_run_that_is_too_short_to_mean_anything_says_so(finished):
+    assert "few updates of the weights" in finished.out
+    assert "few updates of the weights" in (finished.path / "log.txt").read_text()
+
+
 def test_the_lines_that_build_the_network_do_as_they_are_printed(finished):
     found: dict = {}
     exec("\n".join(after(finished.out, "or build it, to train it")), found)
@@ -169,6 +174,15 @@ def test_strategies(call):
     assert "alpha_lr" in text
     assert "--preset paper" in text
     assert "darts" in call("strategies").out
+
+
+def test_which_strategies_found_most_for_their_time_is_said_where_one_chooses(call):
+    listed = json.loads(call("strategies", "--json").out)
+    named = {fact["name"] for fact in listed if "found most for their time" in fact["when"]}
+    assert named == {"darts", "surrogate", "single_path"}
+    for command in ("run", "estimate"):
+        shown = " ".join(call(command, "--help").out.replace("│", " ").split())
+        assert "Most for their time found darts, surrogate and single_path with pick=expected." in shown
 
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
