@@ -30,6 +30,8 @@ JUDGED: dict[str, dict[str, float]] = {
     "surrogate": {"trials": 1.0},
     "local_search": {"trials": 1.0},
 }
+UNTIMED = ("pick", "alpha_warmup")
+"""Settings that do not change how long an epoch or a judgement lasts."""
 GENERATIONS = 9
 """Of single_path and fair_path: with the shares above, all judgements are spent."""
 
@@ -40,6 +42,12 @@ def named(strategy: str) -> tuple[str, dict[str, Any]]:
     """A strategy's name, and the settings that stand behind it: numbers, or text."""
     name, *settings = strategy.split(",")
     return name, {key: _value(text) for key, _, text in (setting.partition("=") for setting in settings)}
+
+
+def timed_as(strategy: str) -> str:
+    """A strategy with those of its settings that count for how long it takes."""
+    name, *settings = strategy.split(",")
+    return ",".join([name, *(setting for setting in settings if setting.partition("=")[0] not in UNTIMED)])
 
 
 def judges(strategy: str) -> bool:

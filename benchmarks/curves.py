@@ -28,8 +28,8 @@ from benchmarks.curve_jobs import (
     Training,
     find,
     judges,
-    named,
     rate,
+    timed_as,
     train,
 )
 from benchmarks.curve_table import Row, Worth
@@ -181,7 +181,7 @@ def timed(names: Sequence[str], record: Record, *, tiny: bool) -> tuple[dict[str
     """How long an epoch and a judgement of each strategy last, and why others cannot run here."""
     rates, absent = dict[str, dict[str, float]](), dict[str, str]()
     for name in names:
-        job = Rate(named(name)[0], tiny)  # of its settings none changes how long an epoch takes much
+        job = Rate(timed_as(name), tiny)
         try:
             record.fill({job.key: job}, rate, 1, f"timing {name}")
         except ScansearchError as error:

@@ -91,6 +91,19 @@ def test_settings_stand_behind_a_strategy():
     assert len({curves.planned(one.strategy, 10, rates, tiny=False) for one in (plain, chosen)}) == 1
 
 
+@pytest.mark.parametrize(
+    ("strategy", "timed"),
+    [
+        ("darts", "darts"),
+        ("single_path,pick=expected", "single_path"),
+        ("gumbel,alpha_warmup=0.5", "gumbel"),
+        ("single_path,pick=expected,sandwich=2", "single_path,sandwich=2"),
+    ],
+)
+def test_settings_that_make_an_epoch_longer_are_timed(strategy, timed):
+    assert curves.timed_as(strategy) == timed
+
+
 def test_a_record_goes_on_where_it_was_cut_off(tmp_path):
     path = tmp_path / "record.jsonl"
     with pytest.raises(ScansearchError):

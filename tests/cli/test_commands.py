@@ -182,7 +182,7 @@ def test_which_strategies_found_most_for_their_time_is_said_where_one_chooses(ca
     assert named == {"darts", "surrogate", "single_path"}
     for command in ("run", "estimate"):
         shown = " ".join(call(command, "--help").out.replace("│", " ").split())
-        assert "Most for their time found darts, surrogate and single_path with pick=expected." in shown
+        assert "darts, surrogate and single_path with pick=expected found most for their time." in shown
 
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
