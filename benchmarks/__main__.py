@@ -80,7 +80,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""
-CHECKED = ("scan", "step", "derived", "update", "scale", "estimate", "planted", "decoys")
+CHECKED = ("scan", "step", "derived", "update", "scale", "subsets", "estimate", "planted", "decoys")
 """Those that promise something."""
 
 WIDTH = 170

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
 
 import torch
 
@@ -12,6 +14,22 @@ from scansearch.strategy.gradient.subsets import Subsets
 
 LAYERS = (1, 4, 20)
 """As many layers are computed together."""
+LIMIT = 1_000
+"""Microseconds that a layer may take at most, however many candidates and layers there are."""
+
+
+@dataclass(frozen=True)
+class PerLayer(Comparison):
+    """Microseconds a layer; promises that none takes longer than ``LIMIT``."""
+
+    def missed(self) -> list[str]:
+        """One line for each median above the limit."""
+        medians = {name: median(values) for name, values in self.samples.items()}
+        return [
+            f"subsets {self.case}: {name} must take at most {LIMIT:,} us a layer, but takes {value:,.0f}"
+            for name, value in medians.items()
+            if value > LIMIT
+        ]
 
 
 def asked(layers: int, candidates: int, count: int) -> dict[str, Callable[[], object]]:
@@ -23,7 +41,7 @@ def asked(layers: int, candidates: int, count: int) -> dict[str, Callable[[], ob
     }
 
 
-def run(repeats: int, *, tiny: bool = False) -> list[Comparison]:
+def run(repeats: int, *, tiny: bool = False) -> list[PerLayer]:
     """Microseconds a layer, for the widest space and for the default one."""
     found = []
     for candidates, count in ((8, 4),) if tiny else ((128, 4), (8, 4)):
@@ -31,7 +49,7 @@ def run(repeats: int, *, tiny: bool = False) -> list[Comparison]:
         samples = interleaved(functions, 20 * repeats)
         layers = {name: int(name.split()[1]) for name in functions}
         found.append(
-            Comparison(
+            PerLayer(
                 "subsets",
                 f"{count} of {candidates}",
                 f"subsets: {count} of {candidates}, a layer of several that are computed together",

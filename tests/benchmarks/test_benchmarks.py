@@ -16,6 +16,7 @@ from scansearch.strategies.binary_gates import BinaryGates
 from benchmarks import __main__ as command
 from benchmarks import estimate, memory, peers, strategies
 from benchmarks.comparison import Comparison
+from benchmarks.subsets import PerLayer
 from benchmarks.timing import interleaved
 from scansearch.errors import ScansearchError
 
@@ -145,7 +146,7 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
         (["--seeds", "0"], "--seeds must be at least 1, but got 0"),
         (["planted", "--strategy", "dart"], "unknown strategy 'dart'; there is: binary_gates, darts"),
         (["--check", "--tiny"], "leave --tiny out"),
-        (["many", "--check"], "measure some of scan, step, derived, update, scale, estimate, planted, decoys"),
+        (["many", "--check"], "measure some of scan, step, derived, update, scale, subsets, estimate, planted, decoys"),
         (["--json", "nowhere/figures.json"], "--json needs an existing folder, but there is no nowhere"),
     ],
 )
@@ -167,6 +168,20 @@ def test_whole_searches_run_only_when_they_are_named(monkeypatch):
     ]
     command.main(["decoys", "planted"])
     assert ran[-2:] == ["decoys", "planted"]
+
+
+def test_subsets_promise_a_time_a_layer():
+    timed = PerLayer(
+        "subsets",
+        "4 of 128",
+        "t",
+        "us",
+        {"draw, 1 layers": [300.0], "covariance, 1 layers": [900.0, 1_200.0, 1_300.0]},
+        {},
+    )
+    assert timed.missed() == [
+        "subsets 4 of 128: covariance, 1 layers must take at most 1,000 us a layer, but takes 1,200"
+    ]
 
 
 def test_rounds_are_interleaved_and_the_first_does_not_count():
