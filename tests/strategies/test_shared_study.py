@@ -69,27 +69,11 @@ def test_two_that_ask_at_once_never_judge_the_same(kind, sampler, count, tmp_pat
     assert not [trial for trial in trials if trial.state == TrialState.RUNNING]
 
 
-def test_what_another_worker_judges_now_is_drawn_again():
+def test_what_another_worker_judges_now_is_not_proposed():
     proposals = Proposals(strategy("optuna_search").space, "random", 0, 10)
     _, first, _ = proposals.next([], 0, set())
     assert proposals.next([], 0, set())[1] == first
     assert proposals.next([], 0, {first})[1] != first
-
-
-def test_what_the_sampler_would_not_let_go_of_is_drawn():
-    part = worker("", sampler="tpe", trials=30)
-    proposals, judge, known = Proposals(part.space, "tpe", 0, 30), Worth(), []
-    for number in range(30):
-        trial, first, _ = proposals.next(known, number, set())
-        # With a value for each genotype that grows with its directions, TPE soon proposes the same ten times.
-        if all(proposals._proposed(number, attempt, drawn=False)[1] == first for attempt in range(10)):
-            break
-        told = create_trial(params=trial.params, distributions=trial.distributions, value=judge._ask(first))
-        told.number = number
-        known.append(told)
-    else:
-        pytest.fail("TPE never stayed with its best")
-    assert proposals.next(known, number, {first})[1] != first
 
 
 def test_the_only_genotype_of_a_space_is_judged_by_all():

@@ -17,7 +17,7 @@ from scansearch.space import BoundSpace, Choice, EvenDraws, usual_draws, views
 from scansearch.strategy.black_box.nsga2 import Nsga2, population
 
 Objective = Literal["maximize", "minimize"]
-TRIES = 10
+TRIES = 100
 REFUSALS = 5
 """Proposals in a row that may be refused; of the next one, the nearest genotype within the budget is judged."""
 STARTUP = 10
@@ -48,7 +48,9 @@ class Proposal(NamedTuple):
 class Proposals:
     """Proposes genotypes: each is a function of the number of its trial, and of the trials that were finished before.
 
-    The first ones are drawn, evenly over costs under a budget; for NSGA-II a generation, from the cheapest to the dearest and again.
+    The first ones are drawn, evenly over costs under a budget; for NSGA-II a generation, from the cheapest to the dearest and again. Where
+    a sampler proposes what was judged, or is being judged, a genotype near it is taken instead: a judge would say the same again, and TPE,
+    which holds on to its best, would spend most of its trials on that in a small space.
 
     Args:
         space: What they are of.
@@ -67,6 +69,7 @@ class Proposals:
         self.distributions = views.optuna_distributions(space)
         self.study = optuna.create_study(directions=objectives(sampler), sampler=RandomSampler())
         self.learned: dict[int, FrozenTrial] = {}
+        self.judged: set[Choice] = set()
         self.draw, self.even = usual_draws(space), EvenDraws(space)
 
     def next(self, known: list[FrozenTrial], number: int, elsewhere: set[Choice]) -> Proposal:
@@ -75,17 +78,31 @@ class Proposals:
         Args:
             known: The finished trials of the study, and those that were refused, by number.
             number: Number of the trial that it is for.
-            elsewhere: Genotypes that other workers judge now; instead of one of these the sampler proposes another one, at most 10
-                times (TPE often stays with its best), and then one is drawn, at most 10 times (a space may have no other).
+            elsewhere: Genotypes that other workers judge now.
         """
         for trial in known:
             if trial.number not in self.learned:
                 self._learn(trial)
-        for attempt in range(2 * TRIES):
-            trial, choice = self._proposed(number, attempt, drawn=attempt >= TRIES)
-            if choice is None or choice not in elsewhere:
+        seed = (self.seed * 1_000_003 + number) % MOST_SEEDS
+        random = torch.Generator().manual_seed(seed)
+        self.study.sampler = self._sampler(seed)
+        asked = self._ask(views.to_parameters(self.space, self._drawn(random, number), random) if self._first else None)
+        choice, taken = views.from_parameters(self.space, asked.params), self.judged | elsewhere
+        beyond = self.constrained and self._excess(asked) > 0
+        if beyond and not self._patience_is_over:
+            return Proposal(asked, None, number)
+        if beyond or choice in taken:
+            choice = self._near(choice, taken, random)
+            asked = self._ask(views.to_parameters(self.space, choice, random))
+        return Proposal(asked, choice, number)
+
+    def _near(self, choice: Choice, taken: set[Choice], random: torch.Generator) -> Choice:
+        """The first that is not taken on a walk from a genotype, which draws a layer or more anew each time; a space may have none."""
+        for _ in range(TRIES):
+            if choice not in taken:
                 break
-        return Proposal(trial, choice, number)
+            choice = self.space.mutate(choice, random)
+        return choice
 
     def _learn(self, trial: FrozenTrial) -> None:
         self.learned[trial.number] = trial
@@ -97,6 +114,8 @@ class Proposals:
             raise ScansearchError(
                 f"trial {trial.number} of the study is damaged: {error}; restore the study, or start the run anew"
             ) from error
+        if not refused(trial):
+            self.judged.add(views.from_parameters(self.space, trial.params))
 
     def _neutral(self, trial: FrozenTrial) -> FrozenTrial:
         """A refused trial for Gaussian processes, which learn from values alone: with the mean of what was judged before."""
@@ -107,19 +126,6 @@ class Proposals:
 
     def _complete(self) -> list[FrozenTrial]:
         return [trial for trial in self.learned.values() if trial.state == TrialState.COMPLETE]
-
-    def _proposed(self, number: int, attempt: int, *, drawn: bool) -> tuple[FrozenTrial, Choice | None]:
-        seed = (self.seed * 1_000_003 + attempt * 100_003 + number) % MOST_SEEDS
-        random = torch.Generator().manual_seed(seed)
-        self.study.sampler = self._sampler(seed)
-        given = views.to_parameters(self.space, self._drawn(random, number), random) if drawn or self._first else None
-        asked = self._ask(given)
-        nearest = views.from_parameters(self.space, asked.params)
-        if not self.constrained or self._excess(asked) <= 0:
-            return asked, nearest
-        if not self._patience_is_over:
-            return asked, None
-        return self._ask(views.to_parameters(self.space, nearest, random)), nearest
 
     def _ask(self, given: dict[str, Any] | None) -> FrozenTrial:
         """What the sampler proposes, or what is given."""

@@ -2,7 +2,8 @@
 
 import optuna
 import pytest
-from additive import shares
+from additive import Additive, shares
+from additive import searched as searched_for
 from optuna.trial import TrialState
 from toy_search import NAMES, ToySupernet, space, strategy
 
@@ -107,6 +108,22 @@ def test_what_subsets_share_is_seen(sampler):
     """Where directions add up it finds more than as many random genotypes do; a category a subset hid that from TPE."""
     found = shares("optuna_search", layers=6, trials=60, sampler=sampler)
     assert sum(found) > sum(shares("random_search", layers=6, samples=60, images=0)) + 0.3
+
+
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("gp", marks=pytest.mark.slow), "nsga2", "random"])
+def test_no_trial_is_spent_on_what_was_judged(sampler):
+    """TPE, which holds on to its best, proposed 85 different genotypes in 300 trials of a planted problem."""
+    bound = space(count=6, keep=2, layers=2)
+    judge = Additive(bound)
+    searched_for("optuna_search", bound, judge, sampler=sampler, trials=40)
+    assert len(judge.asked) == len(set(judge.asked)) == 40
+
+
+def test_a_space_of_fewer_genotypes_than_trials_is_judged_whole():
+    bound = space(count=3, keep=2, layers=2)
+    judge = Additive(bound)
+    searched_for("optuna_search", bound, judge, trials=15)
+    assert len(set(judge.asked)) == 9
 
 
 def test_tpe_is_independent(monkeypatch):
