@@ -4,7 +4,7 @@ Its evolution tuner cannot be given a seed, so that it could never be repeated: 
 
 NNI 3.0 is archived, and an extra: ``pip install "scansearch[nni]"``. The supernet is trained by drawn genotypes and
 judges; or each network is trained from scratch. Proposals beyond a budget or the constraints are moved to the nearest genotype that
-the space allows.
+the space allows; instead of one that was judged, a genotype near it is judged, and told to the tuner.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from scansearch.runs.limits import MOST_JUDGED
 from scansearch.space import BoundSpace, Choice, views
 from scansearch.strategy import Plan
 from scansearch.strategy.black_box import Ask, BlackBox, BlackBoxSettings
+from scansearch.strategy.black_box.near import near
 
 if TYPE_CHECKING:
     import torch
@@ -70,9 +71,15 @@ class NniSearch(BlackBox):
                 values = tuner.generate_parameters(number)
             except self._no_more():
                 break
-            choice = views.from_parameters(self.space, values)
-            tuner.receive_trial_result(number, values, float(ask(choice)))
-            tuner.trial_end(number, True)
+            proposed = views.from_parameters(self.space, values)
+            choice = near(self.space, proposed, ask.accuracies, random)
+            if choice == proposed:
+                tuner.receive_trial_result(number, values, float(ask(choice)))
+                tuner.trial_end(number, True)
+            else:
+                tuner.trial_end(number, False)
+                told = views.to_parameters(self.space, choice, random)
+                tuner.import_data([{"parameter": told, "value": float(ask(choice))}])
         return ask.best(1)[0]
 
     def _tuner(self) -> Any:

@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+from additive import Additive, searched
 from test_black_box import FakeJudge
 from toy_search import space, strategy
 
@@ -24,6 +25,16 @@ def test_tuners_find_good_genotypes_and_repeat_themselves(tuner):
         found.finish(judge)
         assert found.accuracies[found.choose()] == max(found.accuracies.values()) > 0.5
     assert one.asked == other.asked
+
+
+@pytest.mark.parametrize("tuner", ["tpe", "random"])
+@pytest.mark.parametrize("count", [4, 6])  # of 6 choices a layer, categories; of 15, numbers
+def test_no_trial_is_spent_on_what_was_judged(tuner, count):
+    pytest.importorskip("nni")
+    bound = space(count=count, keep=2, layers=2)
+    judge = Additive(bound)
+    searched("nni_search", bound, judge, tuner=tuner, trials=30)
+    assert len(judge.asked) == len(set(judge.asked)) == 30
 
 
 def test_numbers_instead_of_categories():

@@ -14,10 +14,10 @@ from optuna.trial import BaseTrial, FrozenTrial, TrialState, create_trial
 from scansearch.errors import ScansearchError
 from scansearch.lazy import torch
 from scansearch.space import BoundSpace, Choice, EvenDraws, usual_draws, views
+from scansearch.strategy.black_box.near import near
 from scansearch.strategy.black_box.nsga2 import Nsga2, population
 
 Objective = Literal["maximize", "minimize"]
-TRIES = 100
 REFUSALS = 5
 """Proposals in a row that may be refused; of the next one, the nearest genotype within the budget is judged."""
 STARTUP = 10
@@ -92,17 +92,9 @@ class Proposals:
         if beyond and not self._patience_is_over:
             return Proposal(asked, None, number)
         if beyond or choice in taken:
-            choice = self._near(choice, taken, random)
+            choice = near(self.space, choice, taken, random)
             asked = self._ask(views.to_parameters(self.space, choice, random))
         return Proposal(asked, choice, number)
-
-    def _near(self, choice: Choice, taken: set[Choice], random: torch.Generator) -> Choice:
-        """The first that is not taken on a walk from a genotype, which draws a layer or more anew each time; a space may have none."""
-        for _ in range(TRIES):
-            if choice not in taken:
-                break
-            choice = self.space.mutate(choice, random)
-        return choice
 
     def _learn(self, trial: FrozenTrial) -> None:
         self.learned[trial.number] = trial
