@@ -73,13 +73,13 @@ class NniSearch(BlackBox):
                 break
             proposed = views.from_parameters(self.space, values)
             choice = near(self.space, proposed, ask.accuracies, random)
+            accuracy = float(ask(choice))
             if choice == proposed:
-                tuner.receive_trial_result(number, values, float(ask(choice)))
-                tuner.trial_end(number, True)
+                tuner.receive_trial_result(number, values, accuracy)
             else:
-                tuner.trial_end(number, False)
                 told = views.to_parameters(self.space, choice, random)
-                tuner.import_data([{"parameter": told, "value": float(ask(choice))}])
+                tuner.import_data([{"parameter": told, "value": accuracy}])
+            tuner.trial_end(number, choice == proposed)
         return ask.best(1)[0]
 
     def _tuner(self) -> Any:

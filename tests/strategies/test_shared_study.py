@@ -62,7 +62,6 @@ def test_two_that_ask_at_once_never_judge_the_same(kind, sampler, count, tmp_pat
     assert len(everything) == len(set(everything))
     study = workers[0]._study()
     trials = study.trials()
-    # What the study knows already may be proposed again, and is not judged again.
     assert len(everything) == len({study.choice(trial) for trial in study.finished(trials)}) > count // 2
     assert sum(trial.state == TrialState.COMPLETE for trial in trials) in (count, count + 1)
     assert [trial for trial in trials if trial.state == TrialState.FAIL]  # the first proposal of the second
