@@ -35,8 +35,8 @@ FIRST_SEED = 100
 """Not that of a search: no initial weights of a supernet come back."""
 SPACE, MODEL, LAYERS, NAME = "default8", "local_vim_nano", 4, "alone"
 TRAIN, TEST = 6_000, 10_000
-TRAINING: dict[str, Any] = {"epochs": 10, "lr": 3e-3, "threads": 1}
-"""940 updates of the weights."""
+TRAINING: dict[str, Any] = {"epochs": 10, "threads": 1}
+"""940 updates of the weights, at the rate that scansearch gives a network of this width."""
 
 Directions = Sequence[Sequence[str]]
 
