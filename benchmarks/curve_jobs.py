@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from statistics import median
 from time import process_time
 from typing import Any
 
@@ -32,6 +33,7 @@ JUDGED: dict[str, dict[str, float]] = {
 }
 UNTIMED = ("pick", "alpha_warmup")
 """Settings that do not change how long an epoch or a judgement lasts."""
+ROUNDS = 3
 GENERATIONS = 9
 """Of single_path and fair_path: with the shares above, all judgements are spent."""
 
@@ -176,7 +178,7 @@ class Rate:
 
 
 def rate(job: Rate) -> dict[str, float]:
-    """Epochs and judgements of a strategy in trainings' epochs: each is timed beside one of these, so that load does not count."""
+    """Epochs and judgements of a strategy in trainings' epochs: each is timed beside one of these, in rounds of which the median counts."""
     task = Task(ORDERS[0])
     few, many = (1, 2) if job.tiny else (2, 6)
     least, most = (2, 4) if job.tiny else (20, 120)
@@ -184,9 +186,13 @@ def rate(job: Rate) -> dict[str, float]:
     def timed(epochs: int, judged: int) -> float:
         return float(find(Search(task, job.strategy, 0, epochs, judged, job.tiny))["seconds"])
 
-    with curves(task.answer, tiny=job.tiny):
+    def measured() -> tuple[float, float]:
         alone = train(Training(task, [["h"]] * LAYERS, 0, job.tiny))["seconds"] / (1 if job.tiny else EPOCHS)
-    first = timed(few, least)
-    epoch = (timed(many, least) - first) / (many - few)
-    judgement = (timed(few, most) - first) / (most - least) if judges(job.strategy) else 0.0
-    return {"epoch": max(epoch / alone, 0.1), "judgement": max(judgement / alone, 0.0)}
+        first = timed(few, least)
+        epoch = (timed(many, least) - first) / (many - few)
+        judgement = (timed(few, most) - first) / (most - least) if judges(job.strategy) else 0.0
+        return epoch / alone, judgement / alone
+
+    with curves(task.answer, tiny=job.tiny):
+        epoch, judgement = map(median, zip(*(measured() for _ in range(1 if job.tiny else ROUNDS)), strict=True))
+    return {"epoch": max(epoch, 0.1), "judgement": max(judgement, 0.0)}
