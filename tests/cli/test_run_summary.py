@@ -9,7 +9,7 @@ from scansearch.genotype import Genotype
 @pytest.mark.parametrize(
     ("search", "measure", "says"),
     [
-        ({"trained_accuracy": 0.5}, "accuracy", "trained from scratch, reached 50.0% on validation images"),
+        ({"trained_accuracy": 0.5}, "accuracy", "reached 50.0% on validation images: the best that was judged"),
         ({"trained_mean_iou": 0.5}, "mean_iou", "trained from scratch, reached mean IoU 50.0% on validation images"),
         (
             {"supernet_mean_iou": 0.5, "derived_mean_iou": 0.5},
@@ -23,6 +23,11 @@ from scansearch.genotype import Genotype
 def test_it_says_by_what_a_network_was_judged(search, measure, says, capsys):
     _show_worth(search, measure)
     assert says in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_is_expected_to_be_best_is_not_called_the_best_that_was_judged(capsys):
+    _show_worth({"trained_accuracy": 0.5, "settings": {"pick": "expected"}}, "accuracy")
+    assert capsys.readouterr().out.strip().endswith("50.0% on validation images")
 
 
 def test_the_front_is_listed_from_the_worst_to_the_best(tmp_path, capsys):
