@@ -28,10 +28,9 @@ class Lines(NamedTuple):
 def _search(facts: Mapping[str, Any], progress: Progress) -> str:
     candidates, keep = "/".join(map(str, facts["candidates"])), " to ".join(map(str, facts["keep"]))
     genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
-    counted = "1 genotype" if genotypes == 1 else f"{genotypes:.3g} genotypes"
     return (
         f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
-        f"({counted}); supernet of {facts['parameters']:,} parameters; "
+        f"({genotypes:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
         f"{facts['images']:,} training images; {_length(facts, progress)}"
     )
 
