@@ -85,6 +85,7 @@ class RandomSearch(BlackBox):
     @override
     def finish(self, evaluate: Judge) -> None:
         """The first round is judged by a few validation images."""
+
         def quickly(choice: Choice) -> float:
             return evaluate.on(self.settings.images, self.derived(choice))
 
