@@ -2,6 +2,7 @@
 
 import pytest
 
+from scansearch.cli.genotype_table import warn_unsettled
 from scansearch.cli.run_summary import _show_front, _show_worth
 from scansearch.genotype import Genotype
 
@@ -38,3 +39,18 @@ def test_the_front_is_listed_from_the_worst_to_the_best(tmp_path, capsys):
     head, *rows = capsys.readouterr().out.strip().splitlines()
     assert "has as much mean IoU and is cheaper" in head
     assert [row.split()[0] for row in rows] == ["20.0%", "70.0%"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "why"), [(None, "fewer than three epochs are too short"), (0.2, "the margin between")]
+)
+def test_a_layer_that_has_not_settled_is_told_why(noise, why, capsys):
+    layer = {
+        "directions": ["h"],
+        "scores": {"h": 0.6, "v": 0.5},
+        "margin": 0.1,
+        "settled": False,
+        "margin_noise": noise,
+    }
+    warn_unsettled(Genotype.from_dict({"layers": [layer]}))
+    assert f"note: 1 of 1 layers (1) have not settled: {why}" in " ".join(capsys.readouterr().out.split())
