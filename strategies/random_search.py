@@ -85,7 +85,11 @@ class RandomSearch(BlackBox):
     @override
     def finish(self, evaluate: Judge) -> None:
         """The first round is judged by a few validation images."""
-        self._ask_quickly = Ask(lambda choice: evaluate.on(self.settings.images, self.derived(choice)), self.quick)
+
+        def quickly(choice: Choice) -> float:
+            return evaluate.on(self.settings.images, self.derived(choice))
+
+        self._ask_quickly = Ask(quickly, self.quick, self.space.size)
         super().finish(evaluate)
 
     @override

@@ -109,12 +109,16 @@ def _show_single(confirmed: Confirmed) -> None:
 
 def warn_unsettled(genotype: Genotype) -> None:
     """Says plainly which layers' choices still move, or that it cannot be told."""
-    moving = [str(i) for i, layer in enumerate(genotype.layers, start=1) if layer.settled is False]
+    moving = {i: layer.margin_noise for i, layer in enumerate(genotype.layers, start=1) if layer.settled is False}
     if moving:
+        why = (
+            "fewer than three epochs are too short to tell. More epochs help."
+            if all(noise is None for noise in moving.values())
+            else "the margin between the last direction kept and the first left out is within its own fluctuation. More epochs or a "
+            "larger alpha_lr help."
+        )
         out.print(
-            f"[yellow]note:[/] {len(moving)} of {len(genotype.layers)} layers ({', '.join(moving)}) have not settled: the margin "
-            "between the last direction kept and the first left out is within its own fluctuation. More epochs or a larger "
-            "alpha_lr help."
+            f"[yellow]note:[/] {len(moving)} of {len(genotype.layers)} layers ({', '.join(map(str, moving))}) have not settled: {why}"
         )
     elif genotype.confirmed is None and any(
         layer.margin is not None and layer.settled is None for layer in genotype.layers

@@ -69,9 +69,8 @@ def _show_worth(search: dict[str, Any], measure: Measure) -> None:
     supernet, derived, trained = (search.get(f"{of}_{measure}") for of in ("supernet", "derived", "trained"))
     said = "" if measure == "accuracy" else f"{measure_text(measure)} "
     if trained is not None:
-        out.print(
-            f"\nthis network, trained from scratch, reached {said}{trained:.1%} on validation images: the best that was judged"
-        )
+        best = "" if search.get("settings", {}).get("pick") == "expected" else ": the best that was judged"
+        out.print(f"\nthis network, trained from scratch, reached {said}{trained:.1%} on validation images{best}")
     elif supernet is not None and supernet == derived:
         out.print(
             f"\nthis sub-network of the supernet reaches {said}{supernet:.1%} on validation images, without further training"

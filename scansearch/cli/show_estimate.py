@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scansearch.cli.console import err, out, print_json
+from scansearch.display.lines import from_to
 from scansearch.display.plain import plain
 from scansearch.documents import MAX_INTEGER
 from scansearch.errors import ScansearchError
@@ -70,7 +71,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"[bold]images[/]: {images['train']:,} for training, {images['validation']:,} for validation, {shape}, "
         f"{images['classes']:,} classes",
         f"[bold]space[/]: {_count(space['genotypes'])} genotypes; {space['layers']} layers, each keeps "
-        f"{_range(space['keep'])} of {_range(space['candidates'])}",
+        f"{from_to(space['keep'])} of {from_to(space['candidates'])}",
         f"[bold]work[/]: {', '.join([steps if work['steps'] else 'no supernet is trained', *more])}",
         f"[bold]memory[/]: {_peak(memory)}",
         f"[bold]parameters[/]: {memory['parameters']:,}; {sizes}",
@@ -121,7 +122,3 @@ def _duration(seconds: float) -> str:
 
 def _count(number: int) -> str:
     return f"{number:,}" if number < 10**6 else f"{Decimal(number):.3g}"
-
-
-def _range(values: list[int]) -> str:
-    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

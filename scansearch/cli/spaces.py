@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scansearch.space import BoundSpace, LayerSpace, SearchSpace
 
 VIEWS = ("json", "optuna", "nni")
+BUDGET_ASIDE = "the budget is left aside here; `scansearch run --space SPACE --dry-run` counts the genotypes within it"
 
 
 @guarded
@@ -30,6 +31,8 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="JSON for other programs.")] = False,
 ) -> None:
     """List search spaces; with a name, show what each layer of a model chooses from, and how many genotypes there are.
+
+    What they cost depends on the images: a budget is left aside.
 
     A space of your own is a JSON or TOML file of the same form (see `--json`), given as `--space mine.toml`, or a package's
     entry point.
@@ -69,7 +72,7 @@ def command(
         for numbers, layer in _alike(bound)
     ]
     out.print(table(("layers", "grid", "keep", "choices", "candidates"), rows))
-    for note in bound.notes():
+    for note in (*bound.notes(), *[BUDGET_ASIDE] * (space.budget is not None)):
         out.print(f"note: {plain(note)}", soft_wrap=True)
 
 

@@ -158,7 +158,7 @@ def _undecided(genotype: Genotype) -> frozenset[int]:
 
 def _concluded(run: Run, space: BoundSpace, halves: list[HalfRun], listener: Listener) -> Genotype:
     """Writes what the halves say; the genotype is read again, for hours may have passed."""
-    found = [finished(RunFolder.open(half.path), Silent()) for half in halves]
+    found = [half.genotype for half in halves]
     undecided = [_undecided(other) for other in found if other is not None]
     if layers := sorted(frozenset().union(*undecided)):
         listener.warned(

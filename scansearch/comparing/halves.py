@@ -8,10 +8,12 @@ from typing import Any
 from typing_extensions import override
 
 from scansearch.comparing.sub_run import SEEDS, SubRun, shared_threads
+from scansearch.errors import ScansearchError
 from scansearch.genotype import Genotype
+from scansearch.runs.folder import RunFolder
 from scansearch.runs.run import Run
-from scansearch.searching.assemble import resume, start
-from scansearch.training.events import Listener
+from scansearch.searching.assemble import finished, resume, start
+from scansearch.training.events import Listener, Silent
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,17 @@ class HalfRun(SubRun):
 
     @property
     def genotype(self) -> Genotype | None:
-        """What it has found, once it is done."""
-        return Run.open(self.path).genotype if self.begun else None
+        """What it has found, once it is done.
+
+        Raises:
+            RunFolderError: If it is damaged, or not of this half.
+        """
+        if not self.begun:
+            return None
+        try:
+            return finished(RunFolder.open(self.path), Silent())
+        except ScansearchError as error:
+            raise self.damaged(error) from error
 
     @override
     def go_on(self, listener: Listener) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from scansearch.errors import DivergenceError, RunFolderError
+from scansearch.errors import DivergenceError, RunFolderError, ScansearchError
 from scansearch.files import own_folder
 from scansearch.finish import finish
 from scansearch.genotype import Genotype
@@ -51,7 +51,7 @@ class SubRun(ABC):
         """Checks that the run in the folder, if one was begun, is this one.
 
         Raises:
-            RunFolderError: If it has other settings, or lies behind a link.
+            RunFolderError: If it has other settings, is damaged, or lies behind a link.
         """
         for folder in (self.path.parent, self.path):
             own_folder(folder)
@@ -59,12 +59,19 @@ class SubRun(ABC):
             return
         done = "searched" if self.config.kind == "search" else "trained"
         try:
-            compare(
-                Run.open(self.path).config.recipe(), self.config.recipe(), f"{self.path} was {done} with", "this needs"
-            )
+            there = Run.open(self.path).config
+        except ScansearchError as error:
+            raise self.damaged(error) from error
+        try:
+            compare(there.recipe(), self.config.recipe(), f"{self.path} was {done} with", "this needs")
         except RunFolderError as error:
             reason = str(error).partition("; restore it")[0]
             raise RunFolderError(f"{reason}; take the same settings as before, or remove {self.path.parent}") from error
+
+    def damaged(self, error: ScansearchError) -> RunFolderError:
+        """What to say where a file of the run is damaged: it can always be done anew."""
+        reason = str(error).partition("; restore it")[0]
+        return RunFolderError(f"{reason}; restore it, or remove {self.path}: the same call then does it anew")
 
     def do(self, listener: Listener) -> None:
         """Does it from wherever it stands to its figures; errors as ``go_on``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -25,8 +25,13 @@ class Lines(NamedTuple):
     epoch: Callable[[Mapping[str, Any]], str]
 
 
+def from_to(values: Sequence[int]) -> str:
+    """The first and the last of ascending numbers, or the only one."""
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
+
+
 def _search(facts: Mapping[str, Any], progress: Progress) -> str:
-    candidates, keep = "/".join(map(str, facts["candidates"])), " to ".join(map(str, facts["keep"]))
+    candidates, keep = from_to(facts["candidates"]), from_to(facts["keep"])
     genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
     return (
         f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "

@@ -75,7 +75,7 @@ class BoundSpace(Sequence[LayerSpace]):
         """Exact number of genotypes by cost in units of the budget, constraints and budget included."""
         return self._suffixes[0]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Exact number of genotypes, constraints and budget included."""
         return sum(self.counts.values())
@@ -186,9 +186,10 @@ class BoundSpace(Sequence[LayerSpace]):
     ) -> Choice:
         """Draws each layer anew with probability ``rate``, and at least one; 0.1 as in SPOS (arXiv 1904.00420).
 
-        A result beyond the budget is drawn again, at most 100 times; then it is a random genotype one move away.
+        A result beyond the budget is drawn again, at most 100 times; then it is a random genotype one move away. A genotype that is the
+        only one stays as it is.
         """
-        for _ in range(TRIES):
+        for _ in range(TRIES if self.size > 1 else 0):
             always = below(len(self.layers), generator)
             mutated = tuple(
                 layer.sample(generator) if chance(rate, generator) or number == always else choice[number]
@@ -242,10 +243,11 @@ class BoundSpace(Sequence[LayerSpace]):
         return hashlib.sha256(repr((layers, cost)).encode()).hexdigest()
 
     def notes(self) -> list[str]:
-        """What is odd, a line each: candidates coincide on a grid, a window is larger than it, costs are rounded."""
+        """What is odd, a line each: candidates coincide on a grid, a window is larger than it, costs are rounded, one genotype is all."""
         layers = {id(layer): layer for layer in self.layers}.values()
         found = [note for layer in layers for note in layer.notes()]
-        return [*dict.fromkeys(found), *(self.budget.notes() if self.budget else [])]
+        fixed = [f"space {self.name!r} allows one genotype alone here: there is nothing to choose"] * (self.size == 1)
+        return [*dict.fromkeys(found), *(self.budget.notes() if self.budget else []), *fixed]
 
     def directions(self, choice: Choice) -> list[list[str]]:
         """The names behind the indices, layer by layer."""

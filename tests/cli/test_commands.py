@@ -165,6 +165,12 @@ def test_the_layers_of_a_space_count_from_1(call):
     assert "\n1 to 6  8 x 8" in call("spaces", "default8", "--model", "local_vim_micro").out
 
 
+def test_a_space_says_that_its_budget_is_left_aside(call, tmp_path):
+    budget = 'budget = {limit = 1.0, formula = "vmamba"}'  # which no network keeps
+    (tmp_path / "dear.toml").write_text(f'name = "dear"\ncandidates = ["h", "v"]\nkeep = 1\n{budget}\n')
+    assert "the budget is left aside here" in call("spaces", str(tmp_path / "dear.toml")).out
+
+
 def test_strategies(call):
     assert [s["name"] for s in json.loads(call("strategies", "--json").out)] == STRATEGIES.names()
     shown = json.loads(call("strategies", "darts", "--json").out)

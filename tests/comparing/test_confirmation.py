@@ -231,3 +231,12 @@ def test_a_half_whose_genotype_is_another_is_refused(undisturbed, tmp_path):
     shutil.copytree(undisturbed, folder)
     shutil.copy(folder / "genotype.json", folder / "confirm" / "half-2" / "genotype.json")
     refused(folder, match=r"half-2/genotype.json says seed = 0 and data = .*, but the run that made it has seed = 2")
+
+
+@pytest.mark.parametrize("name", ["genotype.json", "config.toml"])
+def test_a_damaged_half_is_refused_before_another_pair_is_searched(undisturbed, tmp_path, name):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    (folder / "confirm" / "half-2" / name).write_text("{")
+    refused(folder, pairs=2, match=f"half-2/{name}.*; restore it, or remove .*half-2: the same call then does it anew")
+    assert not (folder / "confirm" / "half-3").exists()

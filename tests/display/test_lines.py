@@ -2,7 +2,7 @@
 
 import pytest
 
-from scansearch.display.lines import SEARCH, TRAINING
+from scansearch.display.lines import SEARCH, TRAINING, from_to
 from scansearch.runs.tables import EpochRow, MetricsRow
 
 ACCURACY = EpochRow(3, 30, 1.25, 0.5, 0.75, 0.625, 0.625, "accuracy", 1e-3)
@@ -31,3 +31,7 @@ def test_columns_end_where_their_names_do(row):
     searched = {**row._asdict(), "entropy": 0.99, "margin": 0.002, "genotype_changes": 3}
     for lines, told in ((TRAINING, row._asdict()), (SEARCH, searched)):
         assert len(lines.epoch(told)) == len(lines.header({"measure": row.measure}))
+
+
+def test_numbers_that_differ_from_layer_to_layer_are_told_from_the_least_to_the_most():
+    assert [from_to(values) for values in ([4], [2, 4], [1, 2, 4, 6])] == ["4", "2 to 4", "1 to 6"]

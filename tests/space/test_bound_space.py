@@ -150,6 +150,14 @@ def test_distance_is_a_metric_of_moves():
     assert bound.distance(a, c) <= bound.distance(a, b) + bound.distance(b, c)
 
 
+def test_the_only_genotype_is_its_own_mutant_and_nothing_is_drawn():
+    bound, random = SearchSpace(name="fixed", candidates=("h", "v"), keep=2).bind([(8, 8)] * 3), generator(0)
+    before = random.get_state()
+    assert bound.mutate(((0, 1),) * 3, random) == ((0, 1),) * 3
+    assert torch.equal(random.get_state(), before)
+    assert bound.notes() == ["space 'fixed' allows one genotype alone here: there is nothing to choose"]
+
+
 def test_a_merged_direction_stands_for_its_equal():
     bound = SearchSpace(name="mine", candidates=EIGHT, keep=2).bind([(7, 7)])
     assert bound.choice([["w7", "v"]]) == bound.choice([["h", "v"]]) == ((0, 2),)

@@ -18,10 +18,11 @@ class Ask:
     Args:
         judge: The accuracy of a genotype, in [0, 1].
         known: Accuracies from before an interruption, by genotype; what is judged is added.
+        size: How many genotypes there are.
     """
 
-    def __init__(self, judge: Callable[[Choice], float], known: dict[Choice, float]) -> None:
-        self._judge, self._known = judge, known
+    def __init__(self, judge: Callable[[Choice], float], known: dict[Choice, float], size: int) -> None:
+        self._judge, self._known, self._size = judge, known, size
         self.accuracies: dict[Choice, float] = {}
         """Of the genotypes that were asked for, in their order."""
 
@@ -43,7 +44,7 @@ class Ask:
 
     def unknown(self, draw: Callable[[], Choice], tries: int = TRIES) -> Choice | None:
         """A genotype that was not asked for yet, drawn at most so many times; ``None`` if there was none."""
-        drawn = (draw() for _ in range(tries))
+        drawn = (draw() for _ in range(tries if len(self.accuracies) < self._size else 0))
         return next((choice for choice in drawn if choice not in self.accuracies), None)
 
     def best(self, count: int) -> list[Choice]:

@@ -133,7 +133,7 @@ class BlackBox(Strategy):
 
     @override
     def finish(self, evaluate: Judge) -> None:
-        ask = Ask(partial(self.judged, evaluate=evaluate), self.accuracies)
+        ask = Ask(partial(self.judged, evaluate=evaluate), self.accuracies, self.space.size)
         found = self.search(ask, torch.Generator().manual_seed(self.plan.seed + 1))
         self.best = found if self.settings.pick == "judged" else self.expected(found, ask)
 

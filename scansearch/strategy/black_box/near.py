@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 
 from scansearch.lazy import torch
 from scansearch.space import BoundSpace, Choice
@@ -10,12 +10,18 @@ from scansearch.space import BoundSpace, Choice
 TRIES = 100
 
 
-def near(space: BoundSpace, choice: Choice, taken: Container[Choice], random: torch.Generator) -> Choice:
+def near(space: BoundSpace, choice: Choice, taken: Collection[Choice], random: torch.Generator) -> Choice:
     """The first genotype that is not taken on a walk from ``choice``, which draws a layer or more anew each time.
 
-    After 100 steps it ends with one that is taken: a space may have no other.
+    After 100 steps it ends with one that is taken. Where all of the space are taken, it does not begin.
+
+    Args:
+        space: What is walked in.
+        choice: Where the walk begins.
+        taken: Genotypes of the space.
+        random: Where random numbers come from.
     """
-    for _ in range(TRIES):
+    for _ in range(TRIES if len(taken) < space.size else 0):
         if choice not in taken:
             break
         choice = space.mutate(choice, random)
