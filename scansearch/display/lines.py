@@ -35,7 +35,7 @@ def _search(facts: Mapping[str, Any], progress: Progress) -> str:
     genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
     return (
         f"[bold]{plain(facts['model'])}[/]: {facts['layers']} layers, each keeps {keep} of {candidates} directions "
-        f"({genotypes:.3g} genotypes); supernet of {facts['parameters']:,} parameters; "
+        f"({genotypes:.3g} genotype{'' if genotypes == 1 else 's'}); supernet of {facts['parameters']:,} parameters; "
         f"{facts['images']:,} training images; {_length(facts, progress)}"
     )
 
@@ -49,7 +49,8 @@ def _training(facts: Mapping[str, Any], progress: Progress) -> str:
 
 
 def _length(facts: Mapping[str, Any], progress: Progress) -> str:
-    verb = f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else f"{progress.epochs} epochs"
+    length = f"{progress.epochs} epoch{'' if progress.epochs == 1 else 's'}"
+    verb = f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else length
     return f"{verb}; {plain(facts['device'])}, scan backend {plain(facts['scan_backend'])}"
 
 
@@ -77,3 +78,5 @@ SEARCH = Lines(
 )
 """``margin`` is the smallest of all layers; ``changes`` counts directions that are new since the epoch before."""
 TRAINING = Lines(lambda facts: f"{_header(facts)}     lr", _training, lambda row: f"{_measured(row)}{row['lr']:>7.1e}")
+SUPERNET = Lines(TRAINING.header, _search, TRAINING.epoch)
+"""Of a search that chooses once, after training: until then there is no choice, and no margin."""

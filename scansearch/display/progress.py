@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typing_extensions import override
 
-from scansearch.display.lines import SEARCH, Lines
+from scansearch.display.lines import SEARCH, SUPERNET, Lines
 from scansearch.display.plain import plain
 from scansearch.errors import explained
 from scansearch.shape import measure_text
@@ -137,6 +137,8 @@ class RichListener(Listener):
     @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         self.measure = measure_text(facts["measure"])
+        if not facts.get("gradual", True):
+            self.lines = SUPERNET
         self.console.print(self.lines.beginning(facts, progress))
         self.console.print(self.lines.header(facts), style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))

@@ -128,7 +128,8 @@ def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[Path, di
     """
     if (newest := newest_checkpoint(folder, warn)) is None and (found := checkpoints(folder)):
         raise RunFolderError(
-            f"{folder}: all {len(found)} checkpoints are damaged; start the run anew in another folder"
+            f"{folder}: all {len(found)} checkpoints are damaged; remove {folder.parent}, or take another folder, and start "
+            "the run anew"
         )
     return newest
 

@@ -151,7 +151,7 @@ class TrainSettings(Settings):
         if self.warmup_epochs < self.epochs:
             return []
         return [
-            f"warmup_epochs={self.warmup_epochs:g} is not shorter than the {self.epochs} epochs: the weights' learning rate never "
+            f"warmup_epochs={self.warmup_epochs:g} is not shorter than epochs={self.epochs}: the weights' learning rate never "
             "reaches lr"
         ]
 

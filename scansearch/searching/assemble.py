@@ -225,5 +225,6 @@ def _facts(
 ) -> dict[str, Any]:
     return {
         **space_facts(parts.bound),
+        "gradual": loop.strategy.traits.gradual,
         **started_facts(config, parts.data, loop.supernet, environment, resumed=resumed),
     }

@@ -157,7 +157,9 @@ def test_all_checkpoints_damaged(refused, interrupted):
     for path in (folder / "checkpoints").iterdir():
         path.write_bytes(b"")
     before = snapshot(folder)
-    assert "all 2 checkpoints are damaged; start the run anew in another folder" in refused("resume", "run")
+    assert "all 2 checkpoints are damaged; remove run, or take another folder, and start the run anew" in refused(
+        "resume", "run"
+    )
     assert snapshot(folder) == before
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scansearch.display.lines import SEARCH, TRAINING, from_to
+from scansearch.display.lines import SEARCH, SUPERNET, TRAINING, from_to
 from scansearch.runs.tables import EpochRow, MetricsRow
 
 ACCURACY = EpochRow(3, 30, 1.25, 0.5, 0.75, 0.625, 0.625, "accuracy", 1e-3)
@@ -29,7 +29,7 @@ def test_a_search_tells_the_same():
 @pytest.mark.parametrize("row", [ACCURACY, MEAN_IOU])
 def test_columns_end_where_their_names_do(row):
     searched = {**row._asdict(), "entropy": 0.99, "margin": 0.002, "genotype_changes": 3}
-    for lines, told in ((TRAINING, row._asdict()), (SEARCH, searched)):
+    for lines, told in ((TRAINING, row._asdict()), (SEARCH, searched), (SUPERNET, searched)):
         assert len(lines.epoch(told)) == len(lines.header({"measure": row.measure}))
 
 

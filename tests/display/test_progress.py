@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from scansearch.display.progress import RichListener, Shielded
+from scansearch.training.events import Progress
 
 
 @pytest.fixture
@@ -34,3 +35,13 @@ def test_a_display_that_fails_is_told_nothing_more(shown):
     shield.epoch_done({})
     shield.warned("lost")
     assert (shield.failure, file.getvalue()) == ("KeyError: 'epoch'", "")
+
+
+@pytest.mark.parametrize("gradual", [True, False])
+def test_a_search_that_chooses_at_the_end_shows_no_choice_before(gradual, shown):
+    listener, file = shown
+    facts = {"model": "m", "layers": 1, "candidates": [2], "keep": [1], "genotypes": 1, "parameters": 3, "images": 4}
+    facts |= {"device": "cpu", "scan_backend": "cpu", "measure": "accuracy", "resumed": False, "gradual": gradual}
+    listener.started(facts, Progress(0, 1, 0, 1, 0.0, 0.0))
+    assert "(1 genotype)" in file.getvalue()
+    assert ("margin" in file.getvalue()) == gradual
