@@ -79,7 +79,7 @@ class Result:
             found.append(
                 {
                     "scores": {name: round(float(s), 9) for name, s in zip(layer.candidates, scores, strict=True)},
-                    "margin": round(gap, 9) if decided else None,
+                    "margin": round(gap, 9) + 0.0 if decided else None,  # never -0.0
                     "margin_noise": None if noise is None else round(noise, 9),
                     "settled": bool(noise is not None and gap > noise) if known else None,
                 }
