@@ -64,7 +64,7 @@ def test_rounded_costs_never_exceed_the_budget_and_miss_no_more_than_is_told(giv
     assert bound.size == len(allowed)
     room = Fraction(limit) - bound.budget.rounded * bound.budget.unit_cost
     assert {choice for choice in loose if exactly(costs, choice) <= room} <= set(allowed)
-    assert bool(bound.notes()) == bool(bound.budget.rounded)
+    assert bool(bound.budget.notes()) == bool(bound.budget.rounded)
     for choice in allowed:
         assert bound.total_cost(choice) == float(exactly(costs, choice))
     best = bound.best([torch.rand(len(NAMES)) for _ in costs])
