@@ -34,6 +34,7 @@ JUDGED: dict[str, dict[str, float]] = {
 UNTIMED = ("pick", "alpha_warmup")
 """Settings that do not change how long an epoch or a judgement lasts."""
 ROUNDS = 3
+"""Of timing: one alone was wrong by two thirds where other work began in between."""
 GENERATIONS = 9
 """Of single_path and fair_path: with the shares above, all judgements are spent."""
 

@@ -181,7 +181,7 @@ def train(
         inherit=None if inherit is None else find_inherited(str(inherit)),
         settings=settings,
     )
-    return watched(lambda told: start_training(config, own, out, told), out, listener, progress, "train")
+    return watched(lambda told: start_training(config, own, out, told), out, listener, progress)
 
 
 @typed
@@ -203,9 +203,8 @@ def resume(
     from scansearch.runs.run import Run
     from scansearch.searching.assemble import resume as resume_search
 
-    kind = Run.open(path).kind
-    go_on: Any = resume_training if kind == "train" else resume_search
-    return watched(lambda told: go_on(path, told, devices), path, listener, progress, kind)
+    go_on: Any = resume_training if Run.open(path).kind == "train" else resume_search
+    return watched(lambda told: go_on(path, told, devices), path, listener, progress)
 
 
 @typed

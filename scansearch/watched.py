@@ -5,13 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from scansearch.genotype import Genotype
 from scansearch.training.events import Listener
-
-if TYPE_CHECKING:
-    from scansearch.runs.config import Kind
 
 Result = TypeVar("Result")
 
@@ -21,7 +18,6 @@ def watched(
     folder: str | Path,
     listener: Listener | None,
     progress: bool | None,
-    kind: Kind = "search",
 ) -> Result:
     """Does a run under somebody's eyes, and finishes its folder.
 
@@ -30,7 +26,6 @@ def watched(
         folder: The run folder.
         listener: Told in the place of a display.
         progress: As ``shows`` takes it.
-        kind: What the run does, for the lines of a display.
 
     Returns:
         What ``run`` does.
@@ -43,10 +38,9 @@ def watched(
     if listener is not None or not shows(progress):
         result = run(listener)
     else:
-        from scansearch.display.lines import SEARCH, TRAINING
         from scansearch.display.progress import display
 
-        with display(lines=TRAINING if kind == "train" else SEARCH) as shown:
+        with display() as shown:
             result = run(shown)
     for line in finish(folder, Genotype.load(folder)).failures:
         warnings.warn(line, stacklevel=3)

@@ -23,7 +23,6 @@ def do_one(one: SubRun, done: str, *, json: bool, before: Callable[[], object] =
         before: Called once before it, not in each of its processes.
     """
     from scansearch.cli.launching import launch_command
-    from scansearch.display.lines import SEARCH, TRAINING
     from scansearch.display.progress import display
     from scansearch.machine.launched import launched
     from scansearch.training.event_lines import EventLines
@@ -36,6 +35,6 @@ def do_one(one: SubRun, done: str, *, json: bool, before: Callable[[], object] =
         elif json:
             one.do(EventLines(say_line))
         else:
-            with display(out, SEARCH if one.config.kind == "search" else TRAINING) as listener:
+            with display(out) as listener:
                 one.do(listener)
             out.print(done, soft_wrap=True)

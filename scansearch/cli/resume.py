@@ -54,12 +54,11 @@ def _search_on(run: Path, devices: int | None) -> None:
 
 def _train_on(run: Path, devices: int | None) -> None:
     from scansearch.cli.train import finish_training
-    from scansearch.display.lines import TRAINING
     from scansearch.display.progress import display
     from scansearch.machine.launched import is_first
     from scansearch.retraining.train_run import resume_training
 
-    with display(out, TRAINING) as listener:
+    with display(out) as listener:
         resume_training(run, listener, devices)
     if is_first():
         finish_training(run, listener)

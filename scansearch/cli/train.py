@@ -121,7 +121,6 @@ def _train(made: RunConfig, genotype: Genotype, folder: Path, named: list[str]) 
     """Trains, here or in several processes, which are told by ``named`` where it goes."""
     from scansearch.cli.interrupted import resumable
     from scansearch.cli.launching import launch_command
-    from scansearch.display.lines import TRAINING
     from scansearch.display.progress import display
     from scansearch.machine.launched import is_first, launched
     from scansearch.retraining.train_run import start_training
@@ -130,7 +129,7 @@ def _train(made: RunConfig, genotype: Genotype, folder: Path, named: list[str]) 
         if made.machine.devices > 1 and not launched():
             launch_command(made.machine, folder, made.train.batch_size, *named)
             return
-        with display(out, TRAINING) as listener:
+        with display(out) as listener:
             start_training(made, genotype, folder, listener)
         if is_first():
             finish_training(folder, listener)

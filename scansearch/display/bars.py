@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typing_extensions import override
 
+from scansearch.display.lines import epochs
 from scansearch.display.plain import plain
 from scansearch.display.progress import NotebookBar, Shielded, in_notebook
 from scansearch.training.events import Listener
@@ -63,8 +64,7 @@ class _Told(Listener):
     @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         if not self.bars.console.is_terminal:
-            length = f"{progress.epochs} epoch{'s' if progress.epochs > 1 else ''}"
-            on = f"goes on at step {progress.step}" if facts["resumed"] else f"begins, {length}"
+            on = f"goes on at step {progress.step}" if facts["resumed"] else f"begins, {epochs(progress.epochs)}"
             self.bars.console.print(f"{self.bars.name} {self.number} {on}; {facts['images']:,} training images")
         self.stepped(progress)
 

@@ -30,6 +30,11 @@ def from_to(values: Sequence[int]) -> str:
     return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
+def epochs(count: int) -> str:
+    """So many epochs."""
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
 def _search(facts: Mapping[str, Any], progress: Progress) -> str:
     candidates, keep = from_to(facts["candidates"]), from_to(facts["keep"])
     genotypes = Decimal(facts["genotypes"])  # may lie beyond the floats
@@ -49,8 +54,7 @@ def _training(facts: Mapping[str, Any], progress: Progress) -> str:
 
 
 def _length(facts: Mapping[str, Any], progress: Progress) -> str:
-    length = f"{progress.epochs} epoch{'' if progress.epochs == 1 else 's'}"
-    verb = f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else length
+    verb = f"resuming at step {progress.step} of {progress.steps}" if facts["resumed"] else epochs(progress.epochs)
     return f"{verb}; {plain(facts['device'])}, scan backend {plain(facts['scan_backend'])}"
 
 
@@ -80,3 +84,10 @@ SEARCH = Lines(
 TRAINING = Lines(lambda facts: f"{_header(facts)}     lr", _training, lambda row: f"{_measured(row)}{row['lr']:>7.1e}")
 SUPERNET = Lines(TRAINING.header, _search, TRAINING.epoch)
 """Of a search that chooses once, after training: until then there is no choice, and no margin."""
+
+
+def lines_of(facts: Mapping[str, Any]) -> Lines:
+    """Those of the kind of run that begins with these facts."""
+    if "gradual" not in facts:
+        return TRAINING
+    return SEARCH if facts["gradual"] else SUPERNET

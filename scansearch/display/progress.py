@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typing_extensions import override
 
-from scansearch.display.lines import SEARCH, SUPERNET, Lines
+from scansearch.display.lines import SEARCH, lines_of
 from scansearch.display.plain import plain
 from scansearch.errors import explained
 from scansearch.shape import measure_text
@@ -31,15 +31,13 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def display(console: Console | None = None, lines: Lines = SEARCH) -> Iterator[Shielded]:
-    """Shows a run as long as the block lasts, by the lines of its kind: on ``console``, or where this process shows things.
+def display(console: Console | None = None) -> Iterator[Shielded]:
+    """Shows a run as long as the block lasts: on ``console``, or where this process shows things.
 
     A display that fails costs the run nothing; the listener tells why it failed.
     """
     notebook = console is None and in_notebook()
-    shown: RichListener = (
-        NotebookListener(lines) if notebook else RichListener(console or Console(highlight=False), lines)
-    )
+    shown: RichListener = NotebookListener() if notebook else RichListener(console or Console(highlight=False))
     shield = Shielded(shown)
     shield.attempt(shown.__enter__)
     try:
@@ -103,8 +101,8 @@ class RichListener(Listener):
 
     kind: type[Progress] = Progress
 
-    def __init__(self, console: Console, lines: Lines = SEARCH) -> None:
-        self.console, self.lines = console, lines
+    def __init__(self, console: Console) -> None:
+        self.console, self.lines = console, SEARCH
         self.best, self.measure = 0.0, "accuracy"
         self.bar = self.kind(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -137,8 +135,7 @@ class RichListener(Listener):
     @override
     def started(self, facts: Mapping[str, Any], progress: Standing) -> None:
         self.measure = measure_text(facts["measure"])
-        if not facts.get("gradual", True):
-            self.lines = SUPERNET
+        self.lines = lines_of(facts)
         self.console.print(self.lines.beginning(facts, progress))
         self.console.print(self.lines.header(facts), style="bold")
         self.bar.reset(self.task, total=progress.steps, completed=progress.step, **self._fields(progress))
@@ -203,5 +200,5 @@ class NotebookListener(RichListener):
 
     kind = NotebookBar
 
-    def __init__(self, lines: Lines) -> None:
-        super().__init__(Console(highlight=False, force_jupyter=True), lines)
+    def __init__(self) -> None:
+        super().__init__(Console(highlight=False, force_jupyter=True))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scansearch.display.lines import SEARCH, SUPERNET, TRAINING, from_to
+from scansearch.display.lines import SEARCH, SUPERNET, TRAINING, from_to, lines_of
 from scansearch.runs.tables import EpochRow, MetricsRow
 
 ACCURACY = EpochRow(3, 30, 1.25, 0.5, 0.75, 0.625, 0.625, "accuracy", 1e-3)
@@ -35,3 +35,7 @@ def test_columns_end_where_their_names_do(row):
 
 def test_numbers_that_differ_from_layer_to_layer_are_told_from_the_least_to_the_most():
     assert [from_to(values) for values in ([4], [2, 4], [1, 2, 4, 6])] == ["4", "2 to 4", "1 to 6"]
+
+
+def test_the_facts_of_a_run_tell_its_lines():
+    assert [lines_of(facts) for facts in ({}, {"gradual": True}, {"gradual": False})] == [TRAINING, SEARCH, SUPERNET]
