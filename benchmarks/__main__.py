@@ -12,11 +12,13 @@ from rich.console import Console
 
 from benchmarks import (
     alone,
+    curve_figure,
     curves,
     decoys,
     derived,
     estimate,
     floor,
+    growth,
     image_check,
     loader,
     machine,
@@ -36,7 +38,8 @@ from benchmarks import (
 )
 from benchmarks.comparison import Result
 from benchmarks.curve_jobs import named
-from benchmarks.growth import Growth, draw
+from benchmarks.curve_table import Worth
+from benchmarks.growth import Growth
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 
@@ -134,7 +137,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--trainings", type=int, default=1, metavar="N", help="of what each search found, in curves (default: 1)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample to FILE")
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="also draw scale, as a PNG")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="also draw scale, or curves, as a PNG")
     parser.add_argument("--check", action="store_true", help="end with status 1 if a promise is missed")
     parser.add_argument(
         "--tiny", action="store_true", help="tiny shapes, to see that it runs; the figures mean nothing"
@@ -171,9 +174,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         data = {"machine": facts, "repeats": options.repeats, "results": [comparison.to_dict() for comparison in found]}
         options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    if options.figure and (growths := [result for result in found if isinstance(result, Growth)]):
-        draw(growths, options.figure)
+    if options.figure:
+        _draw(found, options.figure)
     return _verdict(console, found) if options.check else 0
+
+
+def _draw(found: Sequence[Result], file: Path) -> None:
+    if growths := [result for result in found if isinstance(result, Growth)]:
+        growth.draw(growths, file)
+    elif worth := next((result for result in found if isinstance(result, Worth)), None):
+        curve_figure.draw(worth, file)
 
 
 def _verdict(console: Console, found: Sequence[Result]) -> int:

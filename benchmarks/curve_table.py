@@ -45,14 +45,19 @@ class Row:
     seconds: list[float]
     layouts: list[str]
 
+    @property
+    def gains(self) -> np.ndarray:
+        """Found minus chance of each search, in points."""
+        return 100 * (np.array(self.found) - np.array(self.chance))
+
     @cached_property
     def gain(self) -> tuple[float, float, float]:
         """Mean of found minus chance, in points, and where it lies with 95 % confidence (bootstrap, BCa)."""
-        differences = 100 * (np.array(self.found) - np.array(self.chance))
-        if len(differences) < 2 or np.ptp(differences) == 0:
-            return float(differences.mean()), float("nan"), float("nan")
-        interval = bootstrap((differences,), np.mean, confidence_level=CONFIDENCE, rng=0).confidence_interval
-        return float(differences.mean()), float(interval.low), float(interval.high)
+        gains = self.gains
+        if len(gains) < 2 or np.ptp(gains) == 0:
+            return float(gains.mean()), float("nan"), float("nan")
+        interval = bootstrap((gains,), np.mean, confidence_level=CONFIDENCE, rng=0).confidence_interval
+        return float(gains.mean()), float(interval.low), float(interval.high)
 
     @property
     def ahead(self) -> tuple[int, int]:

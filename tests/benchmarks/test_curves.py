@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from benchmarks import curves
+from benchmarks.curve_figure import draw, figure_of
 from benchmarks.curve_jobs import JUDGED, Search, Task
-from benchmarks.curve_table import Row
+from benchmarks.curve_table import Row, Worth
 from benchmarks.record import Record
 from benchmarks.signals import laid_along
 from scansearch.errors import ScansearchError
@@ -64,6 +65,19 @@ def test_layouts_of_the_same_answer_are_told_apart():
 def test_a_layout_is_ahead_by_the_mean_of_its_searches():
     row = Row("s", 3, 1, 0, [0.9, 0.6, 0.5, 0.7], [0.7] * 4, [0.0] * 4, [0.0] * 4, [1.0] * 4, ["h", "h", "v", "v"])
     assert row.ahead == (1, 2)
+
+
+def test_the_figure_shows_what_each_search_gained_with_the_best_strategy_on_top(tmp_path):
+    def row(name, found):
+        return Row(name, 10, 1, 0, found, [0.5] * 3, [0.0] * 3, [0.0] * 3, [1.0] * 3, ["h", "v", "w2"])
+
+    worth = Worth([row("better", [0.6, 0.7, 0.8]), row("worse", [0.5, 0.4, 0.6])], {}, {}, "curves")
+    (axes,) = figure_of(worth).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["worse", "better"]
+    gains = [dots.get_offsets()[:, 0].tolist() for dots in axes.collections]
+    assert gains == [pytest.approx([0, -10, 10]), pytest.approx([10, 20, 30])]
+    draw(worth, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_judging_takes_its_share_of_the_time():
