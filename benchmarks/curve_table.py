@@ -14,6 +14,7 @@ from rich.text import Text
 from scipy.stats import bootstrap, wilcoxon
 
 from benchmarks.comparison import not_run, plain_table
+from benchmarks.curve_noise import Noise
 from benchmarks.planted import CONFIDENCE
 
 
@@ -83,12 +84,14 @@ class Worth:
         absent: Strategies that could not run, each with the reason.
         known: For each layout: test accuracy of a random genotype, of the answer in every layer, and the best known.
         title: The line above the table.
+        noise: How much one training tells, where genotypes were trained more than once.
     """
 
     rows: list[Row]
     absent: dict[str, str]
     known: dict[str, tuple[float, float, float]]
     title: str
+    noise: Noise | None = None
 
     def table(self) -> Table:
         """Accuracy of what was found, of chance at the same time, the gain with its interval and p, and the regret."""
@@ -107,6 +110,11 @@ class Worth:
             f"{name}: random {random:.1%}, answer everywhere {answer:.1%}, best known {best:.1%}"
             for name, (random, answer, best) in self.known.items()
         ]
+        if (noise := self.noise) is not None:
+            lines.append(
+                f"one training of {noise.genotypes} genotypes: standard deviation {100 * noise.deviation:.1f} points; "
+                f"that some seeds are better than others: p {noise.p:.2g}"
+            )
         notes = [Text(line, style="dim") for line in lines]
         if (missing := not_run(self.absent)) is not None:
             notes.append(missing)
@@ -120,5 +128,6 @@ class Worth:
     def to_dict(self) -> dict[str, Any]:
         """The table as JSON data, with every search."""
         rows = [{**vars(row), "gain": row.gain, "p": row.p, "ahead": row.ahead} for row in self.rows]
-        facts = {"benchmark": "curves", "title": self.title, "known": self.known}
+        noise = self.noise and vars(self.noise)
+        facts = {"benchmark": "curves", "title": self.title, "known": self.known, "noise": noise}
         return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}

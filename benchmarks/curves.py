@@ -32,6 +32,7 @@ from benchmarks.curve_jobs import (
     timed_as,
     train,
 )
+from benchmarks.curve_noise import Noise, noise_of
 from benchmarks.curve_table import Row, Worth
 from benchmarks.record import Record
 from scansearch.errors import ScansearchError
@@ -158,6 +159,13 @@ class Study:
             for task in self.pool
         }
 
+    def noise(self) -> Noise | None:
+        """How much one training of a network tells, by those of what was found and of the answers."""
+        trained = dict[tuple[Task, str], dict[int, float]]()
+        for one in chain(chain.from_iterable(map(self.finals, self.jobs)), *self.answers.values()):
+            trained.setdefault((one.task, str(one.directions)), {})[one.seed] = self.test(one)
+        return noise_of(trained.values())
+
     def rows(self) -> list[Row]:
         """One a strategy and budget."""
         known, rows = self.known(), list[Row]()
@@ -241,4 +249,5 @@ def run(
         f"curves: is a search worth its time? {len(given)} layouts{hidden}, {seeds} searches each; {MODEL}, one of "
         f"{len(ORDERS)} orders a layer; time in trainings of one network ({EPOCHS} epochs); accuracy on test images{times}"
     )
-    return [Worth(study.rows(), absent, {study.labels[task]: known for task, known in study.known().items()}, title)]
+    known = {study.labels[task]: accuracies for task, accuracies in study.known().items()}
+    return [Worth(study.rows(), absent, known, title, study.noise())]

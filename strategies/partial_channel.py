@@ -1,10 +1,12 @@
 """Partial channels (PC-DARTS, Xu et al., arXiv 1907.05737): a part of the channels goes through the mixture.
 
 In each step 1/K of the scanned channels (K = 4), a block drawn anew for every layer, passes through all branches; the others
-go around them, gated. A step so costs and stores about 1/K of the mixture. The published form mixes the first channels and
-shuffles all of them behind the mixture; here a learned linear map follows, which undoes any fixed shuffle, so that the
-block moves instead (the paper's random mask S). It is a slice, and so drawn on the host: no device is waited for. Alpha stands
-still for the first 30 % (published: 15 of 50 epochs). Edge normalisation has no counterpart: a layer has one input.
+go around them, gated. So the mixture costs and stores about 1/K; what else a step does stays as it is.
+
+The published form mixes the first channels and shuffles all of them behind the mixture; here a learned linear map follows, which
+undoes any fixed shuffle, so that the block moves instead (the paper's random mask S). It is a slice, and so drawn on the host: no
+device is waited for. Alpha stands still for the first 30 % (published: 15 of 50 epochs). Edge normalisation has no counterpart: a
+layer has one input.
 """
 
 from __future__ import annotations
@@ -51,8 +53,8 @@ class PartialChannelSettings(GradientSettings):
 class PartialChannel(GradientStrategy):
     """Softmax over all candidates, on a block of the channels that moves from step to step."""
 
-    description = "softmax over all candidates on 1/K of the channels (PC-DARTS); about 1/K of the memory and time"
-    when = "darts runs out of memory or time, on a LocalVim"
+    description = "softmax over all candidates on 1/K of the channels (PC-DARTS): a mixture at 1/K of its cost"
+    when = "darts runs out of memory or time, on a LocalVim; one of those that found most for their time"
     Settings = PartialChannelSettings
     settings: PartialChannelSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": PARTIAL, "unrolled": PARTIAL}

@@ -28,8 +28,8 @@ Space = Annotated[
 Strategy = Annotated[
     str | None,
     typer.Option(
-        help="Search strategy (`scansearch strategies`). darts, surrogate and single_path with pick=expected found most for "
-        "their time.",
+        help="Search strategy (`scansearch strategies`). darts, partial_channel, surrogate and single_path with pick=expected "
+        "found most for their time.",
         show_default=DEFAULTS["strategy"],
     ),
 ]

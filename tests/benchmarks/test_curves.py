@@ -5,12 +5,15 @@ from __future__ import annotations
 from itertools import combinations
 from statistics import fmean
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from benchmarks import curves
 from benchmarks.curve_figure import draw, figure_of
 from benchmarks.curve_jobs import JUDGED, Search, Task
+from benchmarks.curve_noise import noise_of
 from benchmarks.curve_table import Row, Worth
 from benchmarks.record import Record
 from benchmarks.signals import laid_along
@@ -22,6 +25,14 @@ def double(job):
     if job < 0:
         raise ScansearchError("negative")
     return 2 * job
+
+
+def f_oneway_of_blocks(values):
+    """p of equal columns in a full table, each row with a level of its own (randomised blocks)."""
+    rows, columns = values.shape
+    across, down = values.mean(1, keepdims=True), values.mean(0)
+    left = ((values - across - down + values.mean()) ** 2).sum() / ((rows - 1) * (columns - 1))
+    return stats.f.sf(rows * down.var(ddof=1) / left, columns - 1, (rows - 1) * (columns - 1))
 
 
 def test_who_reads_along_the_order_sees_the_signal():
@@ -54,6 +65,18 @@ def test_what_a_search_found_is_worth_the_mean_of_its_trainings():
     record.found |= {one.key: {"test": 0.1 * place} for place, one in enumerate(study.finals(job))}
     assert [one.seed for one in study.finals(job)] == [1001, 1101, 1201]
     assert study.worth(job) == pytest.approx(0.1)
+
+
+def test_the_spread_of_trainings_is_that_about_the_means_of_genotypes():
+    random = np.random.default_rng(0)
+    worth, luck = random.normal(0, 10, 200)[:, None], random.normal(0, 2, (200, 4))
+    plain, shifted = luck + worth, luck + worth + np.array([0, 0, 1, 0])
+    found, other = (noise_of(dict(enumerate(row)) for row in rows) for rows in (plain, shifted))
+    assert found.genotypes == 200
+    assert found.deviation == pytest.approx(2, rel=0.05)
+    assert found.p > 0.05 > 1e-3 > other.p
+    assert found.p == pytest.approx(f_oneway_of_blocks(luck), rel=1e-9)
+    assert noise_of([{1: 0.5}, {1: 0.7}]) is None
 
 
 def test_layouts_of_the_same_answer_are_told_apart():

@@ -185,10 +185,12 @@ def test_strategies(call):
 def test_which_strategies_found_most_for_their_time_is_said_where_one_chooses(call):
     listed = json.loads(call("strategies", "--json").out)
     named = {fact["name"] for fact in listed if "found most for their time" in fact["when"]}
-    assert named == {"darts", "surrogate", "single_path"}
+    assert named == {"darts", "partial_channel", "surrogate", "single_path"}
     for command in ("run", "estimate"):
         shown = " ".join(call(command, "--help").out.replace("│", " ").split())
-        assert "darts, surrogate and single_path with pick=expected found most for their time." in shown
+        assert (
+            "darts, partial_channel, surrogate and single_path with pick=expected found most for their time." in shown
+        )
 
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
