@@ -27,11 +27,11 @@ def draw(worth: Worth, file: Path) -> None:
 
 
 def figure_of(worth: Worth) -> Figure:
-    """A dot a search, over it the mean and its 95 % interval; the best strategy on top."""
+    """A dot a search, over it the mean and its 95 % interval over layouts; the best strategy on top."""
     rows = sorted(worth.rows, key=lambda row: row.gain[0])
     facts = [
         "test accuracy of what it found, minus that of the best of as many random genotypes as its time would train",
-        "dot: a search; diamond: the mean, with its 95 % interval",
+        "dot: a search; diamond: the mean, with its 95 % interval over layouts",
     ]
     with style():
         figure = new_figure(WIDTH, heading_height(facts) + ROW * len(rows) + AXIS)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 from rich.text import Text
-from scipy.stats import bootstrap, wilcoxon
+from scipy.stats import ttest_1samp, wilcoxon
 
 from benchmarks.comparison import not_run, plain_table
 from benchmarks.curve_noise import Noise
@@ -52,27 +52,32 @@ class Row:
         return 100 * (np.array(self.found) - np.array(self.chance))
 
     @cached_property
+    def by_layout(self) -> np.ndarray:
+        """Mean gain of the searches of each layout, in points: these are independent, those of one layout share what chance is."""
+        gains = dict[str, list[float]]()
+        for layout, gain in zip(self.layouts, self.gains, strict=True):
+            gains.setdefault(layout, []).append(float(gain))
+        return np.array([fmean(each) for each in gains.values()])
+
+    @cached_property
     def gain(self) -> tuple[float, float, float]:
-        """Mean of found minus chance, in points, and where it lies with 95 % confidence (bootstrap, BCa)."""
-        gains = self.gains
+        """Mean gain of a layout, in points, and where it lies with 95 % confidence (Student's t, over layouts)."""
+        gains = self.by_layout
         if len(gains) < 2 or np.ptp(gains) == 0:
             return float(gains.mean()), float("nan"), float("nan")
-        interval = bootstrap((gains,), np.mean, confidence_level=CONFIDENCE, rng=0).confidence_interval
+        interval = ttest_1samp(gains, 0).confidence_interval(CONFIDENCE)
         return float(gains.mean()), float(interval.low), float(interval.high)
 
     @property
     def ahead(self) -> tuple[int, int]:
         """In how many layouts the mean gain is above 0, and how many layouts there are."""
-        gains = dict[str, list[float]]()
-        for layout, found, chance in zip(self.layouts, self.found, self.chance, strict=True):
-            gains.setdefault(layout, []).append(found - chance)
-        return sum(fmean(each) > 0 for each in gains.values()), len(gains)
+        return int((self.by_layout > 0).sum()), len(self.by_layout)
 
     @cached_property
     def p(self) -> float:
-        """How probable such gains would be without any (Wilcoxon's signed ranks, exact, one-sided)."""
-        differences = np.array(self.found) - np.array(self.chance)
-        return float(wilcoxon(differences, alternative="greater", method="exact").pvalue) if differences.any() else 1.0
+        """How probable such gains of layouts would be without any (Wilcoxon's signed ranks, exact, one-sided)."""
+        gains = self.by_layout
+        return float(wilcoxon(gains, alternative="greater", method="exact").pvalue) if gains.any() else 1.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Worth:
         absent: Strategies that could not run, each with the reason.
         known: For each layout: test accuracy of a random genotype, of the answer in every layer, and the best known.
         title: The line above the table.
+        chance: Expected test accuracy of the best of so many random genotypes, the mean over layouts.
         noise: How much one training tells, where genotypes were trained more than once.
     """
 
@@ -91,6 +97,7 @@ class Worth:
     absent: dict[str, str]
     known: dict[str, tuple[float, float, float]]
     title: str
+    chance: dict[int, float]
     noise: Noise | None = None
 
     def table(self) -> Table:
@@ -110,6 +117,9 @@ class Worth:
             f"{name}: random {random:.1%}, answer everywhere {answer:.1%}, best known {best:.1%}"
             for name, (random, answer, best) in self.known.items()
         ]
+        several = (f"of {count} {accuracy:.1%}" for count, accuracy in self.chance.items())
+        lines.append(f"the best of random genotypes, for other times: {', '.join(several)}")
+        lines.append(f"{len(self.known)} layouts can show no less than p = {0.5 ** len(self.known):.2g}")
         if (noise := self.noise) is not None:
             lines.append(
                 f"one training of {noise.genotypes} genotypes: standard deviation {100 * noise.deviation:.1f} points; "
@@ -129,5 +139,5 @@ class Worth:
         """The table as JSON data, with every search."""
         rows = [{**vars(row), "gain": row.gain, "p": row.p, "ahead": row.ahead} for row in self.rows]
         noise = self.noise and vars(self.noise)
-        facts = {"benchmark": "curves", "title": self.title, "known": self.known, "noise": noise}
+        facts = {"benchmark": "curves", "title": self.title, "known": self.known, "chance": self.chance, "noise": noise}
         return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}

@@ -8,7 +8,7 @@ random genotypes trained alone, and one more for the training that the search's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from math import ceil
@@ -42,6 +42,8 @@ LAYOUTS = ("hilbert", "h", "v", "w2", "spiral", "diagonal")
 """The layouts that everyone may look at; those drawn by a seed decide whether a setting holds elsewhere, too."""
 CATALOGUE = "wide128"
 SEEDS, POOL, SPARE = 3, 24, 4 / 3
+LONGER = (1.0, 1.2, 1.5, 2.0)
+"""Times of the longest search for which chance is told beside the table: a search takes no more than nearly the time that was planned."""
 BUDGETS = (3, 10, 30)
 """Time of a search, in trainings of a single network. For each there are ``SPARE`` times as many random genotypes in the pool, or more."""
 FINAL_SEED, POOL_SEED, APART = 1_000, 2_000, 100
@@ -166,6 +168,12 @@ class Study:
             trained.setdefault((one.task, str(one.directions)), {})[one.seed] = self.test(one)
         return noise_of(trained.values())
 
+    def chance(self, counts: Iterable[int]) -> dict[int, float]:
+        """Expected test accuracy of the best of so many random genotypes, as far as there are so many; the mean over tasks."""
+        pools = [[self.record.found[one.key] for one in pool] for pool in self.pool.values()]
+        most = min(map(len, pools))
+        return {count: fmean(best_of(pool, count) for pool in pools) for count in counts if count <= most}
+
     def rows(self) -> list[Row]:
         """One a strategy and budget."""
         known, rows = self.known(), list[Row]()
@@ -250,4 +258,5 @@ def run(
         f"{len(ORDERS)} orders a layer; time in trainings of one network ({EPOCHS} epochs); accuracy on test images{times}"
     )
     known = {study.labels[task]: accuracies for task, accuracies in study.known().items()}
-    return [Worth(study.rows(), absent, known, title, study.noise())]
+    chance = study.chance(round(longer * (max(budgets) + 1)) for longer in LONGER)
+    return [Worth(study.rows(), absent, known, title, chance, study.noise())]

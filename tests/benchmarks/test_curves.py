@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import chain, combinations
 from statistics import fmean
 
 import numpy as np
@@ -90,11 +90,29 @@ def test_a_layout_is_ahead_by_the_mean_of_its_searches():
     assert row.ahead == (1, 2)
 
 
+def test_searches_of_one_layout_are_no_independent_proofs():
+    found = [0.8, 0.81, 0.82, 0.9, 0.91, 0.92]
+    row = Row("s", 10, 1, 0, found, [0.7] * 6, [0.0] * 6, [0.0] * 6, [1.0] * 6, ["h"] * 3 + ["v"] * 3)
+    assert row.by_layout == pytest.approx([11, 21])
+    assert row.p == pytest.approx(1 / 4)
+    mean, low, high = row.gain
+    assert mean == pytest.approx(16)
+    assert high - mean == pytest.approx(mean - low) == pytest.approx(5 * stats.t.ppf(0.975, 1))
+
+
+def test_chance_is_told_for_longer_times_too():
+    record, tasks = Record(), [Task("h"), Task("v")]
+    pool = {task: [curves.Training(task, d, 0, False) for d in task.drawn(3)] for task in tasks}
+    for place, one in enumerate(chain(*pool.values())):
+        record.found[one.key] = {"validation": place, "test": place / 10}
+    assert curves.Study(pool, {}, {}, record).chance([1, 3, 4]) == pytest.approx({1: 0.25, 3: 0.35})
+
+
 def test_the_figure_shows_what_each_search_gained_with_the_best_strategy_on_top(tmp_path):
     def row(name, found):
         return Row(name, 10, 1, 0, found, [0.5] * 3, [0.0] * 3, [0.0] * 3, [1.0] * 3, ["h", "v", "w2"])
 
-    worth = Worth([row("better", [0.6, 0.7, 0.8]), row("worse", [0.5, 0.4, 0.6])], {}, {}, "curves")
+    worth = Worth([row("better", [0.6, 0.7, 0.8]), row("worse", [0.5, 0.4, 0.6])], {}, {}, "curves", {})
     (axes,) = figure_of(worth).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["worse", "better"]
     gains = [dots.get_offsets()[:, 0].tolist() for dots in axes.collections]
