@@ -90,6 +90,8 @@ def _show_confirmed(genotype: Genotype, confirmed: Confirmed) -> None:
     out.print(
         f"[green]{count} of {kept} directions are confirmed[/] ({KEPT}): the run and {rule} chose them", soft_wrap=True
     )
+    if not several:
+        out.print("one pair does not say which of them are there by chance; --pairs 5 tells more", soft_wrap=True)
     _show_single(confirmed)
 
 

@@ -146,6 +146,7 @@ def test_it_says_what_the_halves_agree_on(run, call, finished):
     )
     assert re.search(r"chance gives 5.3; p = [\d.e-]+ \(exact\)", text)
     assert ("nothing is confirmed:" in text) != ("directions are confirmed (●)" in text)
+    assert ("which of them are there by chance" in text) == ("directions are confirmed (●)" in text)
     assert "figures/heatmap.png" in text
     assert "confirm run" not in text
     assert f"confirm {finished.path}" in finished.out.replace("\n", "")
