@@ -47,7 +47,7 @@ def command(
     Random genotypes are drawn from the space of the search; they keep as many directions in each layer as the one that was found. Each
     is trained in RUN/random/1, 2, ... with the settings of the run and a seed of its own, and all are evaluated on the test images.
     The result, with an exact p, goes into comparison.json. Ctrl-C is safe: the same command goes on where it stopped, and with a larger
-    --random it adds to what is there.
+    --random it adds to what is there. Choose the number before you look: p is exact for one look.
 
     Examples:
       scansearch compare runs/first-trained
