@@ -70,6 +70,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
         budgets=options.budget or curves.BUDGETS,
         layouts=options.layouts,
         layout_seed=options.layout_seed,
+        both=options.both,
         record=options.record,
         processes=options.processes,
         trainings=options.trainings,
@@ -131,6 +132,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--layouts", type=int, default=6, metavar="N", help="layouts, in curves (default: 6)")
     parser.add_argument("--layout-seed", type=int, metavar="N", help="draws hidden layouts, in curves")
+    parser.add_argument(
+        "--both", action="store_true", help="the open layouts, too, beside those that --layout-seed draws"
+    )
     parser.add_argument("--record", type=Path, metavar="FILE", help="results so far, to go on from, in curves")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="jobs at once, in curves (default: 1)")
     parser.add_argument(
@@ -151,6 +155,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for flag, least in least_of.items():
         if (number := getattr(options, flag)) is not None and number < least:
             parser.error(f"--{flag} must be at least {least}, but got {number}")
+    if options.both and options.layout_seed is None:
+        parser.error("--both is for layouts that are drawn; give --layout-seed, or leave it out")
     for flag, file in (("json", options.json), ("figure", options.figure)):
         if file and not file.parent.is_dir():
             parser.error(f"--{flag} needs an existing folder, but there is no {file.parent}")

@@ -51,10 +51,11 @@ JUDGING = 0.25
 """Share of a search's time that a strategy which judges genotypes spends on that."""
 
 
-def tasks(count: int, layout_seed: int | None) -> list[Task]:
-    """The open layouts, or hidden ones: drawn, with their spaces, from the orders of a wide space."""
-    if layout_seed is None:
-        return [Task(answer) for answer in LAYOUTS[:count]]
+def tasks(count: int, layout_seed: int | None, *, both: bool = False) -> list[Task]:
+    """The open layouts, or hidden ones: drawn, with their spaces, from the orders of a wide space; or ``both``, so many of each."""
+    if layout_seed is None or both:
+        known = [Task(answer) for answer in LAYOUTS[:count]]
+        return known if layout_seed is None else known + tasks(count, layout_seed)
     kinds = [name for name in SEARCH_SPACES.get(CATALOGUE).candidates if not name.endswith("_flip")]
     random = np.random.default_rng(layout_seed)
     found = []
@@ -214,6 +215,7 @@ def run(
     budgets: Sequence[int] = BUDGETS,
     layouts: int = len(LAYOUTS),
     layout_seed: int | None = None,
+    both: bool = False,
     record: Path | None = None,
     processes: int = 1,
     trainings: int = 1,
@@ -227,12 +229,13 @@ def run(
         budgets: Time of a search, in trainings.
         layouts: How many layouts.
         layout_seed: Draws hidden layouts in the place of the open ones.
+        both: The open layouts beside the hidden ones, so many of each.
         record: File of what was found before, and will be.
         processes: Jobs at once, one thread each.
         trainings: How many times what a search found is trained.
         tiny: A few images, to see that it runs.
     """
-    kept, given, each = Record(record), tasks(layouts, layout_seed), range(seeds)
+    kept, given, each = Record(record), tasks(layouts, layout_seed, both=both), range(seeds)
     rates, absent = timed(strategies or STRATEGIES.names(), kept, tiny=tiny)
     size = 4 if tiny else max(POOL, ceil(SPARE * (max(budgets) + 1)))
     study = Study(
@@ -251,7 +254,8 @@ def run(
         trainings=trainings,
     )
     study.do(processes)
-    hidden = "" if layout_seed is None else f", drawn by seed {layout_seed}"
+    half = "half of them " if both else ""
+    hidden = "" if layout_seed is None else f", {half}drawn by seed {layout_seed}"
     times = "" if trainings == 1 else f", the mean of {trainings} trainings of what was found"
     title = (
         f"curves: is a search worth its time? {len(given)} layouts{hidden}, {seeds} searches each; {MODEL}, one of "

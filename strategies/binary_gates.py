@@ -40,7 +40,7 @@ from scansearch.models import Selection
 from scansearch.runs.limits import MOST_STEPS
 from scansearch.space import Choice
 from scansearch.strategy import Step
-from scansearch.strategy.gradient import GradientSettings, GradientStrategy, Recipe
+from scansearch.strategy.gradient import ALPHA_WARMUP, GradientSettings, GradientStrategy, Recipe
 from scansearch.strategy.gradient.subsets import LayerSubsets, gumbel_noise, on_host
 from scansearch.strategy.preset import IMAGENET_AUGMENT, Preset
 
@@ -84,7 +84,7 @@ class BinaryGatesSettings(GradientSettings):
         "cheaper and rougher.",
     )
     alpha_every: int = Field(5, ge=1, le=MOST_STEPS, description="Steps between updates of alpha.")
-    alpha_warmup: float = Field(0.25, ge=0, lt=1, description="Share of the search in which alpha stands still.")
+    alpha_warmup: float = Field(0.25, ge=0, lt=1, description=ALPHA_WARMUP)
 
 
 class BinaryGates(GradientStrategy):

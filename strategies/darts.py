@@ -6,6 +6,9 @@ Levels:
   (arXiv 2403.09338, section 4.3). Not the bilevel search of the DARTS paper.
 - ``bilevel``: first-order DARTS (Liu et al., arXiv 1806.09055, eq. 6): alpha learns from held-out training data.
 - ``unrolled``: second-order DARTS (eqs. 7 and 8): alpha's gradient is taken after a virtual step of the weights.
+
+Alpha stands still for the first 30 % of a search, as in PC-DARTS: weights that have hardly learnt say little about a direction, and what
+alpha prefers early it keeps (docs/evidence.md has both). The papers' presets leave that out.
 """
 
 from __future__ import annotations
@@ -13,14 +16,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
 from typing_extensions import override
 
 from scansearch.models import Selection
-from scansearch.strategy.gradient import GradientSettings, GradientStrategy
+from scansearch.strategy.gradient import ALPHA_WARMUP, GradientSettings, GradientStrategy
 from scansearch.strategy.preset import CIFAR_AUGMENT, CIFAR_NOT_HERE, CIFAR_TRAIN, Preset
 
 if TYPE_CHECKING:
     import torch
+
+
+class DartsSettings(GradientSettings):
+    """Settings of DARTS."""
+
+    alpha_warmup: float = Field(0.3, ge=0, lt=1, description=ALPHA_WARMUP)
 
 
 class Darts(GradientStrategy):
@@ -28,7 +38,7 @@ class Darts(GradientStrategy):
 
     description = "softmax over all candidates, keep the k largest (LocalMamba's; joint, bilevel or unrolled)"
     when = "the default, and one of those that found most for their time; up to some dozen directions"
-    Settings = GradientSettings
+    Settings = DartsSettings
     presets: ClassVar[dict[str, Preset]] = {
         "paper": Preset(
             source="LocalMamba, arXiv 2403.09338, and classification/configs/strategies/local_mamba/config.yaml of its code",
@@ -45,7 +55,7 @@ class Darts(GradientStrategy):
                     "mixup": 0.2, "cutmix": 1.0, "mix_probability": 1.0, "cutmix_share": 0.5, "mix_together": 128,
                 },
                 "model": {"drop_path": 0.1, "init": "released", "decay_positions": False},
-                "strategy": {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04},
+                "strategy": {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04, "alpha_warmup": 0.0},
             },
             not_here=(
                 "ImageNet at 224 pixels and the model local_vim_search: --data, image_size and --model say what is searched",
@@ -61,7 +71,9 @@ class Darts(GradientStrategy):
             settings={
                 "train": {**CIFAR_TRAIN, "epochs": 50, "batch_size": 64},
                 "augment": CIFAR_AUGMENT,
-                "strategy": {"level": "bilevel", "alpha_lr": 3e-4, "alpha_weight_decay": 1e-3, "held_out": 0.5},
+                "strategy": {
+                    "level": "bilevel", "alpha_lr": 3e-4, "alpha_weight_decay": 1e-3, "alpha_warmup": 0.0, "held_out": 0.5,
+                },
             },
             not_here=CIFAR_NOT_HERE,
         ),

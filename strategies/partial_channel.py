@@ -22,7 +22,7 @@ from scansearch.lazy import torch
 from scansearch.models import Selection
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Plan
-from scansearch.strategy.gradient import JOINT, GradientSettings, GradientStrategy, Recipe
+from scansearch.strategy.gradient import ALPHA_WARMUP, JOINT, GradientSettings, GradientStrategy, Recipe
 from scansearch.strategy.preset import (
     CIFAR_AUGMENT,
     CIFAR_NOT_HERE,
@@ -47,7 +47,7 @@ class PartialChannelSettings(GradientSettings):
     """Settings of partial channels."""
 
     parts: int = Field(4, ge=1, le=1024, description="K: 1/K of the channels go through the mixture.")
-    alpha_warmup: float = Field(0.3, ge=0, lt=1, description="Share of the search in which alpha stands still.")
+    alpha_warmup: float = Field(0.3, ge=0, lt=1, description=ALPHA_WARMUP)
 
 
 class PartialChannel(GradientStrategy):

@@ -146,6 +146,7 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
         (["--seeds", "0"], "--seeds must be at least 1, but got 0"),
         (["planted", "--strategy", "dart"], "unknown strategy 'dart'; there is: binary_gates, darts"),
         (["--check", "--tiny"], "leave --tiny out"),
+        (["curves", "--both"], "--both is for layouts that are drawn; give --layout-seed, or leave it out"),
         (["many", "--check"], "measure some of scan, step, derived, update, scale, subsets, estimate, planted, decoys"),
         (["--json", "nowhere/figures.json"], "--json needs an existing folder, but there is no nowhere"),
     ],

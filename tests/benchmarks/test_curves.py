@@ -49,6 +49,7 @@ def test_hidden_layouts_follow_from_their_seed():
     assert first == again != other
     assert all(task.answer in task.orders and len(set(task.orders)) == len(curves.ORDERS) for task in first)
     assert [task.answer for task in curves.tasks(2, None)] == list(curves.LAYOUTS[:2])
+    assert curves.tasks(4, 1, both=True) == curves.tasks(4, None) + first
 
 
 def test_chance_is_the_mean_over_all_samples():

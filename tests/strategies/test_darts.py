@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -28,7 +30,7 @@ def layers():
 
 def darts(supernet, layers, plan=None, **settings):
     kind = STRATEGIES.get("darts")
-    strategy = kind(kind.Settings(**settings))
+    strategy = kind(kind.Settings(**{"alpha_warmup": 0.0, **settings}))
     strategy.setup(supernet, layers, plan or Plan(15, 19, 0))
     return strategy
 
@@ -192,4 +194,21 @@ def test_paper_preset_is_the_papers_recipe():
     preset = STRATEGIES.get("darts").presets["paper"].settings
     assert preset["train"]["epochs"] == 100
     assert preset["train"]["warmup_epochs"] == 20
-    assert preset["strategy"] == {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04}
+    assert preset["strategy"] == {"level": "joint", "alpha_lr": 1e-3, "alpha_weight_decay": 0.04, "alpha_warmup": 0.0}
+
+
+def test_alpha_waits_for_the_weights_by_default_and_not_in_the_papers_presets(supernet, layers):
+    kind = STRATEGIES.get("darts")
+    found = kind(kind.Settings())
+    found.setup(supernet, layers, Plan(10, 10, 0))
+    optimizer = torch.optim.SGD([p for _, p in supernet.weight_parameters()], lr=0.1)
+    moved = []
+    for number in (29, 30):
+        step = replace(make_step(supernet, optimizer, held_out=False), number=number)
+        before = [a.detach().clone() for a in supernet.architecture_parameters()]
+        found.before_weights(step)
+        step.loss(step.train, found.select(number)).backward()
+        found.after_backward(step)
+        moved.append(not all(map(torch.equal, before, supernet.architecture_parameters())))
+    assert moved == [False, True]
+    assert {preset.settings["strategy"]["alpha_warmup"] for preset in kind.presets.values()} == {0.0}

@@ -1,6 +1,7 @@
 """What the gradient strategies share."""
 
 from scansearch.strategy.gradient.gradient_settings import (
+    ALPHA_WARMUP,
     BILEVEL,
     JOINT,
     BilevelSettings,
@@ -9,4 +10,4 @@ from scansearch.strategy.gradient.gradient_settings import (
 )
 from scansearch.strategy.gradient.gradient_strategy import GradientStrategy
 
-__all__ = ["BILEVEL", "JOINT", "BilevelSettings", "GradientSettings", "GradientStrategy", "Recipe"]
+__all__ = ["ALPHA_WARMUP", "BILEVEL", "JOINT", "BilevelSettings", "GradientSettings", "GradientStrategy", "Recipe"]

@@ -36,6 +36,9 @@ BILEVEL = Recipe(3e-4, 1e-3, (0.5, 0.999), 50 * 390)
 """DARTS: half of CIFAR-10, batch 64."""
 
 
+ALPHA_WARMUP = "Share of the search, at its beginning, in which the weights learn and alpha stands still."
+
+
 class GradientSettings(SandwichSettings):
     """Settings that all gradient strategies have."""
 
@@ -53,9 +56,7 @@ class GradientSettings(SandwichSettings):
         None, ge=0, le=100, description="Weight decay of alpha. Unset: 0 for joint, as published otherwise."
     )
     held_out: float = Field(0.5, gt=0, lt=1, description="Share of the training data for alpha (bilevel, unrolled).")
-    alpha_warmup: float = Field(
-        0.0, ge=0, lt=1, description="Share of the search in which the weights learn and alpha stands still."
-    )
+    alpha_warmup: float = Field(0.0, ge=0, lt=1, description=ALPHA_WARMUP)
     selection: Literal["magnitude", "perturbation", "one_shot"] = Field(
         "magnitude",
         description="How directions are kept: the best scores; those whose removal hurts the supernet most (DARTS-PT); or the "

@@ -29,7 +29,7 @@ def seen_by_adam(found, now):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("darts", {"level": "bilevel"}),
+        ("darts", {"alpha_warmup": 0.0, "level": "bilevel"}),
         ("gumbel", {"level": "bilevel"}),
         ("binary_gates", {"alpha_warmup": 0.0}),
         ("binary_gates", {"alpha_warmup": 0.0, "paths": "full"}),
@@ -110,13 +110,13 @@ def test_held_out_alpha_learns_from_the_held_out_batch():
 @pytest.mark.parametrize("level", ["bilevel", "unrolled"])
 def test_held_out_alpha_learns_with_the_shortcut(level):
     net = ToySupernet()
-    strategy("darts", net, level=level, shortcut=1.0).before_weights(step(net))
+    strategy("darts", net, level=level, alpha_warmup=0.0, shortcut=1.0).before_weights(step(net))
     assert {selection.shortcut for call in net.calls for selection in call} == {1.0}
 
 
 def test_joint_alpha_follows_the_weights_schedule_without_decay():
     net = ToySupernet()
-    found, now = strategy("darts", net, alpha_lr=0.1), step(net, schedule=0.25)
+    found, now = strategy("darts", net, alpha_warmup=0.0, alpha_lr=0.1), step(net, schedule=0.25)
     assert isinstance(found.optimizer, torch.optim.AdamW)
     assert found.optimizer.param_groups[0]["weight_decay"] == 0
     now.loss(now.train, found.select(0)).backward()
@@ -126,7 +126,7 @@ def test_joint_alpha_follows_the_weights_schedule_without_decay():
 
 
 def test_held_out_alpha_has_the_published_adam():
-    found = strategy("darts", level="bilevel", plan=Plan(50, 390, 0))
+    found = strategy("darts", level="bilevel", alpha_warmup=0.0, plan=Plan(50, 390, 0))
     (group,) = found.optimizer.param_groups
     assert type(found.optimizer) is torch.optim.Adam
     assert (group["lr"], group["betas"], group["weight_decay"]) == (3e-4, (0.5, 0.999), 1e-3)
