@@ -51,7 +51,7 @@ class Row:
         """Found minus chance of each search, in points."""
         return 100 * (np.array(self.found) - np.array(self.chance))
 
-    @cached_property
+    @property
     def by_layout(self) -> np.ndarray:
         """Mean gain of the searches of each layout, in points: these are independent, those of one layout share what chance is."""
         gains = dict[str, list[float]]()

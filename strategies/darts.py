@@ -37,7 +37,7 @@ class Darts(GradientStrategy):
     """Softmax relaxation over the candidates of each layer; keeps the k largest probabilities."""
 
     description = "softmax over all candidates, keep the k largest (LocalMamba's; joint, bilevel or unrolled)"
-    when = "the default, and one of those that found most for their time; up to some dozen directions"
+    when = "the default; found most for its time (docs/evidence.md); up to some dozen directions"
     Settings = DartsSettings
     presets: ClassVar[dict[str, Preset]] = {
         "paper": Preset(

@@ -44,6 +44,4 @@ class SinglePath(GeneticSearch):
             ),
         ),
     }  # fmt: skip
-    when = (
-        "very many directions, constraints or a budget; with pick=expected one of those that found most for their time"
-    )
+    when = "very many directions, constraints or a budget"

@@ -32,7 +32,10 @@ def show_next(folder: Path, genotype: Genotype, *, exported: bool) -> None:
         lines += ["how much of it comes back? Two searches on separate halves of the images:", f"  {program()} {words}"]
     if config.strategy.name != CHANCE:
         settings = judging(config.strategy.settings, len(run.rows(GENOTYPES)))
-        lines += ["is it better than chance? The same search at random:", f"  {chance_command(folder, settings)}"]
+        lines += [
+            "is the search better than chance? The same at random; then train what both found:",
+            f"  {chance_command(folder, settings)}",
+        ]
     out.print()
     for line in lines:
         out.print(line, soft_wrap=True, markup=False)

@@ -28,8 +28,7 @@ Space = Annotated[
 Strategy = Annotated[
     str | None,
     typer.Option(
-        help="Search strategy (`scansearch strategies`). darts, partial_channel, surrogate and single_path with pick=expected "
-        "found most for their time.",
+        help="Search strategy (`scansearch strategies`). darts found most for its time, then partial_channel.",
         show_default=DEFAULTS["strategy"],
     ),
 ]
