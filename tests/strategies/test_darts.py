@@ -159,7 +159,7 @@ def test_the_unrolled_gradient_compares_the_same_draws():
 
 
 def test_unrolled_refuses_adamw(supernet, layers):
-    strategy = darts(supernet, layers, level="unrolled")
+    strategy = darts(supernet, layers, level="unrolled", alpha_warmup=0.3)  # at once, not after it
     optimizer = torch.optim.AdamW([p for _, p in supernet.weight_parameters()])
     with pytest.raises(UnsupportedError, match="optimizer=sgd"):
         strategy.before_weights(make_step(supernet, optimizer))

@@ -236,7 +236,9 @@ def test_the_names_are_there_only_within_the_block():
     assert "planted" not in MODELS
 
 
-@pytest.mark.parametrize(("strategy", "settings"), [("darts", {}), ("single_path", {"generations": 2, "epochs": 15})])
+@pytest.mark.parametrize(
+    ("strategy", "settings"), [("darts", {"alpha_warmup": 0.0}), ("single_path", {"generations": 2, "epochs": 15})]
+)
 def test_a_search_finds_what_is_planted(strategy, settings, tmp_path):
     problem = PlantedProblem((("v", "w2_flip"), ("h", "v_flip")))
     with problem.registered():

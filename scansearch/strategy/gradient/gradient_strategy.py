@@ -25,7 +25,7 @@ from scansearch.strategy.gradient.derive import Derivation
 from scansearch.strategy.gradient.gradient_settings import BILEVEL, JOINT, LARGEST_SHORT_RATE, GradientSettings, Recipe
 from scansearch.strategy.gradient.narrow import narrowed_alpha, narrowed_selection
 from scansearch.strategy.gradient.regularise import Regulariser
-from scansearch.strategy.gradient.unrolled import unrolled_gradient
+from scansearch.strategy.gradient.unrolled import plain_sgd, unrolled_gradient
 from scansearch.strategy.hooks import Judge
 from scansearch.strategy.sandwich import StudentDraws
 from scansearch.strategy.step import Batch, Distillation, Plan, Step
@@ -167,6 +167,8 @@ class GradientStrategy(Strategy):
     @override
     def before_weights(self, step: Step) -> None:
         """Bilevel and unrolled: one step of alpha on the held-out batch. Then the worst perturbation, if asked for."""
+        if self.settings.level == "unrolled":
+            plain_sgd(step.optimizer)  # in the first step, not when alpha has stood still long enough
         if self.settings.level != "joint" and self.moves(step.number):
             for alpha, gradient in zip(
                 self.supernet.architecture_parameters(), self.alpha_gradients(step), strict=True

@@ -74,14 +74,24 @@ def _averaged(
     return step.mean([torch.zeros_like(w) if g is None else g for g, w in zip(gradients, weights, strict=True)])
 
 
-def _sgd_moves(
-    optimizer: torch.optim.Optimizer, weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
-) -> list[torch.Tensor]:
+def plain_sgd(optimizer: torch.optim.Optimizer) -> torch.optim.SGD:
+    """The SGD of the weights, out of what wraps it.
+
+    Raises:
+        UnsupportedError: If they are on another optimiser.
+    """
     inner = getattr(optimizer, "optimizer", optimizer)
     if not isinstance(inner, torch.optim.SGD):
         raise UnsupportedError(
             "level unrolled needs the weights on SGD, but they are on AdamW; pass --set optimizer=sgd"
         )
+    return inner
+
+
+def _sgd_moves(
+    optimizer: torch.optim.Optimizer, weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    inner = plain_sgd(optimizer)
     group_of = {id(p): group for group in inner.param_groups for p in group["params"]}
     moves = []
     for w, gradient in zip(weights, gradients, strict=True):
