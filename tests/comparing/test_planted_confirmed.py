@@ -9,7 +9,7 @@ from scansearch.comparing.agreement import at_least, mean_of, overlap_law, sum_o
 from scansearch.comparing.confirmation import Confirmation, confirm
 from scansearch.testing.planted import PlantedProblem
 
-SETTINGS = {"lr": 0.01, "threads": 1, "checkpoint_steps": 100_000}
+SETTINGS = {"lr": 0.01, "threads": 1, "checkpoint_steps": 100_000, "alpha_warmup": 0.0}
 EPOCHS = 10
 SEEDS = 40
 
