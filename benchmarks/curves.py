@@ -43,7 +43,7 @@ LAYOUTS = ("hilbert", "h", "v", "w2", "spiral", "diagonal")
 CATALOGUE = "wide128"
 SEEDS, POOL, SPARE = 3, 24, 4 / 3
 LONGER = (1.0, 1.2, 1.5, 2.0)
-"""Times of the longest search for which chance is told beside the table: a search takes no more than nearly the time that was planned."""
+"""Chance is told for so many times the time of the longest search, too: a search takes only about as long as was planned."""
 BUDGETS = (3, 10, 30)
 """Time of a search, in trainings of a single network. For each there are ``SPARE`` times as many random genotypes in the pool, or more."""
 FINAL_SEED, POOL_SEED, APART = 1_000, 2_000, 100
@@ -53,16 +53,16 @@ JUDGING = 0.25
 
 def tasks(count: int, layout_seed: int | None, *, both: bool = False) -> list[Task]:
     """The open layouts, or hidden ones: drawn, with their spaces, from the orders of a wide space; or ``both``, so many of each."""
-    if layout_seed is None or both:
-        known = [Task(answer) for answer in LAYOUTS[:count]]
-        return known if layout_seed is None else known + tasks(count, layout_seed)
+    known = [Task(answer) for answer in LAYOUTS[:count]]
+    if layout_seed is None:
+        return known
     kinds = [name for name in SEARCH_SPACES.get(CATALOGUE).candidates if not name.endswith("_flip")]
     random = np.random.default_rng(layout_seed)
     found = []
     for _ in range(count):
         orders = tuple(str(name) for name in random.choice(kinds, len(ORDERS), replace=False))
         found.append(Task(orders[0], tuple(sorted(orders))))
-    return found
+    return known + found if both else found
 
 
 def planned(strategy: str, budget: int, rates: dict[str, float], *, tiny: bool) -> tuple[int, int]:
