@@ -80,16 +80,18 @@ class Subsets:
         return [tuple(row) for row in taken.nonzero()[1].reshape(self.layers, self.count).tolist()]
 
     @cached_property
-    def _outside(self) -> list[Array]:
-        """The log of P(a node has m) / e_m, (L, nodes, m) like ``_inside``."""
-        root = np.full_like(self._inside[-1], -np.inf)
-        root[..., self.count] = -self._inside[-1][..., self.count]
-        found = [root]
+    def _outside(self) -> tuple[Array, list[Array]]:
+        """Of the leaves the log of P(a leaf has m) / e_m, (L, leaves, m), and, from below up to the root, its summands.
+
+        Those are, of each half with b, the log of e_c(the other half) P(their node has b + c) / e_(b+c), (L, nodes, 2, b, c).
+        """
+        outside, summands = np.full_like(self._inside[-1], -np.inf), []
+        outside[..., self.count] = -self._inside[-1][..., self.count]
         for inside in reversed(self._inside[:-1]):
-            others = np.stack(_halves(inside)[::-1], axis=2)  # of each half the other one, (L, nodes, 2, m)
-            ways = others[..., None, :] + _together(found[-1], inside.shape[-1])[:, :, None]
-            found.append(np.logaddexp.reduce(ways, axis=-1).reshape(inside.shape))
-        return found[::-1]
+            others = _of_both(inside)[:, :, ::-1]
+            summands.append(others[..., None, :] + _together(outside, inside.shape[-1])[:, :, None])
+            outside = np.logaddexp.reduce(summands[-1], axis=-1).reshape(inside.shape)
+        return outside, summands[::-1]
 
     @cached_property
     def marginals(self) -> torch.Tensor:
@@ -107,13 +109,14 @@ class Subsets:
         pi, given = self._taken, np.zeros_like(self._inside[0])[:, :, None]
         given[..., 1:] = 1.0  # P(i in S | its node has m), (L, nodes, i, m)
         found = np.empty((self.layers, given.shape[1], given.shape[1]))
-        for inside, above, outside in zip(self._inside[:-1], self._inside[1:], self._outside[1:], strict=True):
-            (left, right), (ours, theirs) = _halves(given), _halves(inside)
-            both = np.exp(ours[..., None] + theirs[..., None, :] + _together(outside, ours.shape[-1]))
+        for inside, above, summands in zip(self._inside[:-1], self._inside[1:], self._outside[1], strict=True):
+            left, right = _halves(given)
+            both = np.exp(inside[:, ::2, :, None] + summands[:, :, 0])  # P(the left half has b, the right one c)
             one, other = _halves(pi.reshape(given.shape[:3]))
             pairs = left @ both @ right.swapaxes(-1, -2) - one[..., None] * other[..., None, :]
             _put_on_diagonal(found, pairs)
-            given = np.concatenate([left @ _share(ours, theirs, above), right @ _share(theirs, ours, above)], axis=2)
+            if given.shape[1] > 2:
+                given = (_of_both(given) @ _shares(inside, above)).reshape(*above.shape[:2], -1, above.shape[-1])
         every = np.arange(found.shape[1])
         found[:, every, every] = pi * (1.0 - pi)
         return torch.from_numpy(found[:, : self.candidates, : self.candidates])
@@ -186,30 +189,37 @@ def _halves(nodes: Array) -> tuple[Array, Array]:
     return nodes[:, ::2], nodes[:, 1::2]
 
 
+def _of_both(nodes: Array) -> Array:
+    """(L, 2 nodes, ...) as (L, nodes, half, ...)."""
+    return nodes.reshape(nodes.shape[0], -1, 2, *nodes.shape[2:])
+
+
 def _put_on_diagonal(matrix: Array, blocks: Array) -> None:
     """Writes what left leaves i and right leaves j of each node have together, (L, nodes, i, j), into (L, N, N), twice."""
     layers, nodes, leaves, _ = blocks.shape
-    view, every = matrix.reshape(layers, nodes, 2 * leaves, nodes, 2 * leaves), np.arange(nodes)
-    view[:, every, :leaves, every, leaves:] = blocks.swapaxes(0, 1)
-    view[:, every, leaves:, every, :leaves] = blocks.swapaxes(0, 1).swapaxes(-1, -2)
+    own = np.einsum("lninj->lnij", matrix.reshape(layers, nodes, 2 * leaves, nodes, 2 * leaves))  # a view of each node's square
+    own[..., :leaves, leaves:] = blocks
+    own[..., leaves:, :leaves] = blocks.swapaxes(-1, -2)
 
 
-def _share(own: Array, other: Array, above: Array) -> Array:
-    """P(a half has b | its node has m), (L, nodes, b, m), by log e of this half, of the other one, and of the node."""
-    ways = own[..., None, :] + _without(other, above.shape[-1]) - np.maximum(above, IMPOSSIBLE)[..., None]
-    return np.exp(ways).swapaxes(-1, -2)
+def _shares(inside: Array, above: Array) -> Array:
+    """P(a half has b | its node has m), (L, nodes, 2, b, m), by log e of the halves and of the nodes."""
+    own = _of_both(inside)
+    places, allowed = _differences(above.shape[-1], own.shape[-1])
+    others = own[:, :, ::-1].take(places.T, axis=-1) + allowed.T
+    return np.exp(own[..., None] + others - np.maximum(above, IMPOSSIBLE)[:, :, None, None])
 
 
 def _without(other: Array, width: int) -> Array:
     """``other`` (..., n) at m - b, (..., m, b), for m below ``width``."""
     places, allowed = _differences(width, other.shape[-1])
-    return other[..., places] + allowed
+    return other.take(places, axis=-1) + allowed
 
 
 def _together(outside: Array, width: int) -> Array:
     """``outside`` (..., n) at b + c, (..., b, c), for b and c below ``width``."""
     places, allowed = _sums(width, outside.shape[-1])
-    return outside[..., places] + allowed
+    return outside.take(places, axis=-1) + allowed
 
 
 @lru_cache(maxsize=256)
