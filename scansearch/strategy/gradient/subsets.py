@@ -197,7 +197,8 @@ def _of_both(nodes: Array) -> Array:
 def _put_on_diagonal(matrix: Array, blocks: Array) -> None:
     """Writes what left leaves i and right leaves j of each node have together, (L, nodes, i, j), into (L, N, N), twice."""
     layers, nodes, leaves, _ = blocks.shape
-    own = np.einsum("lninj->lnij", matrix.reshape(layers, nodes, 2 * leaves, nodes, 2 * leaves))  # a view of each node's square
+    squares = matrix.reshape(layers, nodes, 2 * leaves, nodes, 2 * leaves)
+    own = np.einsum("lninj->lnij", squares)  # a view: each node's own square
     own[..., :leaves, leaves:] = blocks
     own[..., leaves:, :leaves] = blocks.swapaxes(-1, -2)
 
