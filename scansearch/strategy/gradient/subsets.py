@@ -101,7 +101,8 @@ class Subsets:
     @cached_property
     def _taken(self) -> Array:
         """The marginals of all leaves."""
-        return np.exp(self._inside[0][..., 1:] + self._outside[0][..., 1:]).sum(-1)
+        outside, _ = self._outside
+        return np.exp(self._inside[0][..., 1:] + outside[..., 1:]).sum(-1)
 
     @cached_property
     def covariance(self) -> torch.Tensor:
@@ -109,13 +110,14 @@ class Subsets:
         pi, given = self._taken, np.zeros_like(self._inside[0])[:, :, None]
         given[..., 1:] = 1.0  # P(i in S | its node has m), (L, nodes, i, m)
         found = np.empty((self.layers, given.shape[1], given.shape[1]))
-        for inside, above, summands in zip(self._inside[:-1], self._inside[1:], self._outside[1], strict=True):
+        _, all_summands = self._outside
+        for inside, above, summands in zip(self._inside[:-1], self._inside[1:], all_summands, strict=True):
             left, right = _halves(given)
             both = np.exp(inside[:, ::2, :, None] + summands[:, :, 0])  # P(the left half has b, the right one c)
             one, other = _halves(pi.reshape(given.shape[:3]))
             pairs = left @ both @ right.swapaxes(-1, -2) - one[..., None] * other[..., None, :]
             _put_on_diagonal(found, pairs)
-            if given.shape[1] > 2:
+            if given.shape[1] > 2:  # of the root nothing more is asked
                 given = (_of_both(given) @ _shares(inside, above)).reshape(*above.shape[:2], -1, above.shape[-1])
         every = np.arange(found.shape[1])
         found[:, every, every] = pi * (1.0 - pi)
@@ -206,9 +208,8 @@ def _put_on_diagonal(matrix: Array, blocks: Array) -> None:
 def _shares(inside: Array, above: Array) -> Array:
     """P(a half has b | its node has m), (L, nodes, 2, b, m), by log e of the halves and of the nodes."""
     own = _of_both(inside)
-    places, allowed = _differences(above.shape[-1], own.shape[-1])
-    others = own[:, :, ::-1].take(places.T, axis=-1) + allowed.T
-    return np.exp(own[..., None] + others - np.maximum(above, IMPOSSIBLE)[:, :, None, None])
+    ways = own[..., None, :] + _without(own[:, :, ::-1], above.shape[-1])
+    return np.exp(ways - np.maximum(above, IMPOSSIBLE)[:, :, None, :, None]).swapaxes(-1, -2)
 
 
 def _without(other: Array, width: int) -> Array:
