@@ -69,7 +69,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
         options.strategy,
         budgets=options.budget or curves.BUDGETS,
         layouts=options.layouts,
-        layout_seed=options.layout_seed,
+        layout_seeds=options.layout_seed or (),
         both=options.both,
         record=options.record,
         processes=options.processes,
@@ -131,7 +131,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="time of a search in trainings, in curves; again for more",
     )
     parser.add_argument("--layouts", type=int, default=6, metavar="N", help="layouts, in curves (default: 6)")
-    parser.add_argument("--layout-seed", type=int, metavar="N", help="draws hidden layouts, in curves")
+    parser.add_argument(
+        "--layout-seed", type=int, action="append", metavar="N", help="draws hidden layouts, in curves; again for more"
+    )
     parser.add_argument(
         "--both", action="store_true", help="the open layouts, too, beside those that --layout-seed draws"
     )
@@ -151,10 +153,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
     if wrong := [name for name in options.strategy or () if named(name)[0] not in STRATEGIES]:
         parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
-    least_of = {"repeats": 1, "seeds": 1, "genotypes": 3, "layouts": 1, "processes": 1, "trainings": 1}
-    for flag, least in least_of.items():
-        if (number := getattr(options, flag)) is not None and number < least:
-            parser.error(f"--{flag} must be at least {least}, but got {number}")
+    least_of = {"genotypes": 3, "layout_seed": 0}
+    for flag in ("repeats", "seeds", "genotypes", "layouts", "layout_seed", "budget", "processes", "trainings"):
+        given, least = getattr(options, flag), least_of.get(flag, 1)
+        for number in given if isinstance(given, list) else [given]:
+            if number is not None and number < least:
+                parser.error(f"--{flag.replace('_', '-')} must be at least {least}, but got {number}")
     if options.both and options.layout_seed is None:
         parser.error("--both is for layouts that are drawn; give --layout-seed, or leave it out")
     for flag, file in (("json", options.json), ("figure", options.figure)):

@@ -51,18 +51,20 @@ JUDGING = 0.25
 """Share of a search's time that a strategy which judges genotypes spends on that."""
 
 
-def tasks(count: int, layout_seed: int | None, *, both: bool = False) -> list[Task]:
-    """The open layouts, or hidden ones: drawn, with their spaces, from the orders of a wide space; or ``both``, so many of each."""
-    known = [Task(answer) for answer in LAYOUTS[:count]]
-    if layout_seed is None:
-        return known
+def drawn(count: int, seed: int) -> list[Task]:
+    """Hidden layouts, with their spaces, from the orders of a wide space."""
     kinds = [name for name in SEARCH_SPACES.get(CATALOGUE).candidates if not name.endswith("_flip")]
-    random = np.random.default_rng(layout_seed)
-    found = []
+    random, found = np.random.default_rng(seed), list[Task]()
     for _ in range(count):
         orders = tuple(str(name) for name in random.choice(kinds, len(ORDERS), replace=False))
         found.append(Task(orders[0], tuple(sorted(orders))))
-    return known + found if both else found
+    return found
+
+
+def tasks(count: int, layout_seeds: Sequence[int] = (), *, both: bool = False) -> list[Task]:
+    """The open layouts, or hidden ones: so many of each seed; or ``both``. A layout that two seeds draw counts once."""
+    known = [] if layout_seeds and not both else [Task(answer) for answer in LAYOUTS[:count]]
+    return list(dict.fromkeys(chain(known, *(drawn(count, seed) for seed in layout_seeds))))
 
 
 def planned(strategy: str, budget: int, rates: dict[str, float], *, tiny: bool) -> tuple[int, int]:
@@ -214,7 +216,7 @@ def run(
     *,
     budgets: Sequence[int] = BUDGETS,
     layouts: int = len(LAYOUTS),
-    layout_seed: int | None = None,
+    layout_seeds: Sequence[int] = (),
     both: bool = False,
     record: Path | None = None,
     processes: int = 1,
@@ -227,15 +229,15 @@ def run(
         seeds: Searches a strategy, a layout and a budget.
         strategies: Names; by default all there are.
         budgets: Time of a search, in trainings.
-        layouts: How many layouts.
-        layout_seed: Draws hidden layouts in the place of the open ones.
-        both: The open layouts beside the hidden ones, so many of each.
+        layouts: How many layouts: open ones, and of each seed.
+        layout_seeds: Draw hidden layouts in the place of the open ones.
+        both: The open layouts beside the hidden ones.
         record: File of what was found before, and will be.
         processes: Jobs at once, one thread each.
         trainings: How many times what a search found is trained.
         tiny: A few images, to see that it runs.
     """
-    kept, given, each = Record(record), tasks(layouts, layout_seed, both=both), range(seeds)
+    kept, given, each = Record(record), tasks(layouts, layout_seeds, both=both), range(seeds)
     rates, absent = timed(strategies or STRATEGIES.names(), kept, tiny=tiny)
     size = 4 if tiny else max(POOL, ceil(SPARE * (max(budgets) + 1)))
     study = Study(
@@ -254,11 +256,11 @@ def run(
         trainings=trainings,
     )
     study.do(processes)
-    half = "half of them " if both else ""
-    hidden = "" if layout_seed is None else f", {half}drawn by seed {layout_seed}"
+    hidden = sum(task not in tasks(layouts) for task in given)
+    told = f", {hidden} drawn by seed {' and '.join(map(str, layout_seeds))}" if hidden else ""
     times = "" if trainings == 1 else f", the mean of {trainings} trainings of what was found"
     title = (
-        f"curves: is a search worth its time? {len(given)} layouts{hidden}, {seeds} searches each; {MODEL}, one of "
+        f"curves: is a search worth its time? {len(given)} layouts{told}, {seeds} searches each; {MODEL}, one of "
         f"{len(ORDERS)} orders a layer; time in trainings of one network ({EPOCHS} epochs); accuracy on test images{times}"
     )
     known = {study.labels[task]: accuracies for task, accuracies in study.known().items()}

@@ -144,6 +144,7 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
         ),
         (["--repeats", "0"], "--repeats must be at least 1, but got 0"),
         (["--seeds", "0"], "--seeds must be at least 1, but got 0"),
+        (["curves", "--layout-seed", "1", "--layout-seed", "-1"], "--layout-seed must be at least 0, but got -1"),
         (["planted", "--strategy", "dart"], "unknown strategy 'dart'; there is: binary_gates, darts"),
         (["--check", "--tiny"], "leave --tiny out"),
         (["curves", "--both"], "--both is for layouts that are drawn; give --layout-seed, or leave it out"),

@@ -45,11 +45,13 @@ def test_who_reads_along_the_order_sees_the_signal():
 
 
 def test_hidden_layouts_follow_from_their_seed():
-    first, again, other = (curves.tasks(4, seed) for seed in (1, 1, 2))
+    first, again, other = (curves.tasks(4, [seed]) for seed in (1, 1, 2))
     assert first == again != other
     assert all(task.answer in task.orders and len(set(task.orders)) == len(curves.ORDERS) for task in first)
-    assert [task.answer for task in curves.tasks(2, None)] == list(curves.LAYOUTS[:2])
-    assert curves.tasks(4, 1, both=True) == curves.tasks(4, None) + first
+    assert [task.answer for task in curves.tasks(2)] == list(curves.LAYOUTS[:2])
+    assert curves.tasks(4, [1, 2]) == first + other
+    assert curves.tasks(4, [1, 1]) == first
+    assert curves.tasks(4, [1], both=True) == curves.tasks(4) + first
 
 
 def test_chance_is_the_mean_over_all_samples():
