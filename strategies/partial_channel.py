@@ -54,7 +54,7 @@ class PartialChannel(GradientStrategy):
     """Softmax over all candidates, on a block of the channels that moves from step to step."""
 
     description = "softmax over all candidates on 1/K of the channels (PC-DARTS): a mixture at 1/K of its cost"
-    when = "darts runs out of memory or time, on a LocalVim; found most for its time after darts"
+    when = "darts runs out of memory or time, on a LocalVim"
     Settings = PartialChannelSettings
     settings: PartialChannelSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": PARTIAL, "unrolled": PARTIAL}

@@ -58,7 +58,7 @@ class Surrogate(BlackBox):
     """Learns what each direction of each layer adds, and judges what that makes best."""
 
     description = "learns what each direction adds, and judges what that makes best (BOCS of first order)"
-    when = "many directions, noisy judgements"
+    when = "many directions, noisy judgements; found most for its time after darts"
     score_name = "gain in accuracy"
     Settings = SurrogateSettings
     settings: SurrogateSettings

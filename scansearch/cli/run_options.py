@@ -28,7 +28,7 @@ Space = Annotated[
 Strategy = Annotated[
     str | None,
     typer.Option(
-        help="Search strategy (`scansearch strategies`). darts found most for its time, then partial_channel.",
+        help="Search strategy (`scansearch strategies`). darts found most for its time, then surrogate.",
         show_default=DEFAULTS["strategy"],
     ),
 ]

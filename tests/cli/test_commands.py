@@ -185,10 +185,10 @@ def test_strategies(call):
 def test_which_strategies_found_most_for_their_time_is_said_where_one_chooses(call):
     listed = json.loads(call("strategies", "--json").out)
     named = {fact["name"] for fact in listed if "found most for its time" in fact["when"]}
-    assert named == {"darts", "partial_channel"}
+    assert named == {"darts", "surrogate"}
     for command in ("run", "estimate"):
         shown = " ".join(call(command, "--help").out.replace("│", " ").split())
-        assert "darts found most for its time, then partial_channel." in shown
+        assert "darts found most for its time, then surrogate." in shown
 
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
