@@ -153,9 +153,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
     if wrong := [name for name in options.strategy or () if named(name)[0] not in STRATEGIES]:
         parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
-    least_of = {"genotypes": 3, "layout_seed": 0}
-    for flag in ("repeats", "seeds", "genotypes", "layouts", "layout_seed", "budget", "processes", "trainings"):
-        given, least = getattr(options, flag), least_of.get(flag, 1)
+    least_of = {"repeats": 1, "seeds": 1, "genotypes": 3, "layouts": 1, "processes": 1, "trainings": 1}
+    least_of |= {"budget": 1, "layout_seed": 0}
+    for flag, least in least_of.items():
+        given = getattr(options, flag)
         for number in given if isinstance(given, list) else [given]:
             if number is not None and number < least:
                 parser.error(f"--{flag.replace('_', '-')} must be at least {least}, but got {number}")

@@ -256,7 +256,7 @@ def run(
         trainings=trainings,
     )
     study.do(processes)
-    hidden = sum(task not in tasks(layouts) for task in given)
+    hidden = len({*given} - {*tasks(layouts)})
     told = f", {hidden} drawn by seed {' and '.join(map(str, layout_seeds))}" if hidden else ""
     times = "" if trainings == 1 else f", the mean of {trainings} trainings of what was found"
     title = (
