@@ -114,7 +114,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--strategy",
         action="append",
         metavar="NAME",
-        help="only this one, where benchmarks search; again for more; in curves also with settings: single_path,pick=expected",
+        help="only this one, where benchmarks search; again for more; in curves and planted also with settings: single_path,pick=expected",
     )
     parser.add_argument(
         "--genotypes", type=int, default=ranks.GENOTYPES, metavar="N",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -12,12 +12,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from scipy.stats import binomtest
+from typing_extensions import override
 
 from benchmarks.comparison import not_run, plain_table
+from benchmarks.curve_jobs import named
 from benchmarks.search import search
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
+from scansearch.strategy.gradient.gradient_strategy import LATE
 from scansearch.testing.planted import GRID, PlantedProblem
+from scansearch.training.events import Silent
 
 SEEDS = 10
 CONFIDENCE = 0.95
@@ -60,18 +64,26 @@ class Hits:
         found: For each seed, whether the planted genotype was found.
         overlaps: For each seed, the share of the planted directions that was found.
         seconds: For each seed, how long the search took.
+        warned: For each seed, whether it said that the weights had learnt the images before alpha began.
     """
 
     strategy: str
     found: list[bool]
     overlaps: list[float]
     seconds: list[float]
+    warned: list[bool] = field(default_factory=list)
 
     @property
     def interval(self) -> tuple[float, float]:
         """Where the hit rate lies, with 95 % confidence at least (Clopper and Pearson)."""
         bounds = binomtest(sum(self.found), len(self.found)).proportion_ci(CONFIDENCE, method="exact")
         return float(bounds.low), float(bounds.high)
+
+    @property
+    def found_though_warned(self) -> str:
+        """Hits among the searches that warned; nothing if none did."""
+        hits = [hit for hit, warned in zip(self.found, self.warned, strict=False) if warned]
+        return f"{sum(hits)} of {len(hits)}" if hits else ""
 
     def chance(self, rate: float) -> float:
         """How probable so many hits, or more, would be if each search hit at this rate."""
@@ -103,14 +115,25 @@ class HitRates:
 
     def table(self) -> Table:
         """Hits, hit rate and its interval, share of the planted directions found, seconds a search; random sampling first."""
-        made = plain_table(["", "found", "rate", f"{CONFIDENCE:.0%} interval", "p by chance", "directions", "s"])
-        chance = f"1 in {self.genotypes:,}", f"{self.random_rate:.2%}", "exact", "", f"{self.chance_overlap:.0%}", ""
+        made = plain_table(
+            ["", "found", "rate", f"{CONFIDENCE:.0%} interval", "p by chance", "directions", "of those warned", "s"]
+        )
+        chance = (
+            f"1 in {self.genotypes:,}",
+            f"{self.random_rate:.2%}",
+            "exact",
+            "",
+            f"{self.chance_overlap:.0%}",
+            "",
+            "",
+        )
         made.add_row("random sampling", *chance)
         for row in sorted(self.rows, key=lambda row: (-sum(row.found), -fmean(row.overlaps))):
             low, high = row.interval
             made.add_row(
                 row.strategy, f"{sum(row.found)} of {len(row.found)}", f"{fmean(row.found):.0%}", f"{low:.0%} - {high:.0%}",
-                f"{row.chance(self.random_rate):.1g}", f"{fmean(row.overlaps):.0%}", f"{fmean(row.seconds):.1f}",
+                f"{row.chance(self.random_rate):.1g}", f"{fmean(row.overlaps):.0%}", row.found_though_warned,
+                f"{fmean(row.seconds):.1f}",
             )  # fmt: skip
         made.caption, made.caption_justify = not_run(self.absent), "left"
         return made
@@ -130,13 +153,24 @@ class HitRates:
         rows = [
             {
                 "name": row.strategy, "hit_rate": fmean(row.found), "interval": row.interval, "found": row.found,
-                "overlaps": row.overlaps, "seconds": row.seconds,
+                "overlaps": row.overlaps, "seconds": row.seconds, "warned": row.warned,
             }
             for row in self.rows
         ]  # fmt: skip
         chance = {"genotypes": self.genotypes, "hit_rate": self.random_rate, "overlap": self.chance_overlap}
         facts = {"benchmark": "planted", "title": self.title, "random_sampling": chance}
         return {**facts, "rows": rows, "absent": self.absent, "missed": self.missed()}
+
+
+class Heard(Silent):
+    """Keeps the warnings of a search."""
+
+    def __init__(self) -> None:
+        self.lines = list[str]()
+
+    @override
+    def warned(self, message: str) -> None:
+        self.lines.append(message)
 
 
 def settings_of(strategy: str, *, tiny: bool = False) -> dict[str, Any]:
@@ -146,18 +180,20 @@ def settings_of(strategy: str, *, tiny: bool = False) -> dict[str, Any]:
 
 
 def find(strategy: str, seeds: Sequence[int], *, tiny: bool = False) -> Hits:
-    """Searches one planted problem a seed."""
-    hits = Hits(strategy, [], [], [])
+    """Searches one planted problem a seed; behind a comma, a strategy has settings: ``darts,alpha_warmup=0``."""
+    name, settings = named(strategy)
+    hits = Hits(strategy, [], [], [], [])
     for seed in seeds:
         with PlantedProblem.draw(seed).registered() as problem:
-            began = time.perf_counter()
+            began, heard = time.perf_counter(), Heard()
             genotype = search(
-                space=problem.space, strategy=strategy, model="planted", data="planted", seed=seed,
-                **settings_of(strategy, tiny=tiny),
+                space=problem.space, strategy=name, model="planted", data="planted", seed=seed, listener=heard,
+                **{**settings_of(name, tiny=tiny), **settings},
             )  # fmt: skip
         hits.seconds.append(time.perf_counter() - began)
         hits.found.append(problem.is_planted(genotype))
         hits.overlaps.append(problem.overlap(genotype))
+        hits.warned.append(any(line.startswith(LATE) for line in heard.lines))
     return hits
 
 

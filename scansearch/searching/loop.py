@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,13 +33,12 @@ from scansearch.runs.tables import (
     SCORES,
     TIMING,
     DiagnosticsRow,
-    MetricsRow,
     TimingRow,
 )
 from scansearch.searching.certainty import History
 from scansearch.searching.distil import distil
 from scansearch.searching.make_step import make_step
-from scansearch.searching.rows import judged_rows, layer_rows, score_rows
+from scansearch.searching.rows import judged_rows, layer_rows, metrics_row, score_rows
 from scansearch.space import BoundSpace
 from scansearch.strategy import Strategy
 from scansearch.strategy.hooks import Judge
@@ -218,22 +216,9 @@ class SearchLoop:
         found = self.evaluate(self.strategy.evaluation())
         epoch = self.step // self.plan.steps_per_epoch
         layers = layer_rows(epoch, scores, kept, self.history)
-        loss, accuracy = self.meter.total()
-        row = MetricsRow(
-            epoch=epoch,
-            step=self.step,
-            train_loss=loss,
-            train_accuracy=accuracy,
-            val_loss=found.loss,
-            val_accuracy=found.accuracy,
-            worth=found.worth,
-            measure=self.data.shape.measure,
-            lr=float(self.weights.optimizer.param_groups[0]["lr"]),
-            alpha_lr=self.strategy.alpha_lr(),
-            entropy=math.fsum(line.entropy for line in layers) / len(layers),
-            margin=min(line.margin for line in layers),
-            genotype_changes=sum(line.changes for line in layers),
-        )
+        trained, lr = self.meter.total(), float(self.weights.optimizer.param_groups[0]["lr"])
+        rates = (lr, self.strategy.alpha_lr())
+        row = metrics_row(self.step, trained, found, self.data.shape.measure, rates, layers)
         if self.processes.is_first:
             self.folder.append(METRICS, [row])
             self.folder.append(LAYERS, layers)
@@ -241,6 +226,8 @@ class SearchLoop:
             self._log_diagnostics(self.strategy.diagnostics())
             self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])
         self.listener.epoch_done(row._asdict())
+        for remark in self.strategy.remarks(self.last, row.train_accuracy):
+            self.listener.warned(remark)
 
     def _log_diagnostics(self, figures: dict[str, float]) -> None:
         epoch = self.step // self.plan.steps_per_epoch

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 
-from scansearch.runs.tables import GenotypeRow, LayerRow, ScoreRow
+from scansearch.runs.tables import GenotypeRow, LayerRow, MetricsRow, ScoreRow
 from scansearch.searching.certainty import History, entropy, margin
 from scansearch.shape import Measure
 from scansearch.space import BoundSpace, Choice
+from scansearch.training.evaluate import Measured
 
 
 def score_rows(space: BoundSpace, epoch: int, scores: Sequence[torch.Tensor], kept: Choice) -> list[ScoreRow]:
@@ -27,6 +29,41 @@ def layer_rows(epoch: int, scores: Sequence[torch.Tensor], kept: Choice, history
         LayerRow(epoch, i, entropy(s), margin(s, k), history.changes(i))
         for i, (s, k) in enumerate(zip(scores, kept, strict=True))
     ]
+
+
+def metrics_row(
+    step: int,
+    trained: tuple[float, float],
+    found: Measured,
+    measure: Measure,
+    rates: tuple[float, float],
+    layers: Sequence[LayerRow],
+) -> MetricsRow:
+    """A row of ``metrics.csv``.
+
+    Args:
+        step: Updates so far.
+        trained: Mean loss of the epoch's training images, and the share of them that were right.
+        found: What the supernet is worth on the validation images.
+        measure: The name of that worth.
+        rates: Learning rates of weights and alpha.
+        layers: How decided the layers are after this epoch.
+    """
+    return MetricsRow(
+        epoch=layers[0].epoch,
+        step=step,
+        train_loss=trained[0],
+        train_accuracy=trained[1],
+        val_loss=found.loss,
+        val_accuracy=found.accuracy,
+        worth=found.worth,
+        measure=measure,
+        lr=rates[0],
+        alpha_lr=rates[1],
+        entropy=math.fsum(line.entropy for line in layers) / len(layers),
+        margin=min(line.margin for line in layers),
+        genotype_changes=sum(line.changes for line in layers),
+    )
 
 
 def judged_rows(space: BoundSpace, judged: Mapping[Choice, float], measure: Measure) -> list[GenotypeRow]:

@@ -79,6 +79,15 @@ class Hooks:
         """Called after the last step of every epoch, which it is given; the supernet is in evaluation mode."""
         return
 
+    def remarks(self, step: Step, accuracy: float) -> list[str]:
+        """What the user should know now, a line each; asked at the end of every epoch.
+
+        Args:
+            step: The last of the epoch.
+            accuracy: Share of the epoch's training images that the supernet had right, in [0, 1].
+        """
+        return []
+
     @property
     def stopped(self) -> str:
         """Why the search ends before its last epoch, or nothing to go on; asked after every epoch."""

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from benchmarks import decoys, planted
 from scansearch.errors import ScansearchError
+from scansearch.strategy.gradient import gradient_strategy
 
 
 def shown(result):
@@ -37,6 +38,18 @@ def test_every_hit_counts_and_the_interval_is_exact():
     assert lines[2].split() == ["mine", "9", "of", "10", "90%", "55%", "-", "100%", "2e-31", "95%", "1.0"]
     assert lines[-1].strip() == "nni_search did not run: needs NNI"
     assert [line.split()[1] for line in result.missed()] == ["never", "nni_search"]
+
+
+def test_searches_that_warned_are_told_apart():
+    warned = planted.Hits("late", [True, False, True], [1.0] * 3, [1.0] * 3, [True, True, False])
+    assert warned.found_though_warned == "1 of 2"
+    assert planted.Hits("early", [True], [1.0], [1.0], [False]).found_though_warned == ""
+
+
+def test_a_search_with_settings_whose_weights_learn_all_first_is_counted(monkeypatch):
+    monkeypatch.setattr(gradient_strategy, "LEARNT", 0.0)
+    late, early = planted.run(1, ["darts,alpha_warmup=0.5,epochs=2", "darts,alpha_warmup=0"], tiny=True)[0].rows
+    assert (late.strategy, late.warned, early.warned) == ("darts,alpha_warmup=0.5,epochs=2", [True], [False])
 
 
 def test_a_strategy_that_cannot_run_is_told_and_the_others_go_on(monkeypatch):

@@ -169,3 +169,24 @@ def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, 
     intervals = [number for number in range(1, len(seen) + 1) if number % LOG_STEPS == 0 or number == len(seen)]
     assert {number: read for number, read in enumerate(seen, 1) if read} == {number: ["tolist"] for number in intervals}
     assert len(intervals) > 1
+
+
+def test_what_a_strategy_remarks_is_told_after_the_epoch_with_its_training_accuracy(probed, tmp_path, monkeypatch):
+    asked, told = [], []
+
+    class Hears(Silent):
+        def epoch_done(self, row):
+            told.append(row["train_accuracy"])
+
+        def warned(self, message):
+            told.append(message)
+
+    monkeypatch.setattr(
+        Probe, "remarks", lambda self, step, accuracy: (asked.append(step.number), [f"right: {accuracy}"])[1]
+    )
+    kept = probed(listener=Hears())
+    after = kept["loop"].plan.steps_per_epoch
+    assert asked == [after - 1, 2 * after - 1]
+    first, second = (told.index(f"right: {accuracy}") for accuracy in told if isinstance(accuracy, float))
+    assert told[first - 1] == float(told[first].split()[1])
+    assert told[second - 1] == float(told[second].split()[1])

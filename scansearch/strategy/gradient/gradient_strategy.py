@@ -36,6 +36,9 @@ from scansearch.training.optimizer_state import load_optimizer, set_lr
 if TYPE_CHECKING:
     from scansearch.models import Supernet
 
+LEARNT = 0.95
+"""Share of the training images that are right before alpha begins, from which on searches of planted problems miss (docs/evidence.md)."""
+LATE = "alpha begins in the next epoch, but the weights have learnt"
 LEAST_SHARE = 1e-12
 """Of a branch in a sub-network: where the mixture has none of its branches, they are equal."""
 
@@ -51,6 +54,8 @@ class GradientStrategy(Strategy):
     """Whether ``mixture`` draws branches at random instead of weighing all of them."""
     sums_to_one: ClassVar[bool] = True
     """Whether the branch weights of a layer's ``mixture`` do."""
+    standstill: ClassVar[Sequence[str]] = ("alpha_warmup",)
+    """Settings that make alpha begin later."""
     narrowed: Choice | None = None
     """What selection by perturbation has left of each layer; ``None`` before it begins."""
 
@@ -106,7 +111,8 @@ class GradientStrategy(Strategy):
                     f"{option}={value} needs a loss that is smooth in the weights of all branches, but this strategy draws some at "
                     f"random; leave it {off}, or take darts"
                 )
-        self.moving = sum(map(self.moves, range(plan.steps)))
+        moves = [step for step in range(plan.steps) if self.moves(step)]
+        self.moving, self.first = len(moves), moves[0] if moves else plan.steps
         short = max(recipe.rate, min(recipe.rate * recipe.updates / max(1, self.moving), LARGEST_SHORT_RATE))
         self.rate = settings.alpha_lr or short
         wanted, joint = settings.alpha_weight_decay, settings.level == "joint"
@@ -221,6 +227,19 @@ class GradientStrategy(Strategy):
             return
         losses = [partial(self._alpha_loss, step, batch) for batch in step.recent(BATCHES)]
         self.curvature.measure(self.supernet.architecture_parameters(), losses, step.mean)
+
+    @override
+    def remarks(self, step: Step, accuracy: float) -> list[str]:
+        """A warning if alpha begins when the weights have learnt the training images already."""
+        if accuracy < LEARNT or not step.number < self.first <= step.number + self.plan.steps_per_epoch:
+            return []
+        late = " or ".join(
+            f"{name} (now {value:g})" for name in self.standstill if (value := getattr(self.settings, name))
+        )
+        return [
+            f"{LATE} {accuracy:.0%} of the training images already: their loss hardly tells directions apart any more "
+            f"(docs/evidence.md); a smaller {late} lets alpha begin earlier"
+        ]
 
     @override
     def diagnostics(self) -> dict[str, float]:

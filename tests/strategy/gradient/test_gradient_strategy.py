@@ -9,6 +9,7 @@ import pytest
 import torch
 from toy_search import Oracle, ToySupernet, set_alpha, space, step, strategy
 
+from scansearch.strategy.gradient.gradient_strategy import LEARNT
 from scansearch.strategy.step import Batch, Plan
 
 
@@ -175,3 +176,30 @@ def test_the_selection_knows_the_threshold(name, settings, want):
     found.derivation.run = lambda *arguments: told.append(arguments[4])
     found.finish(Oracle(lambda selections: 0.5))
     assert told == [want]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "begins", "smaller"),
+    [
+        ("darts", {"alpha_warmup": 0.3}, 4, "a smaller alpha_warmup (now 0.3) lets"),
+        (
+            "darts",
+            {"alpha_warmup": 0.25},
+            3,
+            "a smaller alpha_warmup (now 0.25) lets",
+        ),  # in the middle of the third epoch
+        ("darts", {"alpha_warmup": 0.0}, None, ""),
+        ("binary_gates", {"alpha_warmup": 0.3, "alpha_every": 50}, 6, "a smaller alpha_warmup (now 0.3) lets"),
+        ("progressive", {"alpha_warmup": 0.0, "still": 0.4}, 2, "a smaller still (now 0.4) lets"),
+        ("progressive", {"alpha_warmup": 0.3}, 5, "a smaller alpha_warmup (now 0.3) or still (now 0.4) lets"),
+    ],
+)
+def test_weights_that_have_learnt_all_before_alpha_begins_are_told_once(name, settings, begins, smaller):
+    net = ToySupernet()
+    found = strategy(name, net, **settings)
+    lasts = [step(net, 10 * epoch - 1) for epoch in range(1, 11)]  # of ten epochs, of ten updates each
+    assert [found.remarks(last, LEARNT - 0.001) for last in lasts] == [[]] * 10
+    told = {epoch: found.remarks(last, 0.96) for epoch, last in enumerate(lasts, 1)}
+    spoken = {epoch: lines for epoch, lines in told.items() if lines}
+    assert [*spoken] == ([] if begins is None else [begins - 1])
+    assert all(len(lines) == 1 and "96%" in lines[0] and smaller in lines[0] for lines in spoken.values())
