@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 
 from rich.console import Console
@@ -40,6 +41,7 @@ from benchmarks.comparison import Result
 from benchmarks.curve_jobs import named
 from benchmarks.curve_table import Worth
 from benchmarks.growth import Growth
+from benchmarks.search import search
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 
@@ -84,6 +86,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Sequence[Result]]] = {
 }
 LONG = ("planted", "decoys", "alone", "curves", "proposals", "ranks")
 """Whole searches, many of them: up to an hour or more each, so they run only when they are named."""
+SETTABLE = {"curves", "planted"}
+"""Those whose ``--strategy`` may have settings."""
 CHECKED = ("scan", "step", "derived", "update", "scale", "subsets", "estimate", "planted", "decoys")
 """Those that promise something."""
 
@@ -153,6 +157,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
     if wrong := [name for name in options.strategy or () if named(name)[0] not in STRATEGIES]:
         parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
+    for name in options.strategy or ():
+        settings = named(name)[1]
+        if settings and (elsewhere := {*options.names} - SETTABLE):
+            parser.error(
+                f"settings of a strategy are for {' and '.join(sorted(SETTABLE))}, but {elsewhere.pop()} got {name!r}"
+            )
+        if fixed := settings.keys() & signature(search).parameters:
+            parser.error(f"{fixed.pop()} is not for --strategy to say: the benchmark chooses it, but got {name!r}")
     least_of = {"repeats": 1, "seeds": 1, "genotypes": 3, "layouts": 1, "processes": 1, "trainings": 1}
     least_of |= {"budget": 1, "layout_seed": 0}
     for flag, least in least_of.items():

@@ -115,25 +115,16 @@ class HitRates:
 
     def table(self) -> Table:
         """Hits, hit rate and its interval, share of the planted directions found, seconds a search; random sampling first."""
-        made = plain_table(
-            ["", "found", "rate", f"{CONFIDENCE:.0%} interval", "p by chance", "directions", "of those warned", "s"]
-        )
-        chance = (
-            f"1 in {self.genotypes:,}",
-            f"{self.random_rate:.2%}",
-            "exact",
-            "",
-            f"{self.chance_overlap:.0%}",
-            "",
-            "",
-        )
-        made.add_row("random sampling", *chance)
+        interval, warned = f"{CONFIDENCE:.0%} interval", "found, of those that warned"
+        made = plain_table(["", "found", "rate", interval, "p by chance", "directions", "s", warned])
+        exact = f"1 in {self.genotypes:,}", f"{self.random_rate:.2%}", "exact", "", f"{self.chance_overlap:.0%}", "", ""
+        made.add_row("random sampling", *exact)
         for row in sorted(self.rows, key=lambda row: (-sum(row.found), -fmean(row.overlaps))):
             low, high = row.interval
             made.add_row(
                 row.strategy, f"{sum(row.found)} of {len(row.found)}", f"{fmean(row.found):.0%}", f"{low:.0%} - {high:.0%}",
-                f"{row.chance(self.random_rate):.1g}", f"{fmean(row.overlaps):.0%}", row.found_though_warned,
-                f"{fmean(row.seconds):.1f}",
+                f"{row.chance(self.random_rate):.1g}", f"{fmean(row.overlaps):.0%}",
+                f"{fmean(row.seconds):.1f}", row.found_though_warned,
             )  # fmt: skip
         made.caption, made.caption_justify = not_run(self.absent), "left"
         return made

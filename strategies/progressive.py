@@ -63,7 +63,7 @@ class Progressive(GradientStrategy):
     Settings = ProgressiveSettings
     settings: ProgressiveSettings
     recipes: ClassVar[dict[str, Recipe]] = {"joint": JOINT, "bilevel": P_DARTS, "unrolled": P_DARTS}
-    standstill: ClassVar[Sequence[str]] = ("alpha_warmup", "still")
+    standstill: ClassVar[str] = "alpha_warmup, or still,"
     presets: ClassVar[dict[str, Preset]] = {
         "p-darts": Preset(
             source="Chen et al., arXiv 1904.12760, and train_search.py of their code: on CIFAR-10",

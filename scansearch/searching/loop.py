@@ -226,7 +226,7 @@ class SearchLoop:
             self._log_diagnostics(self.strategy.diagnostics())
             self.folder.append(TIMING, [TimingRow(epoch, seconds, images_per_second)])
         self.listener.epoch_done(row._asdict())
-        for remark in self.strategy.remarks(self.last, row.train_accuracy):
+        for remark in self.strategy.remarks(self.last, row):
             self.listener.warned(remark)
 
     def _log_diagnostics(self, figures: dict[str, float]) -> None:

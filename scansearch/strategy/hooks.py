@@ -10,6 +10,7 @@ from scansearch.space import Choice
 from scansearch.strategy.step import Distillation, Step
 
 if TYPE_CHECKING:
+    from scansearch.runs.tables import MetricsRow
     from scansearch.training.evaluate import Measured
 
 Report = Callable[[int, float], bool]
@@ -79,12 +80,12 @@ class Hooks:
         """Called after the last step of every epoch, which it is given; the supernet is in evaluation mode."""
         return
 
-    def remarks(self, step: Step, accuracy: float) -> list[str]:
-        """What the user should know now, a line each; asked at the end of every epoch.
+    def remarks(self, step: Step, epoch: MetricsRow) -> list[str]:
+        """What the user should know now, a line each; asked at the end of every epoch, in every process, and changes nothing.
 
         Args:
             step: The last of the epoch.
-            accuracy: Share of the epoch's training images that the supernet had right, in [0, 1].
+            epoch: What the epoch has come to: losses, accuracies, rates.
         """
         return []
 

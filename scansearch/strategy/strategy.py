@@ -14,7 +14,7 @@ The life of a strategy, as the loop (``searching/loop.py``) drives it; in bracke
     every epoch:   [after_epoch(step)]        measurements
                    scores(), choose()         logged: entropy, margin, genotype changes
                    evaluation()               under which the supernet is evaluated
-                   [remarks(step, accuracy)]  what the user should know now
+                   [remarks(step, epoch)]     what the user should know now
                    state_dict()               for the checkpoint
                    [stopped]                  whether that is enough
     at the end:    [finish(evaluate)], scores(), choose(), derived(choice)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from scansearch.models import Selection, Supernet
+from scansearch.runs.tables import MetricsRow
 from scansearch.searching.judge import SearchJudge
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Distillation, Judge, Plan, Step, Strategy, StrategySettings
@@ -126,6 +127,15 @@ def _separate(strategy: type[Strategy]) -> type[Strategy]:
             self._check_alpha()
             with _still(self.supernet, "after_epoch"):
                 super().after_epoch(step)
+
+        def remarks(self, step: Step, epoch: MetricsRow) -> list[str]:
+            alphas = self.supernet.architecture_parameters()
+            before, random = _copies(alphas), torch.get_rng_state()
+            with _still(self.supernet, "remarks"):
+                lines: list[str] = super().remarks(step, epoch)
+            same = _equal(before, alphas) and torch.equal(random, torch.get_rng_state())
+            _require("Separate", same, "remarks() moves alpha or draws random numbers; it must not change the search")
+            return lines
 
         def finish(self, evaluate: Judge) -> None:
             assert isinstance(evaluate, SearchJudge)

@@ -146,6 +146,11 @@ def test_a_miss_does_not_matter_without_check(monkeypatch):
         (["--seeds", "0"], "--seeds must be at least 1, but got 0"),
         (["curves", "--layout-seed", "1", "--layout-seed", "-1"], "--layout-seed must be at least 0, but got -1"),
         (["planted", "--strategy", "dart"], "unknown strategy 'dart'; there is: binary_gates, darts"),
+        (
+            ["decoys", "--strategy", "darts,alpha_warmup=0"],
+            "settings of a strategy are for curves and planted, but decoys got",
+        ),
+        (["planted", "--strategy", "darts,seed=3"], "seed is not for --strategy to say: the benchmark chooses it"),
         (["--check", "--tiny"], "leave --tiny out"),
         (["curves", "--both"], "--both is for layouts that are drawn; give --layout-seed, or leave it out"),
         (["many", "--check"], "measure some of scan, step, derived, update, scale, subsets, estimate, planted, decoys"),

@@ -182,7 +182,7 @@ def test_what_a_strategy_remarks_is_told_after_the_epoch_with_its_training_accur
             told.append(message)
 
     monkeypatch.setattr(
-        Probe, "remarks", lambda self, step, accuracy: (asked.append(step.number), [f"right: {accuracy}"])[1]
+        Probe, "remarks", lambda self, step, epoch: (asked.append(step.number), [f"right: {epoch.train_accuracy}"])[1]
     )
     kept = probed(listener=Hears())
     after = kept["loop"].plan.steps_per_epoch

@@ -9,6 +9,7 @@ import torch
 from pydantic import ConfigDict, Field
 
 from scansearch.models import Selection, Supernet
+from scansearch.runs.tables import MetricsRow
 from scansearch.space import BoundSpace, Choice
 from scansearch.strategy import Judge, Plan, Preset, Step, Strategy, StrategySettings, Traits
 
@@ -200,6 +201,11 @@ class RunsUnseen(Sound):
 class MovesWeightsAfterEpoch(Sound):
     def after_epoch(self, step: Step) -> None:
         step.optimizer.step()
+
+
+class DrawsToRemark(Sound):
+    def remarks(self, step: Step, epoch: MetricsRow) -> list[str]:
+        return ["lucky"] * (float(torch.rand(())) > 1)
 
 
 class MovesWeightsInTheEnd(Sound):

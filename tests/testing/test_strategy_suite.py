@@ -89,6 +89,7 @@ BROKEN = {
     "Drawing": "Pure: space with keep=2 of 4: evaluation() draws random numbers; it must not change the search",
     "MovesWeights": "Separate: space with keep=2 of 4: before_weights() changes the weights; only the loop's optimiser may",
     "MovesWeightsAfterEpoch": "Separate: space with keep=2 of 4: after_epoch() changes the weights; only the loop's",
+    "DrawsToRemark": "Separate: space with keep=2 of 4: remarks() moves alpha or draws random numbers",
     "MovesWeightsInTheEnd": "Separate: space with keep=2 of 4: finish() changes the weights; only evaluate.tune may",
     "AlphaAmongWeights": "Separate: space with keep=2 of 4: alpha is in the optimiser of the weights; give it one of its own",
     "PlainAlpha": "Separate: space with keep=2 of 4: alpha is not a parameter of the supernet, so it is lost in checkpoints",

@@ -35,6 +35,7 @@ from scansearch.training.optimizer_state import load_optimizer, set_lr
 
 if TYPE_CHECKING:
     from scansearch.models import Supernet
+    from scansearch.runs.tables import MetricsRow
 
 LEARNT = 0.95
 """Share of the training images that are right before alpha begins, from which on searches of planted problems miss (docs/evidence.md)."""
@@ -54,8 +55,8 @@ class GradientStrategy(Strategy):
     """Whether ``mixture`` draws branches at random instead of weighing all of them."""
     sums_to_one: ClassVar[bool] = True
     """Whether the branch weights of a layer's ``mixture`` do."""
-    standstill: ClassVar[Sequence[str]] = ("alpha_warmup",)
-    """Settings that make alpha begin later."""
+    standstill: ClassVar[str] = "alpha_warmup"
+    """The settings that make alpha begin later, in words."""
     narrowed: Choice | None = None
     """What selection by perturbation has left of each layer; ``None`` before it begins."""
 
@@ -111,8 +112,8 @@ class GradientStrategy(Strategy):
                     f"{option}={value} needs a loss that is smooth in the weights of all branches, but this strategy draws some at "
                     f"random; leave it {off}, or take darts"
                 )
-        moves = [step for step in range(plan.steps) if self.moves(step)]
-        self.moving, self.first = len(moves), moves[0] if moves else plan.steps
+        self.moving = sum(map(self.moves, range(plan.steps)))
+        self.first = next(filter(self.moves, range(plan.steps)), None)
         short = max(recipe.rate, min(recipe.rate * recipe.updates / max(1, self.moving), LARGEST_SHORT_RATE))
         self.rate = settings.alpha_lr or short
         wanted, joint = settings.alpha_weight_decay, settings.level == "joint"
@@ -229,16 +230,17 @@ class GradientStrategy(Strategy):
         self.curvature.measure(self.supernet.architecture_parameters(), losses, step.mean)
 
     @override
-    def remarks(self, step: Step, accuracy: float) -> list[str]:
-        """A warning if alpha begins when the weights have learnt the training images already."""
-        if accuracy < LEARNT or not step.number < self.first <= step.number + self.plan.steps_per_epoch:
+    def remarks(self, step: Step, epoch: MetricsRow) -> list[str]:
+        """A warning if the weights have learnt the training images when alpha is about to begin for the first time.
+
+        Not where every pixel has a class: there the background alone is nearly all that is right.
+        """
+        begins = self.first is not None and step.number < self.first <= step.number + self.plan.steps_per_epoch
+        if not begins or epoch.train_accuracy < LEARNT or epoch.measure == "mean_iou":
             return []
-        late = " or ".join(
-            f"{name} (now {value:g})" for name in self.standstill if (value := getattr(self.settings, name))
-        )
         return [
-            f"{LATE} {accuracy:.0%} of the training images already: their loss hardly tells directions apart any more "
-            f"(docs/evidence.md); a smaller {late} lets alpha begin earlier"
+            f"{LATE} {epoch.train_accuracy:.0%} of the training images already, so that little is left by which to tell directions "
+            f"apart; with a smaller {self.standstill} alpha begins earlier (docs/troubleshooting.md)"
         ]
 
     @override

@@ -9,6 +9,7 @@ import pytest
 import torch
 from toy_search import Oracle, ToySupernet, set_alpha, space, step, strategy
 
+from scansearch.runs.tables import MetricsRow
 from scansearch.strategy.gradient.gradient_strategy import LEARNT
 from scansearch.strategy.step import Batch, Plan
 
@@ -178,28 +179,29 @@ def test_the_selection_knows_the_threshold(name, settings, want):
     assert told == [want]
 
 
+def epoch_row(accuracy, measure="accuracy"):
+    return MetricsRow(1, 10, 0.1, accuracy, 0.1, accuracy, accuracy, measure, 0.1, 0.1, 1.0, 0.0, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "begins", "smaller"),
     [
-        ("darts", {"alpha_warmup": 0.3}, 4, "a smaller alpha_warmup (now 0.3) lets"),
-        (
-            "darts",
-            {"alpha_warmup": 0.25},
-            3,
-            "a smaller alpha_warmup (now 0.25) lets",
-        ),  # in the middle of the third epoch
+        ("darts", {"alpha_warmup": 0.3}, 4, "alpha_warmup"),
+        ("darts", {"alpha_warmup": 0.25}, 3, "alpha_warmup"),  # in the middle of the third epoch
         ("darts", {"alpha_warmup": 0.0}, None, ""),
-        ("binary_gates", {"alpha_warmup": 0.3, "alpha_every": 50}, 6, "a smaller alpha_warmup (now 0.3) lets"),
-        ("progressive", {"alpha_warmup": 0.0, "still": 0.4}, 2, "a smaller still (now 0.4) lets"),
-        ("progressive", {"alpha_warmup": 0.3}, 5, "a smaller alpha_warmup (now 0.3) or still (now 0.4) lets"),
+        ("darts", {"alpha_warmup": 0.999}, None, ""),  # never
+        ("binary_gates", {"alpha_warmup": 0.3, "alpha_every": 50}, 6, "alpha_warmup"),
+        ("progressive", {"alpha_warmup": 0.0, "still": 0.4}, 2, "alpha_warmup, or still,"),
     ],
 )
 def test_weights_that_have_learnt_all_before_alpha_begins_are_told_once(name, settings, begins, smaller):
     net = ToySupernet()
     found = strategy(name, net, **settings)
     lasts = [step(net, 10 * epoch - 1) for epoch in range(1, 11)]  # of ten epochs, of ten updates each
-    assert [found.remarks(last, LEARNT - 0.001) for last in lasts] == [[]] * 10
-    told = {epoch: found.remarks(last, 0.96) for epoch, last in enumerate(lasts, 1)}
-    spoken = {epoch: lines for epoch, lines in told.items() if lines}
-    assert [*spoken] == ([] if begins is None else [begins - 1])
-    assert all(len(lines) == 1 and "96%" in lines[0] and smaller in lines[0] for lines in spoken.values())
+    told = {epoch: lines for epoch, last in enumerate(lasts, 1) if (lines := found.remarks(last, epoch_row(0.96)))}
+    assert [*told] == ([] if begins is None else [begins - 1])
+    assert all(
+        len(lines) == 1 and "96%" in lines[0] and f"a smaller {smaller} alpha" in lines[0] for lines in told.values()
+    )
+    for harmless in (epoch_row(LEARNT - 0.001), epoch_row(0.96, "mean_iou")):
+        assert [found.remarks(last, harmless) for last in lasts] == [[]] * 10
