@@ -38,10 +38,9 @@ from benchmarks import (
     update,
 )
 from benchmarks.comparison import Result
-from benchmarks.curve_jobs import named
 from benchmarks.curve_table import Worth
 from benchmarks.growth import Growth
-from benchmarks.search import search
+from benchmarks.search import named, search
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 
@@ -155,16 +154,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if wrong := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"unknown benchmark {wrong[0]!r}; there is: {', '.join(BENCHMARKS)}")
-    if wrong := [name for name in options.strategy or () if named(name)[0] not in STRATEGIES]:
-        parser.error(f"unknown strategy {wrong[0]!r}; there is: {', '.join(STRATEGIES.names())}")
-    for name in options.strategy or ():
-        settings = named(name)[1]
+    for strategy in options.strategy or ():
+        name, settings = named(strategy)
+        if name not in STRATEGIES:
+            parser.error(f"unknown strategy {strategy!r}; there is: {', '.join(STRATEGIES.names())}")
         if settings and (elsewhere := {*options.names} - SETTABLE):
             parser.error(
-                f"settings of a strategy are for {' and '.join(sorted(SETTABLE))}, but {elsewhere.pop()} got {name!r}"
+                f"settings of a strategy are for {' and '.join(sorted(SETTABLE))}, but {elsewhere.pop()} got {strategy!r}"
             )
         if fixed := settings.keys() & signature(search).parameters:
-            parser.error(f"{fixed.pop()} is not for --strategy to say: the benchmark chooses it, but got {name!r}")
+            parser.error(f"{fixed.pop()} is not for --strategy to say: the benchmark chooses it, but got {strategy!r}")
     least_of = {"repeats": 1, "seeds": 1, "genotypes": 3, "layouts": 1, "processes": 1, "trainings": 1}
     least_of |= {"budget": 1, "layout_seed": 0}
     for flag, least in least_of.items():

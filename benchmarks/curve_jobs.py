@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from statistics import median
 from time import process_time
@@ -10,7 +9,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.search import search
+from benchmarks.search import named, search
 from benchmarks.signals import SIDE, curves
 from benchmarks.trained import trained
 from scansearch.space import SearchSpace
@@ -41,12 +40,6 @@ GENERATIONS = 9
 Directions = list[list[str]]
 
 
-def named(strategy: str) -> tuple[str, dict[str, Any]]:
-    """A strategy's name, and the settings that stand behind it: numbers, or text."""
-    name, *settings = strategy.split(",")
-    return name, {key: _value(text) for key, _, text in (setting.partition("=") for setting in settings)}
-
-
 def timed_as(strategy: str) -> str:
     """A strategy with those of its settings that count for how long it takes."""
     name, *settings = strategy.split(",")
@@ -56,13 +49,6 @@ def timed_as(strategy: str) -> str:
 def judges(strategy: str) -> bool:
     """Whether a strategy judges genotypes after training."""
     return named(strategy)[0] in JUDGED
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from scipy.stats import binomtest
 from typing_extensions import override
 
 from benchmarks.comparison import not_run, plain_table
-from benchmarks.curve_jobs import named
-from benchmarks.search import search
+from benchmarks.search import named, search
 from scansearch.errors import ScansearchError
 from scansearch.registry import STRATEGIES
 from scansearch.strategy.gradient.gradient_strategy import LATE

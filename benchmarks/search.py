@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +12,12 @@ from scansearch.searching.assemble import start
 from scansearch.searching.configure import make_config
 from scansearch.space import SearchSpace, find_space
 from scansearch.training.events import Listener
+
+
+def named(strategy: str) -> tuple[str, dict[str, Any]]:
+    """A strategy's name, and the settings that stand behind it: numbers, or text."""
+    name, *settings = strategy.split(",")
+    return name, {key: _value(text) for key, _, text in (setting.partition("=") for setting in settings)}
 
 
 def search(
@@ -29,3 +36,10 @@ def search(
     )
     with TemporaryDirectory() as folder:
         return start(config, Path(folder) / "run", listener)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

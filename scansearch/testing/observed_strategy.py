@@ -129,12 +129,8 @@ def _separate(strategy: type[Strategy]) -> type[Strategy]:
                 super().after_epoch(step)
 
         def remarks(self, step: Step, epoch: MetricsRow) -> list[str]:
-            alphas = self.supernet.architecture_parameters()
-            before, random = _copies(alphas), torch.get_rng_state()
-            with _still(self.supernet, "remarks"):
+            with _untouched(self.supernet, "remarks"):
                 lines: list[str] = super().remarks(step, epoch)
-            same = _equal(before, alphas) and torch.equal(random, torch.get_rng_state())
-            _require("Separate", same, "remarks() moves alpha or draws random numbers; it must not change the search")
             return lines
 
         def finish(self, evaluate: Judge) -> None:
@@ -254,6 +250,16 @@ def _still(supernet: Supernet, hook: str) -> Iterator[None]:
     before = _copies(weights)
     yield
     _require("Separate", _equal(before, weights), f"{hook}() changes the weights; only the loop's optimiser may")
+
+
+@contextmanager
+def _untouched(supernet: Supernet, hook: str) -> Iterator[None]:
+    alphas = supernet.architecture_parameters()
+    before, random = _copies(alphas), torch.get_rng_state()
+    with _still(supernet, hook):
+        yield
+    same = _equal(before, alphas) and torch.equal(random, torch.get_rng_state())
+    _require("Separate", same, f"{hook}() moves alpha or draws random numbers; it must not change the search")
 
 
 def _copies(parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:

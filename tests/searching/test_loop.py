@@ -171,7 +171,7 @@ def test_a_step_reads_nothing_from_the_device_but_once_a_log_interval(tmp_path, 
     assert len(intervals) > 1
 
 
-def test_what_a_strategy_remarks_is_told_after_the_epoch_with_its_training_accuracy(probed, tmp_path, monkeypatch):
+def test_what_a_strategy_remarks_is_told_after_the_epoch_with_its_training_accuracy(probed, monkeypatch):
     asked, told = [], []
 
     class Hears(Silent):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 LEARNT = 0.95
 """Share of the training images that are right before alpha begins, from which on searches of planted problems miss (docs/evidence.md)."""
 LATE = "alpha begins in the next epoch, but the weights have learnt"
+"""How the warning of that begins."""
 LEAST_SHARE = 1e-12
 """Of a branch in a sub-network: where the mixture has none of its branches, they are equal."""
 
@@ -113,7 +114,6 @@ class GradientStrategy(Strategy):
                     f"random; leave it {off}, or take darts"
                 )
         self.moving = sum(map(self.moves, range(plan.steps)))
-        self.first = next(filter(self.moves, range(plan.steps)), None)
         short = max(recipe.rate, min(recipe.rate * recipe.updates / max(1, self.moving), LARGEST_SHORT_RATE))
         self.rate = settings.alpha_lr or short
         wanted, joint = settings.alpha_weight_decay, settings.level == "joint"
@@ -160,6 +160,11 @@ class GradientStrategy(Strategy):
     def moves(self, step: int) -> bool:
         """Whether alpha learns in this step."""
         return step >= round(self.settings.alpha_warmup * self.plan.steps)
+
+    @cached_property
+    def first_move(self) -> int | None:
+        """The step in which alpha begins to learn; ``None`` if it never does."""
+        return next(filter(self.moves, range(self.plan.steps)), None)
 
     @override
     def select(self, step: int) -> list[Selection]:
@@ -235,8 +240,10 @@ class GradientStrategy(Strategy):
 
         Not where every pixel has a class: there the background alone is nearly all that is right.
         """
-        begins = self.first is not None and step.number < self.first <= step.number + self.plan.steps_per_epoch
-        if not begins or epoch.train_accuracy < LEARNT or epoch.measure == "mean_iou":
+        if epoch.train_accuracy < LEARNT or epoch.measure == "mean_iou":
+            return []
+        first = self.first_move
+        if first is None or not step.number < first <= step.number + self.plan.steps_per_epoch:
             return []
         return [
             f"{LATE} {epoch.train_accuracy:.0%} of the training images already, so that little is left by which to tell directions "
